@@ -1,0 +1,293 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Finds the best settings of a simulator, for several objectives at once.
+#[derive(Debug, Parser)]
+#[command(name = "optimize", version, styles = STYLES, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes:
+  0    all that was asked for was done
+  1    the study ended, but no trial of it completed
+  2    the command line, the template or the data are at fault; nothing was started
+  3    disk, memory or another program is at fault; what was recorded is safe
+  4    the same question got two different answers
+  130  interrupted; the study can be resumed
+
+Examples:
+  optimize start --template sma-crossover --algorithm grid
+  optimize results --pareto
+  optimize results --where 'trades >= 30' --sort sharpe --top 5
+  optimize templates list")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a study and run it to its end.
+    Start(Start),
+    /// Go on with a study that was stopped or crashed.
+    Resume(Resume),
+    /// Show how far a study is, or list all of them.
+    Status(StudyArgs),
+    /// Show the results: the ranked trials, the frontier, or any query.
+    Results(Results),
+    /// Run recorded trials again and compare them bit for bit.
+    Verify(Verify),
+    /// List, show and check templates.
+    Templates(Templates),
+    /// Print a script that completes commands in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Where studies are kept.
+#[derive(Clone, Debug, Args)]
+pub struct StoreArgs {
+    /// The folder that holds the studies
+    #[arg(long, value_name = "DIR", env = "OPTIMIZE_STORE", default_value = "optimize-store")]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub store: PathBuf,
+}
+
+/// Which study.
+#[derive(Clone, Debug, Args)]
+pub struct Named {
+    /// The study; the latest one where it is left out
+    pub study: Option<String>,
+    /// The study, as an option
+    #[arg(long, value_name = "NAME", conflicts_with = "study")]
+    pub name: Option<String>,
+}
+
+impl Named {
+    /// The name that was given, in either way.
+    #[must_use]
+    pub fn wanted(&self) -> Option<&str> {
+        self.study.as_deref().or(self.name.as_deref())
+    }
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+}
+
+/// How many threads, and how much to say.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Threads that run trials [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub threads: Option<u64>,
+    /// End the study after this time (90s, 10m, 2h 30m); what is done by then is kept
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub max_time: Option<Duration>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// What to print at the end
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Output,
+}
+
+/// `optimize start`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  optimize start --template sma-crossover --algorithm grid
+  optimize start --template problem:zdt1 --algorithm sobol --trials 5000 --seed 7
+  optimize start --template my-study.toml --set backtest.commission=0.002 --max-time 10m
+  optimize start --template sma-crossover --objective total_return:max --objective volatility:min")]
+pub struct Start {
+    /// A template: a name of the library, problem:NAME, or the path of a TOML file
+    #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
+    pub template: String,
+    /// How points are chosen: grid, grid:shuffle, random, sobol or lhs
+    #[arg(long, short, value_name = "A", default_value = "random")]
+    pub algorithm: String,
+    /// Trials at most [default: the whole of a grid, 1000 otherwise]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub trials: Option<u64>,
+    /// The seed of everything random; the same seed gives the same results, on any machine
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// An objective in place of the template's; may be repeated, the most important first
+    #[arg(long, value_name = "METRIC:max|min")]
+    pub objective: Vec<String>,
+    /// Another value for a key of the template; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Name of the study [default: the template's, with a number where it is taken]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Trials per job [default: follows the speed of the workers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    #[arg(help_heading = "Scheduling")]
+    pub chunk: Option<u64>,
+    /// Trials that may be open when an algorithm that learns chooses the next
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(help_heading = "Scheduling")]
+    pub lag: Option<u64>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `optimize resume`.
+#[derive(Clone, Debug, Args)]
+pub struct Resume {
+    /// Which study.
+    #[command(flatten)]
+    pub study: Named,
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `optimize status`.
+#[derive(Clone, Debug, Args)]
+pub struct StudyArgs {
+    /// Which study; all of them where it is left out
+    #[command(flatten)]
+    pub study: Named,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Output,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// How to print or write results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ResultsFormat {
+    /// For people.
+    Table,
+    /// A list of objects.
+    Json,
+    /// With a header line.
+    Csv,
+    /// To a file; needs --output.
+    Parquet,
+}
+
+/// `optimize results`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+The study's tables are trials, reports and frontier; a query may use any of them. Parameters,
+metrics, status, seed and error are columns of trials.
+
+Examples:
+  optimize results                                    the best trials, ranked
+  optimize results --pareto                           the frontier, the most important objective first
+  optimize results --where 'trades >= 30 and slow > 100' --sort calmar
+  optimize results --sql 'select fast, avg(sharpe) from trials group by fast order by 2 desc'
+  optimize results --format parquet -o trials.parquet")]
+pub struct Results {
+    /// Which study.
+    #[command(flatten)]
+    pub study: Named,
+    /// Show so many trials [default: 20 in a table, all otherwise]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Only the Pareto-optimal trials
+    #[arg(long)]
+    pub pareto: bool,
+    /// Order by a metric or parameter, best first; METRIC:asc or METRIC:desc to say which way
+    #[arg(long, value_name = "METRIC")]
+    pub sort: Option<String>,
+    /// Only trials that meet an SQL condition
+    #[arg(long = "where", value_name = "SQL")]
+    pub filter: Option<String>,
+    /// The answer to an SQL query instead
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["top", "pareto", "sort", "filter"])]
+    pub sql: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: ResultsFormat,
+    /// Write to a file instead of printing
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `optimize verify`.
+#[derive(Clone, Debug, Args)]
+pub struct Verify {
+    /// Which study.
+    #[command(flatten)]
+    pub study: Named,
+    /// Run so many trials again, spread over the study [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub sample: Option<u64>,
+    /// Threads that run trials [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub threads: Option<u64>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Output,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `optimize templates`.
+#[derive(Clone, Debug, Args)]
+pub struct Templates {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: TemplatesAction,
+}
+
+/// `optimize templates …`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TemplatesAction {
+    /// List the built-in templates.
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value = "table")]
+        format: Output,
+    },
+    /// Print a template, to start one's own from.
+    Show {
+        /// Its name or path
+        template: String,
+    },
+    /// Check a template without running it: its space, its simulator, its data.
+    Check {
+        /// Its name or path
+        template: String,
+        /// Another value for a key of the template; may be repeated
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+}

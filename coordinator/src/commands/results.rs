@@ -1,0 +1,367 @@
+//! `optimize results`.
+
+use std::path::Path;
+
+use ::results::{Cell, Format, Ranking, Store, StudyFolder, Table, ViewReader};
+use comfy_table::{Attribute, CellAlignment, Color};
+use search_spaces::{Direction, nearest};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Results, ResultsFormat};
+use crate::commands::{chosen, people_table};
+use crate::exit::{Exit, Failure};
+use crate::progress::{short, thousands};
+use crate::say;
+use crate::say::print;
+
+/// Trials in a table, unless said.
+const DEFAULT_TOP: usize = 20;
+
+/// `optimize results`.
+///
+/// # Errors
+/// The study is not there, the query is wrong, or the output cannot be written.
+pub fn results(args: &Results) -> Result<Exit, Failure> {
+    let folder = chosen(&Store::open(&args.store.store)?, &args.study)?;
+    if args.format == ResultsFormat::Parquet && args.output.is_none() {
+        return Err(Failure::usage("--format parquet: found no --output, allowed: -o FILE"));
+    }
+    let reader = ViewReader::open(&folder.view_path())?;
+    let to_file = args.output.is_some();
+    let people = args.format == ResultsFormat::Table && !to_file;
+    let (sql, ranking) = match &args.sql {
+        Some(sql) => (sql.clone(), None),
+        None => select(&reader, args, to_file)?,
+    };
+    if let Some(path) = &args.output {
+        return write_file(&reader, &sql, args.format, path);
+    }
+    let table = reader.query(&sql)?;
+    print(&match args.format {
+        ResultsFormat::Json => json_rows(&table)?,
+        ResultsFormat::Csv => csv(&table),
+        _ if args.sql.is_some() => query_table(&table),
+        _ => ranked_table(&reader, &table, ranking.as_ref())?,
+    })?;
+    if people && table.rows.is_empty() && args.sql.is_none() {
+        say!("no trial of {} {}", folder.name(), why_empty(args));
+    }
+    Ok(Exit::Done)
+}
+
+fn why_empty(args: &Results) -> &'static str {
+    if args.filter.is_some() { "meets the condition" } else { "has completed yet" }
+}
+
+/// The top of a study's frontier, as `optimize start` shows it at the end.
+///
+/// # Errors
+/// The view cannot be read.
+pub fn frontier_table(folder: &StudyFolder, top: usize) -> Result<String, Failure> {
+    let reader = ViewReader::open(&folder.view_path())?;
+    let mut ranking = reader.ranking(top, None)?;
+    ranking.trials.retain(|trial| trial.rank == Some(0));
+    let table = reader.query(&ranked_sql(&ranking))?;
+    ranked_table(&reader, &table, Some(&ranking))
+}
+
+/// The query that gives the trials asked for, and their ranking where they are ranked.
+fn select(
+    reader: &ViewReader,
+    args: &Results,
+    to_file: bool,
+) -> Result<(String, Option<Ranking>), Failure> {
+    let filter = args.filter.as_deref();
+    let bulk = to_file || args.format == ResultsFormat::Csv;
+    let all = bulk && args.top.is_none() && !args.pareto && args.sort.is_none();
+    if all {
+        return Ok((::results::trials_sql(filter)?, None));
+    }
+    let top = args.top.unwrap_or(if args.pareto || bulk { usize::MAX } else { DEFAULT_TOP });
+    if let Some(sort) = &args.sort {
+        let order = order_by(reader, sort)?;
+        let pareto = match args.pareto {
+            true => {
+                let ranking = ranking(reader, usize::MAX, true, filter)?;
+                let trials: Vec<String> =
+                    ranking.trials.iter().map(|each| each.trial.to_string()).collect();
+                format!(" where trial in ({})", trials.join(", "))
+            }
+            false => String::new(),
+        };
+        let from = ::results::trials_sql(filter)?;
+        let limit = i64::try_from(top).unwrap_or(i64::MAX);
+        let sql = format!("select * from ({from}){pareto} order by {order}, trial limit {limit}");
+        return Ok((sql, None));
+    }
+    let ranking = ranking(reader, top, args.pareto, filter)?;
+    Ok((ranked_sql(&ranking), Some(ranking)))
+}
+
+fn ranking(
+    reader: &ViewReader,
+    top: usize,
+    pareto: bool,
+    filter: Option<&str>,
+) -> Result<Ranking, Failure> {
+    if !pareto {
+        return Ok(reader.ranking(top, filter)?);
+    }
+    // How many trials share the frontier is not known before: ask for more until it is passed.
+    let mut wanted = top.min(1000);
+    loop {
+        let mut ranking = reader.ranking(wanted, filter)?;
+        let found = ranking.trials.len();
+        let passed = ranking.trials.last().is_none_or(|last| last.rank != Some(0));
+        if passed || found < wanted || wanted == top {
+            ranking.trials.retain(|trial| trial.rank == Some(0));
+            return Ok(ranking);
+        }
+        wanted = wanted.saturating_mul(4).min(top);
+    }
+}
+
+/// `METRIC`, `METRIC:asc` or `METRIC:desc` as SQL.
+fn order_by(reader: &ViewReader, sort: &str) -> Result<String, Failure> {
+    let (name, direction) = match sort.rsplit_once(':') {
+        Some((name, "asc")) => (name, Some("asc")),
+        Some((name, "desc")) => (name, Some("desc")),
+        _ => (sort, None),
+    };
+    let columns = reader.query("select name from columns")?;
+    let columns: Vec<String> = columns.rows.iter().map(|row| text(&row[0])).collect();
+    if !columns.iter().any(|column| column == name) {
+        let hint = nearest(name, columns.iter().map(String::as_str))
+            .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+        let columns = columns.join(", ");
+        return Err(Failure::usage(format!(
+            "--sort: found {sort:?}{hint}, allowed: one of {columns}, with :asc or :desc after it"
+        )));
+    }
+    // Best first: an objective by its direction, anything else from the top.
+    let of_objective = reader.objectives().iter().find(|objective| objective.metric == name);
+    let best = match of_objective.map(|objective| objective.direction) {
+        Some(Direction::Minimize) => "asc",
+        _ => "desc",
+    };
+    let direction = direction.unwrap_or(best);
+    Ok(format!("\"{}\" {direction} nulls last", name.replace('"', "\"\"")))
+}
+
+/// The ranked trials with their rank in front, best first.
+fn ranked_sql(ranking: &Ranking) -> String {
+    let rows = ranking.trials.iter().enumerate().map(|(place, each)| {
+        let rank = each.rank.map_or("null".to_owned(), |rank| rank.to_string());
+        format!("({place}, {}, {rank}, {})", each.trial, each.knee)
+    });
+    let rows: Vec<String> = rows.collect();
+    if rows.is_empty() {
+        return "select null::integer as rank, false as knee, * from trials limit 0".to_owned();
+    }
+    format!(
+        "select ranked.rank, ranked.knee, trials.* from trials join (values {}) \
+         as ranked(place, number, rank, knee) on trials.trial = ranked.number \
+         order by ranked.place",
+        rows.join(", ")
+    )
+}
+
+fn write_file(
+    reader: &ViewReader,
+    sql: &str,
+    format: ResultsFormat,
+    path: &Path,
+) -> Result<Exit, Failure> {
+    let by_name = path.extension().and_then(|extension| extension.to_str());
+    let format = match (format, by_name) {
+        (ResultsFormat::Parquet, _) | (ResultsFormat::Table, Some("parquet")) => Format::Parquet,
+        (ResultsFormat::Json, _) | (ResultsFormat::Table, Some("json")) => Format::Json,
+        (ResultsFormat::Csv, _) | (ResultsFormat::Table, Some("csv")) => Format::Csv,
+        (ResultsFormat::Table, _) => {
+            return Err(Failure::usage(format!(
+                "--output: found {}, allowed: a name that ends in .json, .csv or .parquet, or \
+                 --format beside it",
+                path.display()
+            )));
+        }
+    };
+    let rows = reader.export(sql, format, path)?;
+    say!("wrote {} rows to {}", thousands(rows), path.display());
+    Ok(Exit::Done)
+}
+
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => String::new(),
+        Cell::Bool(value) => value.to_string(),
+        Cell::Int(value) => value.to_string(),
+        Cell::Float(value) => value.to_string(),
+        Cell::Text(text) => text.clone(),
+    }
+}
+
+fn short_text(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => "-".to_owned(),
+        Cell::Float(value) => short(*value),
+        other => text(other),
+    }
+}
+
+fn json_cell(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Bool(value) => json!(value),
+        Cell::Int(value) => i64::try_from(*value)
+            .map(|value| json!(value))
+            .or_else(|_| u64::try_from(*value).map(|value| json!(value)))
+            .unwrap_or_else(|_| json!(value.to_string())),
+        // JSON has no infinities: they are texts, as DuckDB writes them.
+        Cell::Float(value) if !value.is_finite() => json!(value.to_string()),
+        Cell::Float(value) => json!(value),
+        Cell::Text(text) => json!(text),
+    }
+}
+
+fn json_rows(table: &Table) -> Result<String, Failure> {
+    let object = |row: &Vec<Cell>| {
+        let cells = table.columns.iter().cloned().zip(row.iter().map(json_cell));
+        Value::Object(cells.collect::<Map<_, _>>())
+    };
+    let rows: Vec<Value> = table.rows.iter().map(object).collect();
+    crate::commands::json(&rows)
+}
+
+fn csv(table: &Table) -> String {
+    let quoted = |text: String| match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    };
+    let header: Vec<String> = table.columns.iter().cloned().map(quoted).collect();
+    let mut lines = vec![header.join(",")];
+    for row in &table.rows {
+        let cells: Vec<String> = row.iter().map(|cell| quoted(text(cell))).collect();
+        lines.push(cells.join(","));
+    }
+    lines.join("\n")
+}
+
+fn is_number(cell: &Cell) -> bool {
+    matches!(cell, Cell::Int(_) | Cell::Float(_))
+}
+
+/// The answer to a query, all columns of it.
+fn query_table(table: &Table) -> String {
+    let mut shown = people_table(table.columns.clone());
+    for row in &table.rows {
+        shown.add_row(row.iter().map(short_text));
+    }
+    align(&mut shown, table, &(0..table.columns.len()).collect::<Vec<_>>());
+    shown.trim_fmt()
+}
+
+fn align(shown: &mut comfy_table::Table, table: &Table, columns: &[usize]) {
+    for (place, index) in columns.iter().enumerate() {
+        let numbers = table.rows.iter().any(|row| is_number(&row[*index]));
+        if let (true, Some(column)) = (numbers, shown.column_mut(place)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// Ranked trials: the columns that matter most first, as many as the terminal is wide.
+fn ranked_table(
+    reader: &ViewReader,
+    table: &Table,
+    ranking: Option<&Ranking>,
+) -> Result<String, Failure> {
+    let order = columns_by_importance(reader, table)?;
+    let width = |index: usize| {
+        let cells = table.rows.iter().map(|row| short_text(&row[index]).chars().count());
+        2 + cells.max().unwrap_or(0).max(table.columns[index].chars().count())
+    };
+    let room = match people_table(Vec::new()).width() {
+        Some(width) => usize::from(width),
+        None => usize::MAX,
+    };
+    let mut used = 0;
+    let fitting = order.iter().take_while(|index| {
+        used += width(**index);
+        used <= room
+    });
+    let columns: Vec<usize> = fitting.copied().collect();
+    let mut shown = people_table(columns.iter().map(|i| table.columns[*i].clone()).collect());
+    let knee = table.columns.iter().position(|column| column == "knee");
+    for row in &table.rows {
+        let is_knee = knee.is_some_and(|index| row[index] == Cell::Bool(true));
+        let cell = |index: &usize| {
+            let mut text = short_text(&row[*index]);
+            if is_knee && table.columns[*index] == "rank" {
+                text.push('*');
+            }
+            let cell = comfy_table::Cell::new(text);
+            if is_knee { cell.fg(Color::Green).add_attribute(Attribute::Bold) } else { cell }
+        };
+        shown.add_row(columns.iter().map(cell).collect::<Vec<_>>());
+    }
+    align(&mut shown, table, &columns);
+    let mut text = shown.trim_fmt();
+    if let Some(ranking) = ranking {
+        text.push_str(&footer(ranking));
+    }
+    let left_out = order.len() - columns.len();
+    if left_out > 0 {
+        text.push_str(&format!("\n{left_out} more columns: --format json, or --sql"));
+    }
+    Ok(text)
+}
+
+/// Rank, trial, objectives, parameters, then the other metrics; what is the same in every trial
+/// of a study of this kind (seed, attempts, an absent error) is left out.
+fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize>, Failure> {
+    let described = reader.query("select name, kind, importance is not null from columns")?;
+    let place = |name: &str| match name {
+        "rank" => Some(0),
+        "trial" => Some(1),
+        "status" | "seed" | "attempts" | "knee" => None,
+        "error" => Some(9),
+        name => {
+            let row = described.rows.iter().find(|row| text(&row[0]) == name)?;
+            match (text(&row[1]).as_str(), &row[2]) {
+                ("metric", Cell::Bool(true)) => Some(2),
+                ("parameter", _) => Some(3),
+                ("metric", _) => Some(4),
+                _ => Some(5),
+            }
+        }
+    };
+    let is_empty = |index: usize| table.rows.iter().all(|row| row[index] == Cell::Null);
+    let mut order: Vec<(u32, usize)> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(index, name)| Some((place(name)?, index)))
+        .filter(|(place, index)| *place < 4 || !is_empty(*index))
+        .collect();
+    let importance = |index: usize| {
+        let name = &table.columns[index];
+        reader.objectives().iter().position(|objective| objective.metric == *name)
+    };
+    order.sort_by_key(|(place, index)| (*place, importance(*index), *index));
+    Ok(order.into_iter().map(|(_, index)| index).collect())
+}
+
+fn footer(ranking: &Ranking) -> String {
+    let mut text = format!(
+        "\n\nfrontier: {} of {} complete trials",
+        thousands(ranking.frontier),
+        thousands(ranking.complete)
+    );
+    if let Some(volume) = &ranking.hypervolume {
+        text.push_str(&format!(", hypervolume {}", short(volume.volume)));
+    }
+    if ranking.trials.iter().any(|trial| trial.knee) {
+        text.push_str("; * is the knee");
+    }
+    text
+}

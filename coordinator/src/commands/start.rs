@@ -1,0 +1,407 @@
+//! `optimize start` and `optimize resume`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jobs::{EmbeddedQueue, Queue};
+use optimizers::Algorithm;
+use results::{Ledger, Store, StudyFolder, StudyState, StudyStatus, View};
+use search_spaces::{Template, check_study_name};
+use tokio::sync::watch;
+
+use crate::cli::{Output, Resume, RunArgs, Start};
+use crate::commands::results::frontier_table;
+use crate::exit::{Exit, Failure};
+use crate::library;
+use crate::progress::{Display, Progress, duration, thousands};
+use crate::run::{Control, Ended, Places, run};
+use crate::say;
+use crate::say::print;
+use crate::study::{Choices, DEFAULT_LAG, Study};
+
+/// Trials of a study that nothing else limits.
+const DEFAULT_TRIALS: u64 = 1000;
+
+/// `optimize start`.
+///
+/// # Errors
+/// Bad input, before anything is started, or infrastructure that fails.
+pub fn start(args: &Start) -> Result<Exit, Failure> {
+    let template = template(args)?;
+    let algorithm = Algorithm::parse(&args.algorithm)
+        .map_err(|error| Failure::usage(format!("--algorithm: {error}")))?;
+    let is_grid = algorithm.to_string().starts_with("grid");
+    let unlimited = is_grid || args.run.max_time.is_some();
+    let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
+    let name = args.name.clone().unwrap_or_else(|| template.name.clone());
+    check_study_name(&name)
+        .map_err(|allowed| Failure::usage(format!("--name: found {name:?}, allowed: {allowed}")))?;
+    let lag = args.lag.unwrap_or(DEFAULT_LAG);
+    let chunk = args.chunk.unwrap_or(0);
+    let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag };
+    let study = Study::open(template, choices)?;
+
+    let folder = Store::open(&args.store.store)?.create_study(&name)?;
+    let record = study.record(folder.name(), now_ms(), git_commit(&study.template.folder));
+    let ledger = Ledger::create(&folder, &record)?;
+    let limit = study.total().map_or(String::new(), |total| format!(", {}", thousands(total)));
+    let algorithm = &study.choices.algorithm;
+    if !args.run.quiet {
+        let seed = study.choices.seed;
+        say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
+    }
+    supervise(study, ledger, &folder, &args.run, &args.store.store)
+}
+
+/// `optimize resume`.
+///
+/// # Errors
+/// The study is not there, runs already, or cannot go on.
+pub fn resume(args: &Resume) -> Result<Exit, Failure> {
+    let store = Store::open(&args.store.store)?;
+    let folder = match args.study.wanted() {
+        Some(name) => store.study(name)?,
+        None => store.latest()?,
+    };
+    let ledger = Ledger::open(&folder)?;
+    let study = Study::reopen(ledger.record())?;
+    if !args.run.quiet {
+        say!("study {}: resuming", folder.name());
+    }
+    supervise(study, ledger, &folder, &args.run, &args.store.store)
+}
+
+fn template(args: &Start) -> Result<Template, Failure> {
+    let mut overrides = args.set.clone();
+    if !args.objective.is_empty() {
+        let mut table = Vec::new();
+        for objective in &args.objective {
+            let direction = match objective.rsplit_once(':') {
+                Some((metric, "max" | "maximize")) => Some((metric, "maximize")),
+                Some((metric, "min" | "minimize")) => Some((metric, "minimize")),
+                _ => None,
+            };
+            let Some((metric, direction)) = direction else {
+                return Err(Failure::usage(format!(
+                    "--objective: found {objective:?}, allowed: METRIC:max or METRIC:min, \
+                     such as sharpe:max"
+                )));
+            };
+            table.push(format!("{metric} = \"{direction}\""));
+        }
+        overrides.push(format!("objectives={{ {} }}", table.join(", ")));
+    }
+    library::load(&args.template, &overrides)
+}
+
+/// Runs a study with everything around it: worker, signals, clock, progress and status file.
+fn supervise(
+    study: Study,
+    ledger: Ledger,
+    folder: &StudyFolder,
+    args: &RunArgs,
+    store: &Path,
+) -> Result<Exit, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = args.threads.map_or(cores, |threads| usize::try_from(threads).unwrap_or(cores));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::infrastructure(format!("failed to start: {error}")))?;
+    let session = Session {
+        folder: folder.clone(),
+        started_at: now_ms(),
+        threads,
+        display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.total()),
+        schema_name: folder.name().to_owned(),
+    };
+    let started = now();
+    let outcome = runtime.block_on(session.run(study, ledger, args.max_time));
+    // A worker that still holds a trial of hours must not keep the program from ending.
+    runtime.shutdown_background();
+    let ended = outcome?;
+    report(&ended, folder, args, store, started.elapsed())
+}
+
+/// One process at work on one study.
+struct Session {
+    folder: StudyFolder,
+    started_at: u64,
+    threads: usize,
+    display: Display,
+    schema_name: String,
+}
+
+impl Session {
+    async fn run(
+        mut self,
+        study: Study,
+        ledger: Ledger,
+        max_time: Option<Duration>,
+    ) -> Result<Ended, Failure> {
+        let view = View::open(&self.folder.view_path(), ledger.record(), &study.schema)?;
+        if let Some(notice) = view.notice() {
+            self.display.line(notice);
+        }
+        let queue: Arc<dyn Queue> = Arc::new(EmbeddedQueue::new());
+        let control = Arc::new(Control::default());
+        let worker_stop = Arc::new(AtomicBool::new(false));
+        let (progress, watched) = watch::channel(Progress::default());
+        let options = worker::Options { threads: self.threads, name: host_name() };
+        let mut worker = {
+            let (queue, study) = (Arc::clone(&queue), Arc::new(study.for_worker()));
+            let stop = Arc::clone(&worker_stop);
+            tokio::task::spawn_blocking(move || worker::serve(&queue, &study, &options, &stop))
+        };
+        let mut study_loop = {
+            let (queue, control) = (Arc::clone(&queue), Arc::clone(&control));
+            let slots = self.threads + 3;
+            tokio::task::spawn_blocking(move || {
+                let (queue, control) = (&*queue, &*control);
+                let progress = &progress;
+                run(study, Places { queue, ledger, view, slots, control, progress })
+            })
+        };
+        let mut interrupts = Interrupts::new()?;
+        let deadline = tokio::time::sleep(max_time.unwrap_or(Duration::from_secs(1 << 32)));
+        tokio::pin!(deadline);
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        let (mut ticks, mut drained) = (0u32, false);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut study_loop => break joined(ended)?,
+                stopped = &mut worker, if !drained => {
+                    joined(stopped)??;
+                    drained = true;
+                    control.drain();
+                }
+                () = interrupts.next() => {
+                    if control.stopped() == Some(StudyState::Interrupted) {
+                        std::process::exit(Exit::Interrupted as i32);
+                    }
+                    control.stop(StudyState::Interrupted);
+                    worker_stop.store(true, Ordering::Relaxed);
+                    self.display.line(
+                        "stopping: waiting for the trials under way (Ctrl-C again to leave at \
+                         once; nothing recorded is lost)",
+                    );
+                }
+                () = &mut deadline, if control.stopped().is_none() => {
+                    control.stop(StudyState::Stopped);
+                    worker_stop.store(true, Ordering::Relaxed);
+                }
+                _ = tick.tick() => {
+                    let progress = watched.borrow().clone();
+                    self.display.show(&progress);
+                    if ticks % 10 == 0 {
+                        self.write_status(&progress, StudyState::Running, None, None);
+                    }
+                    ticks += 1;
+                }
+            }
+        };
+        self.display.clear();
+        worker_stop.store(true, Ordering::Relaxed);
+        match &ended {
+            Ok(ended) => {
+                let hash = Some(ended.finished.results_hash.clone());
+                self.write_status(&ended.progress, ended.finished.state, hash, None);
+            }
+            Err(failure) => {
+                let progress = watched.borrow().clone();
+                let message = Some(failure.message.clone());
+                self.write_status(&progress, StudyState::Failed, None, message);
+            }
+        }
+        ended
+    }
+
+    /// Tells other processes how far the study is. A status that cannot be written stops
+    /// nothing: the ledger will say so itself if the disk is full.
+    fn write_status(
+        &self,
+        progress: &Progress,
+        state: StudyState,
+        results_hash: Option<String>,
+        message: Option<String>,
+    ) {
+        let status = StudyStatus {
+            name: self.schema_name.clone(),
+            state,
+            pid: std::process::id(),
+            started_at: self.started_at,
+            updated_at: now_ms(),
+            done: progress.numbers,
+            total: progress.total,
+            evaluated: progress.evaluated,
+            failed: progress.failed,
+            skipped: progress.skipped,
+            infeasible: progress.infeasible,
+            best: progress.best.clone(),
+            frontier: progress.frontier,
+            trials_per_second: progress.rate,
+            workers: 1,
+            results_hash,
+            message,
+        };
+        let _ = self.folder.write_status(&status);
+    }
+}
+
+/// The requests to stop: Ctrl-C and SIGTERM.
+struct Interrupts {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Interrupts {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Failure::infrastructure(format!("failed to listen for Ctrl-C: {error}"))
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Interrupts {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn joined<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
+    match joined {
+        Ok(value) => Ok(value),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) => Err(Failure::infrastructure(format!("a thread ended: {error}"))),
+    }
+}
+
+/// Prints how the study ended, and the top of its ranking.
+fn report(
+    ended: &Ended,
+    folder: &StudyFolder,
+    args: &RunArgs,
+    store: &Path,
+    elapsed: Duration,
+) -> Result<Exit, Failure> {
+    let Ended { finished, progress, contradictions } = ended;
+    match args.format {
+        Output::Json => {
+            let status = crate::commands::status::known(folder)?;
+            print(&crate::commands::json(&status)?)?;
+        }
+        Output::Table => {
+            if progress.frontier > 0 {
+                print(&frontier_table(folder, 10)?)?;
+            }
+            let run = progress.evaluated - progress.resumed;
+            let rate = run as f64 / elapsed.as_secs_f64().max(1e-9);
+            let rate = thousands(rate as u64);
+            print(&format!(
+                "\n{}: {}, {} trials ({} in {}, {rate} trials/s){}\nresults hash {}",
+                folder.name(),
+                finished.state.name(),
+                thousands(progress.evaluated),
+                thousands(run),
+                duration(elapsed),
+                exceptions(progress),
+                finished.results_hash,
+            ))?;
+        }
+    }
+    let in_store = if store == Path::new("optimize-store") {
+        String::new()
+    } else {
+        format!(" --store {}", store.display())
+    };
+    if finished.state == StudyState::Interrupted {
+        say!("to go on: optimize resume {}{in_store}", folder.name());
+        return Ok(Exit::Interrupted);
+    }
+    if !args.quiet && args.format == Output::Table {
+        say!("more: optimize results {}{in_store}", folder.name());
+    }
+    if !contradictions.is_empty() {
+        return Err(Failure {
+            exit: Exit::NonDeterministic,
+            message: format!("the simulator is not deterministic: {}", contradictions.join("; ")),
+        });
+    }
+    if progress.evaluated == progress.failed + progress.infeasible {
+        say!(
+            "no trial completed: see `optimize results {}{in_store} --sql 'select * from trials'`",
+            folder.name()
+        );
+        return Ok(Exit::Short);
+    }
+    Ok(Exit::Done)
+}
+
+fn exceptions(progress: &Progress) -> String {
+    let counts = [
+        (progress.failed, "failed"),
+        (progress.infeasible, "infeasible"),
+        (progress.skipped, "ruled out by the constraints"),
+    ];
+    let said: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{} {name}", thousands(count)))
+        .collect();
+    if said.is_empty() { String::new() } else { format!("; {}", said.join(", ")) }
+}
+
+/// The commit of the repository that the template lies in, for the record.
+fn git_commit(folder: &Path) -> Option<String> {
+    let output =
+        Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
+    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !commit.is_empty()).then_some(commit)
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a command took, for people")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "when a study was started is recorded, not hashed")]
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,117 @@
+//! `optimize status`.
+
+use std::time::Duration;
+
+use results::{Store, StudyFolder, StudyState, StudyStatus};
+
+use crate::cli::{Output, StudyArgs};
+use crate::commands::{json, people_table};
+use crate::exit::{Exit, Failure};
+use crate::progress::{duration, short, thousands};
+use crate::say::print;
+
+/// `optimize status`.
+///
+/// # Errors
+/// The study or the store is not there.
+pub fn status(args: &StudyArgs) -> Result<Exit, Failure> {
+    let store = Store::open(&args.store.store)?;
+    match args.study.wanted() {
+        Some(name) => {
+            let status = known(&store.study(name)?)?;
+            print(&match args.format {
+                Output::Json => json(&status)?,
+                Output::Table => details(&status),
+            })?;
+        }
+        None => {
+            let mut all = Vec::new();
+            for folder in store.studies()? {
+                all.push(known(&folder)?);
+            }
+            print(&match args.format {
+                Output::Json => json(&all)?,
+                Output::Table if all.is_empty() => format!(
+                    "no studies in {}; start one with `optimize start --template sma-crossover`",
+                    store.folder().display()
+                ),
+                Output::Table => overview(&all),
+            })?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The status of a study; one that was stopped before it could write any has done nothing.
+pub(super) fn known(folder: &StudyFolder) -> Result<StudyStatus, Failure> {
+    let nothing = || StudyStatus {
+        name: folder.name().to_owned(),
+        state: if folder.is_running() { StudyState::Running } else { StudyState::Crashed },
+        ..StudyStatus::default()
+    };
+    Ok(folder.status()?.unwrap_or_else(nothing))
+}
+
+fn overview(all: &[StudyStatus]) -> String {
+    let header = ["study", "state", "trials", "failed", "frontier", "best", "results hash"];
+    let mut table = people_table(header.map(str::to_owned).to_vec());
+    for status in all {
+        let best = status.best.iter().map(|best| format!("{} {}", best.metric, short(best.value)));
+        let hash = status.results_hash.as_deref().unwrap_or("-");
+        table.add_row([
+            status.name.clone(),
+            status.state.name().to_owned(),
+            counted(status),
+            thousands(status.failed),
+            thousands(status.frontier),
+            best.collect::<Vec<_>>().join(", "),
+            hash.chars().take(16).collect(),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+fn counted(status: &StudyStatus) -> String {
+    match status.total {
+        Some(total) if status.done < total => {
+            format!("{} of {}", thousands(status.done), thousands(total))
+        }
+        _ => thousands(status.evaluated),
+    }
+}
+
+fn details(status: &StudyStatus) -> String {
+    let mut lines = vec![
+        ("study", status.name.clone()),
+        ("state", status.state.name().to_owned()),
+        ("trials", counted(status)),
+        ("failed", thousands(status.failed)),
+        ("infeasible", thousands(status.infeasible)),
+        ("skipped", thousands(status.skipped)),
+        ("frontier", thousands(status.frontier)),
+    ];
+    for best in &status.best {
+        let value = format!("{} {} (trial {})", best.metric, short(best.value), best.trial);
+        lines.push(("best", value));
+    }
+    if status.state == StudyState::Running {
+        lines.push(("speed", format!("{:.0} trials/s", status.trials_per_second)));
+        if let Some(total) = status.total.filter(|_| status.trials_per_second > 0.0) {
+            let left = total.saturating_sub(status.done) as f64 / status.trials_per_second;
+            if let Ok(left) = Duration::try_from_secs_f64(left) {
+                lines.push(("time left", duration(left)));
+            }
+        }
+        lines.push(("process", status.pid.to_string()));
+    }
+    if let Some(hash) = &status.results_hash {
+        lines.push(("results hash", hash.clone()));
+    }
+    if let Some(message) = &status.message {
+        lines.push(("message", message.clone()));
+    }
+    if matches!(status.state, StudyState::Interrupted | StudyState::Crashed | StudyState::Failed) {
+        lines.push(("to go on", format!("optimize resume {}", status.name)));
+    }
+    lines.iter().map(|(name, value)| format!("{name:13} {value}\n")).collect()
+}

@@ -1,0 +1,438 @@
+//! The scheduler of a study, as a pure state machine: exact lag.
+//!
+//! The driver turns a plan into jobs and takes their results back in any order. Two rules make
+//! what it does a function of its inputs, whatever the workers do:
+//!
+//! * **Exact lag.** The job that begins with trial `k` is asked after telling exactly the whole
+//!   jobs among the trials `0 ..= k - lag`, in order, and never more: later results wait, even
+//!   when they are there already. ("As soon as they arrive, in order" is not enough: then it is
+//!   the workers' speed that decides what the optimizer knows.)
+//! * **Release in order.** Results leave the driver as an unbroken prefix of the trials, so that
+//!   a study stopped at any moment is a smaller study, not another one.
+//!
+//! Plans that learn nothing (grids, samples) have no lag; where their jobs begin and end is free
+//! to follow the speed of the workers, since no point depends on it.
+//!
+//! Resuming is replaying: recorded results are handed in, in order, before the first new job;
+//! every point that is asked again must be the recorded one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use jobs::{
+    JobId, JobResult, JobSpec, Outcome, Purpose, StudyId, TrialId, TrialResult, Work, generator,
+};
+use optimizers::{Optimizer, Plan, Told};
+use search_spaces::{Point, Sequence};
+
+/// What a driver's decisions depend on, beside the plan and the results.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The study's fingerprint, which every job carries.
+    pub study: StudyId,
+    /// The study's seed.
+    pub seed: u64,
+    /// So many trials are evaluated at most.
+    pub trials: Option<u64>,
+    /// Trials per job; for plans that learn, a part of the study.
+    pub chunk: u64,
+    /// So many trials may be open when a plan that learns is asked for the next.
+    pub lag: u64,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Push this job.
+    Job(JobSpec),
+    /// Nothing can be pushed before more results have come in.
+    Wait,
+    /// Every job has been pushed and every result is in.
+    Done,
+}
+
+/// What became of a result that was handed in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Accepted {
+    /// It is the first of its job.
+    Fresh,
+    /// It is part of a job only; what is missing will be pushed again.
+    Partial,
+    /// The job had a result before. The two have to be equal.
+    Repeated,
+}
+
+/// Two results of the same question differ.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Mismatch(pub String);
+
+/// A job with its result, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Released {
+    /// The first trial.
+    pub first: u64,
+    /// The points, where an optimizer chose them.
+    pub work: Work,
+    /// The result.
+    pub result: JobResult,
+}
+
+/// Turns what came of a trial into what an optimizer is told of it.
+pub type Teller = Box<dyn Fn(&TrialResult) -> Told + Send>;
+
+/// So many trials in a row that hold no point end a study: its constraints leave too little.
+const MAX_BARREN: u64 = 20_000_000;
+
+/// The scheduler of one study.
+pub struct Driver {
+    inputs: Inputs,
+    source: Source,
+    tell: Teller,
+    /// The next trial to be put into a job.
+    next: u64,
+    /// Whether the plan has no further points.
+    exhausted: bool,
+    /// Ranges of trials before `next` that have to be run again: first trial and length.
+    gaps: VecDeque<(u64, u64)>,
+    /// Jobs that have to be pushed again as they are.
+    again: VecDeque<JobSpec>,
+    open: BTreeMap<JobId, JobSpec>,
+    /// Results whose predecessors are missing.
+    early: BTreeMap<u64, Released>,
+    released: VecDeque<Released>,
+    /// Trials before this one have been released.
+    frontier: u64,
+    /// Trials among those that were evaluated, and how many in a row were not at the end.
+    evaluated: u64,
+    barren: u64,
+    /// Results released and not yet told to a plan that learns.
+    untold: VecDeque<(u64, Vec<Point>, Vec<Told>)>,
+    told_jobs: u64,
+    pending: VecDeque<Vec<Point>>,
+}
+
+enum Source {
+    Sequence(Arc<dyn Sequence>),
+    Optimizer { optimizer: Box<dyn Optimizer>, learns: bool },
+}
+
+impl Driver {
+    /// A driver before its first job.
+    ///
+    /// # Panics
+    /// If the chunk or the lag is zero.
+    #[must_use]
+    pub fn new(inputs: Inputs, plan: Plan, tell: Teller) -> Self {
+        assert!(inputs.chunk > 0 && inputs.lag > 0, "chunk and lag count trials, from 1");
+        let source = match plan {
+            Plan::Sequence(sequence) => Source::Sequence(sequence),
+            Plan::Optimizer { optimizer, learns } => Source::Optimizer { optimizer, learns },
+        };
+        Self {
+            inputs,
+            source,
+            tell,
+            next: 0,
+            exhausted: false,
+            gaps: VecDeque::new(),
+            again: VecDeque::new(),
+            open: BTreeMap::new(),
+            early: BTreeMap::new(),
+            released: VecDeque::new(),
+            frontier: 0,
+            evaluated: 0,
+            barren: 0,
+            untold: VecDeque::new(),
+            told_jobs: 0,
+            pending: VecDeque::new(),
+        }
+    }
+
+    /// Whether the points depend on results, so that chunk and lag are part of the study.
+    #[must_use]
+    pub fn learns(&self) -> bool {
+        matches!(self.source, Source::Optimizer { learns: true, .. })
+    }
+
+    /// Trials that were released and evaluated; trials whose number holds no point do not count.
+    #[must_use]
+    pub fn evaluated(&self) -> u64 {
+        self.evaluated
+    }
+
+    /// Jobs pushed and not answered.
+    #[must_use]
+    pub fn open_jobs(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Results that wait for an earlier one.
+    #[must_use]
+    pub fn waiting_results(&self) -> usize {
+        self.early.len()
+    }
+
+    /// The next job. Plans that do not learn put `hint` trials into it at most.
+    ///
+    /// # Errors
+    /// None of the trials tried for a long time held a point.
+    pub fn next_job(&mut self, hint: u64) -> Result<Next, Mismatch> {
+        if self.has_enough() {
+            // What is still open lies beyond the last trial asked for, and is not waited for.
+            return Ok(Next::Done);
+        }
+        if self.barren > MAX_BARREN {
+            let barren = self.barren;
+            return Err(Mismatch(format!(
+                "the last {barren} numbers of the plan hold no point that meets the constraints; \
+                 narrow the ranges of the space towards them"
+            )));
+        }
+        let job = match self.again.pop_front() {
+            Some(job) => Some(JobSpec { attempt: job.attempt + 1, ..job }),
+            None => match self.gaps.pop_front() {
+                Some((first, len)) => Some(self.gap_job(first, len, hint)),
+                None => self.fresh_job(hint),
+            },
+        };
+        match job {
+            Some(job) => {
+                self.open.insert(job.id, job.clone());
+                Ok(Next::Job(job))
+            }
+            None if self.open.is_empty() && self.is_planned() => Ok(Next::Done),
+            None => Ok(Next::Wait),
+        }
+    }
+
+    /// Hands in a result, in any order.
+    pub fn accept(&mut self, result: JobResult) -> Accepted {
+        let id = result.id;
+        let Some(job) = self.open.remove(&id) else { return Accepted::Repeated };
+        let (done, len) = (result.trials.len() as u64, job.len());
+        let accepted = if done < len { Accepted::Partial } else { Accepted::Fresh };
+        let work = match job.work {
+            // A prefix of a range is a smaller range; the rest becomes a gap.
+            Work::Range { .. } if done > 0 => {
+                if done < len {
+                    self.gaps.push_front((id.0.0 + done, len - done));
+                }
+                Work::Range { len: done }
+            }
+            points @ Work::Points(_) if done == len => points,
+            // The jobs of an optimizer are units of telling, so they are kept whole.
+            work => {
+                self.again.push_front(JobSpec { work, ..job });
+                return accepted;
+            }
+        };
+        self.settle(Released { first: id.0.0, work, result });
+        accepted
+    }
+
+    /// The job is held by nobody any more: it will be pushed again.
+    pub fn lost(&mut self, id: JobId) {
+        if let Some(job) = self.open.remove(&id) {
+            self.again.push_back(job);
+        }
+    }
+
+    /// The next released job, in order.
+    pub fn release(&mut self) -> Option<Released> {
+        self.released.pop_front()
+    }
+
+    /// Hands in a recorded job. Records come in order, before the first call of
+    /// [`Driver::next_job`].
+    ///
+    /// # Errors
+    /// The plan gives other points than the recorded ones: the study was recorded by a program
+    /// or with data that behaves differently.
+    pub fn replay(&mut self, first: u64, work: Work, result: JobResult) -> Result<(), Mismatch> {
+        if first < self.next {
+            return Err(Mismatch(format!("trial {first} is recorded twice")));
+        }
+        let len = result.trials.len() as u64;
+        match &work {
+            Work::Range { .. } => {
+                if first > self.next {
+                    self.gaps.push_back((self.next, first - self.next));
+                }
+                self.next = first + len;
+            }
+            Work::Points(points) => {
+                while self.next < first {
+                    let missing = first - self.next;
+                    let job = self.ask_job(missing).ok_or_else(|| {
+                        Mismatch(format!("trial {first} is recorded, but cannot be asked yet"))
+                    })?;
+                    self.again.push_back(job);
+                }
+                let job = self.ask_job(len);
+                if job.as_ref().map(|job| &job.work) != Some(&work) {
+                    let asked = job.map_or("nothing".to_owned(), |job| format!("{:?}", job.work));
+                    return Err(Mismatch(format!(
+                        "the plan gives other points for trial {first} than the recorded ones: \
+                         {asked} instead of {points:?}"
+                    )));
+                }
+            }
+        }
+        self.settle(Released { first, work, result });
+        Ok(())
+    }
+
+    /// Whether as many trials have been evaluated as were asked for.
+    fn has_enough(&self) -> bool {
+        self.inputs.trials.is_some_and(|trials| self.evaluated >= trials)
+    }
+
+    /// Whether every trial of the plan has been put into a job.
+    fn is_planned(&self) -> bool {
+        let ended = match &self.source {
+            Source::Sequence(sequence) => sequence.end().is_some_and(|len| self.next >= len),
+            Source::Optimizer { .. } => {
+                self.exhausted || self.inputs.trials.is_some_and(|trials| self.next >= trials)
+            }
+        };
+        ended && self.gaps.is_empty() && self.again.is_empty()
+    }
+
+    fn gap_job(&mut self, first: u64, len: u64, hint: u64) -> JobSpec {
+        let now = len.min(hint.max(1));
+        if now < len {
+            self.gaps.push_front((first + now, len - now));
+        }
+        self.spec(first, Work::Range { len: now })
+    }
+
+    fn spec(&self, first: u64, work: Work) -> JobSpec {
+        JobSpec {
+            study: self.inputs.study,
+            id: JobId(TrialId(first)),
+            attempt: 0,
+            seed: self.inputs.seed,
+            work,
+        }
+    }
+
+    fn fresh_job(&mut self, hint: u64) -> Option<JobSpec> {
+        let Source::Sequence(sequence) = &self.source else { return self.ask_job(hint) };
+        let left = sequence.end().map_or(u64::MAX, |len| len - self.next);
+        let len = hint.max(1).min(left).min(self.wanted());
+        if len == 0 {
+            return None;
+        }
+        self.next += len;
+        Some(self.spec(self.next - len, Work::Range { len }))
+    }
+
+    /// How many further numbers of a sequence are likely to give the trials that are missing,
+    /// judged by the share that held a point so far.
+    fn wanted(&self) -> u64 {
+        let Some(trials) = self.inputs.trials else { return u64::MAX };
+        let missing = trials - self.evaluated;
+        let under_way = self.next - self.frontier;
+        let scaled =
+            u128::from(missing) * u128::from(self.frontier + 1) / u128::from(self.evaluated + 1);
+        u64::try_from(scaled).unwrap_or(u64::MAX).max(missing).saturating_sub(under_way)
+    }
+
+    /// Asks the optimizer for the next job, or none where it has to wait or has ended.
+    fn ask_job(&mut self, hint: u64) -> Option<JobSpec> {
+        let left = self.inputs.trials.map_or(u64::MAX, |trials| trials.saturating_sub(self.next));
+        let len = if self.learns() { self.inputs.chunk } else { hint.max(1) }.min(left);
+        if len == 0 || self.exhausted || !self.tell_due() {
+            return None;
+        }
+        let Source::Optimizer { optimizer, learns } = &mut self.source else {
+            unreachable!("only optimizers are asked")
+        };
+        let mut points = Vec::new();
+        let mut pending: Vec<Point> = self.pending.iter().flatten().cloned().collect();
+        for trial in self.next..self.next + len {
+            let mut generator = generator(self.inputs.seed, Purpose::Ask, trial);
+            let Some(point) = optimizer.ask(trial, &mut generator, &pending) else {
+                self.exhausted = true;
+                break;
+            };
+            if *learns {
+                pending.push(point.clone());
+            }
+            points.push(point);
+        }
+        if points.is_empty() {
+            return None;
+        }
+        if *learns {
+            self.pending.push_back(points.clone());
+        }
+        let first = self.next;
+        self.next += points.len() as u64;
+        Some(self.spec(first, Work::Points(points)))
+    }
+
+    /// Tells what is due before the next job may be asked; false where that is not there yet.
+    fn tell_due(&mut self) -> bool {
+        if !self.learns() {
+            return true;
+        }
+        let Inputs { chunk, lag, .. } = self.inputs;
+        let due = (self.next + 1).saturating_sub(lag) / chunk;
+        while self.told_jobs < due || !self.optimizer_is_ready() {
+            let Some((first, points, told)) = self.untold.pop_front() else { return false };
+            let Source::Optimizer { optimizer, .. } = &mut self.source else {
+                unreachable!("only optimizers learn")
+            };
+            for (trial, (point, told)) in (first..).zip(points.iter().zip(&told)) {
+                optimizer.tell(trial, point, told);
+            }
+            self.pending.pop_front();
+            self.told_jobs += 1;
+        }
+        true
+    }
+
+    fn optimizer_is_ready(&self) -> bool {
+        match &self.source {
+            Source::Optimizer { optimizer, .. } => optimizer.ready(),
+            Source::Sequence(_) => true,
+        }
+    }
+
+    /// Puts a result in its place and releases what is complete up to it.
+    fn settle(&mut self, released: Released) {
+        self.early.insert(released.first, released);
+        while let Some(mut released) = self.early.remove(&self.frontier) {
+            if self.has_enough() {
+                return;
+            }
+            self.count(&mut released);
+            self.frontier += released.result.trials.len() as u64;
+            if let (true, Work::Points(points)) = (self.learns(), &released.work) {
+                let told = released.result.trials.iter().map(&self.tell).collect();
+                self.untold.push_back((released.first, points.clone(), told));
+            }
+            self.released.push_back(released);
+        }
+    }
+
+    /// Counts the evaluated trials of a released job, and cuts it off after the last one that
+    /// was asked for.
+    fn count(&mut self, released: &mut Released) {
+        let trials = &mut released.result.trials;
+        for (index, trial) in trials.iter().enumerate() {
+            if trial.outcome == Outcome::Skipped {
+                self.barren += 1;
+                continue;
+            }
+            self.barren = 0;
+            self.evaluated += 1;
+            if self.inputs.trials == Some(self.evaluated) {
+                trials.truncate(index + 1);
+                break;
+            }
+        }
+    }
+}

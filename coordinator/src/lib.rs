@@ -1,0 +1,28 @@
+//! The coordinator: the driver of a study, the loop around it, and the program `optimize`.
+//!
+//! * [`driver`] is the scheduler, a pure state machine: which job comes next, what an optimizer
+//!   is told and when, in which order results count. Everything that makes a study repeatable is
+//!   decided there, without clock, thread or file.
+//! * `study` opens what a template names: simulator, plan, columns, fingerprint.
+//! * `run` is the loop: it pushes the driver's jobs into a queue, makes results durable in the
+//!   ledger before the driver hears of them, and sends finished rows to the view.
+//! * `commands` are what a person types; signals, progress and the clock live there.
+//!
+//! Deliberately absent: mathematics of any kind. Points come from `optimizers`, values from
+//! `simulators`, rankings from `results`.
+
+pub mod cli;
+pub mod commands;
+pub mod driver;
+mod exit;
+mod ingest;
+mod library;
+mod pace;
+mod progress;
+mod run;
+mod say;
+mod study;
+mod tally;
+
+pub use exit::{Exit, Failure};
+pub use say::print;

@@ -1,0 +1,43 @@
+//! The binary `optimize`.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use coordinator::cli::{Cli, Command};
+use coordinator::commands::{results, start, status, templates, verify};
+use coordinator::{Exit, Failure, say};
+
+fn main() -> ExitCode {
+    // A trial that panics is a failed trial with a message, and says so in the results.
+    let default_hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let of_trial = std::thread::current().name().is_some_and(|name| name.starts_with("trial-"));
+        if !of_trial {
+            default_hook(info);
+        }
+    }));
+    match run(&Cli::parse()) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            say!("error: {failure}");
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Start(args) => start::start(args),
+        Command::Resume(args) => start::resume(args),
+        Command::Status(args) => status::status(args),
+        Command::Results(args) => results::results(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Templates(args) => templates::templates(args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "optimize", &mut script);
+            coordinator::print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! How many trials to put into a job, where the study leaves that free.
+
+use std::time::Duration;
+
+/// A job should keep the fleet busy for about so long: long enough that its handling is lost in
+/// it, short enough that a study stops at once when told to.
+const TARGET: f64 = 0.05;
+
+/// Results of larger jobs would take too much memory.
+const MAX_TRIALS: f64 = 16_384.0;
+
+/// A job is never more than so many times as long as the longest so far: the first trials are
+/// often not like the rest.
+const GROWTH: f64 = 4.0;
+
+/// Measures the speed of the fleet and divides the work by it.
+#[derive(Debug)]
+pub struct Pace {
+    /// Trials per second, averaged over the last few looks.
+    rate: f64,
+    size: f64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { rate: 0.0, size: 1.0 }
+    }
+}
+
+impl Pace {
+    /// Takes note that `trials` more were finished in the last `elapsed`.
+    pub fn observe(&mut self, trials: u64, elapsed: Duration) {
+        if elapsed.is_zero() {
+            return;
+        }
+        let now = trials as f64 / elapsed.as_secs_f64();
+        self.rate = if self.rate > 0.0 { 0.7 * self.rate + 0.3 * now } else { now };
+        self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH).min(MAX_TRIALS);
+    }
+
+    /// Trials per second, lately.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Trials for the next job, when `left` are left in all for `slots` jobs at a time: towards
+    /// the end jobs get smaller, so that all slots end together.
+    #[must_use]
+    pub fn next_size(&self, left: Option<u64>, slots: u64) -> u64 {
+        let share = left.map_or(u64::MAX, |left| left / (2 * slots.max(1)));
+        (self.size as u64).min(share).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_grow_with_the_speed_and_shrink_at_the_end() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.next_size(None, 4), 1);
+        pace.observe(1_000_000, Duration::from_secs(1));
+        assert_eq!(pace.next_size(None, 4), 4, "not at once");
+        for _ in 0..10 {
+            pace.observe(1_000_000, Duration::from_secs(1));
+        }
+        assert_eq!(pace.next_size(None, 4), 16_384);
+        assert_eq!(pace.next_size(Some(800), 4), 100);
+        assert_eq!(pace.next_size(Some(3), 4), 1);
+        for _ in 0..60 {
+            pace.observe(1, Duration::from_secs(10));
+        }
+        assert_eq!(pace.next_size(None, 4), 1, "slow trials travel alone");
+    }
+}

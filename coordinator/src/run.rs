@@ -1,0 +1,370 @@
+//! The loop of a study: between the driver, which decides, and queue, ledger and view, which do.
+//!
+//! The order of the steps is what makes a crash harmless: a result is durable in the ledger
+//! before the driver hears of it, and what the view lacks is replayed from the ledger.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use jobs::{Event, JobId, JobResult, JobSpec, Queue, Work};
+use results::{Finished, Ledger, Record, StudyState, View};
+use tokio::sync::watch;
+
+use crate::driver::{Accepted, Driver, Next};
+use crate::exit::Failure;
+use crate::ingest::{Ingest, Part};
+use crate::pace::Pace;
+use crate::progress::Progress;
+use crate::study::Study;
+use crate::tally::{Frame, Tally};
+
+/// Results that may wait for an earlier one before no further jobs are pushed.
+const MAX_WAITING: usize = 512;
+
+/// Results that become durable together at most.
+const MAX_GROUP: usize = 256;
+
+/// Speed and progress are looked at this often.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Whether a study should go on, told from outside.
+#[derive(Debug, Default)]
+pub struct Control {
+    stopped: AtomicU8,
+    drained: AtomicBool,
+}
+
+impl Control {
+    /// Ends the study early, in this state; the first call counts.
+    pub fn stop(&self, state: StudyState) {
+        let code = if state == StudyState::Stopped { 1 } else { 2 };
+        let _ = self.stopped.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The state that the study should end in, where it should end early.
+    #[must_use]
+    pub fn stopped(&self) -> Option<StudyState> {
+        match self.stopped.load(Ordering::Relaxed) {
+            0 => None,
+            1 => Some(StudyState::Stopped),
+            _ => Some(StudyState::Interrupted),
+        }
+    }
+
+    /// Says that no worker takes jobs any more: what comes now is the last that comes.
+    pub fn drain(&self) {
+        self.drained.store(true, Ordering::Release);
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
+    }
+}
+
+/// How a study ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// State, hash and number of trials.
+    pub finished: Finished,
+    /// The last progress.
+    pub progress: Progress,
+    /// Jobs that were answered twice, and differently.
+    pub contradictions: Vec<String>,
+}
+
+/// Where the loop gets its work done.
+pub struct Places<'a> {
+    /// Carries jobs.
+    pub queue: &'a dyn Queue,
+    /// The durable record.
+    pub ledger: Ledger,
+    /// What people read.
+    pub view: View,
+    /// Jobs that the queue should hold at a time.
+    pub slots: usize,
+    /// Tells whether to go on.
+    pub control: &'a Control,
+    /// Told how far the study is.
+    pub progress: &'a watch::Sender<Progress>,
+}
+
+/// Runs a study from wherever its ledger is to its end, or until it is told to stop.
+///
+/// # Errors
+/// Disk or queue fail, or the recorded points are not the ones that are asked again. What was
+/// recorded stays.
+pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
+    let (schema, sequence) = (study.schema.clone(), study.sequence.clone());
+    let (seed, total, chunk) = (study.choices.seed, study.total(), study.choices.chunk);
+    let mut run = Run {
+        frame: Frame { schema: &schema, sequence: sequence.as_deref(), seed },
+        total,
+        chunk,
+        ingested: places.view.high_water(),
+        queue: places.queue,
+        slots: places.slots,
+        control: places.control,
+        progress: places.progress,
+        ledger: places.ledger,
+        ingest: Ingest::start(places.view),
+        driver: study.into_driver(),
+        tally: Tally::new(&schema),
+        part: Part::default(),
+        pace: Pace::default(),
+        issued: BTreeMap::new(),
+        resumed: 0,
+        contradictions: Vec::new(),
+    };
+    run.replay()?;
+    let complete = run.work()?;
+    run.end(complete)
+}
+
+struct Run<'a> {
+    frame: Frame<'a>,
+    total: Option<u64>,
+    chunk: u64,
+    /// The view has the rows before this trial already.
+    ingested: u64,
+    queue: &'a dyn Queue,
+    slots: usize,
+    control: &'a Control,
+    progress: &'a watch::Sender<Progress>,
+    ledger: Ledger,
+    ingest: Ingest,
+    driver: Driver,
+    tally: Tally,
+    part: Part,
+    pace: Pace,
+    /// The jobs under way, to be recorded with their results.
+    issued: BTreeMap<JobId, JobSpec>,
+    /// Trials that were there before this run.
+    resumed: u64,
+    contradictions: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Hands the ledger's records to the driver.
+    fn replay(&mut self) -> Result<(), Failure> {
+        for record in self.ledger.records()? {
+            let Record { job, result } = record?;
+            self.driver.replay(job.id.0.0, job.work, result)?;
+            self.take_up_released()?;
+        }
+        self.resumed = self.tally.evaluated;
+        Ok(())
+    }
+
+    /// The loop proper; whether the study came to its end.
+    #[expect(clippy::disallowed_methods, reason = "the speed of the fleet shapes no result")]
+    fn work(&mut self) -> Result<bool, Failure> {
+        let mut looked = Instant::now();
+        let mut finished = 0;
+        loop {
+            let stopping = self.control.stopped().is_some();
+            if !stopping && self.issue()? {
+                return Ok(true);
+            }
+            // Looked at before collecting, so that what came in before the drain is collected.
+            let last = stopping && (self.driver.open_jobs() == 0 || self.control.is_drained());
+            let (events, trials) = self.collect()?;
+            finished += trials;
+            self.take_up_released()?;
+            if last && events == 0 {
+                return Ok(false);
+            }
+            if looked.elapsed() >= LOOK {
+                self.pace.observe(finished, looked.elapsed());
+                (looked, finished) = (Instant::now(), 0);
+                self.progress.send_replace(self.snapshot());
+                self.flush()?;
+            }
+        }
+    }
+
+    /// Pushes jobs while there is room; whether there is nothing left to do.
+    fn issue(&mut self) -> Result<bool, Failure> {
+        while self.driver.waiting_results() < MAX_WAITING
+            && (self.driver.learns() || self.driver.open_jobs() < self.slots)
+        {
+            let left = self.total.map(|total| total.saturating_sub(self.tally.numbers));
+            let hint = match self.chunk {
+                0 => self.pace.next_size(left, self.slots as u64),
+                chunk => chunk,
+            };
+            match self.driver.next_job(hint)? {
+                Next::Job(job) => {
+                    self.issued.insert(job.id, job.clone());
+                    self.queue.push(job)?;
+                }
+                Next::Wait => return Ok(false),
+                Next::Done => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for results, makes them durable together, and hands them to the driver; the number
+    /// of events, and of trials in them.
+    fn collect(&mut self) -> Result<(u64, u64), Failure> {
+        let mut group = Vec::new();
+        let (mut wait, mut events) = (LOOK, 0);
+        while let Some(event) = self.queue.next_event(wait)? {
+            wait = Duration::ZERO;
+            events += 1;
+            match event {
+                Event::Finished(result) => group.push(result),
+                Event::Lost(id) => self.driver.lost(id),
+            }
+            if group.len() >= MAX_GROUP {
+                break;
+            }
+        }
+        let (fresh, repeated) = self.sort(group)?;
+        let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
+        self.ledger.append(&records)?;
+        let mut trials = 0;
+        for result in fresh {
+            trials += result.trials.len() as u64;
+            let id = result.id;
+            let accepted = self.driver.accept(result);
+            debug_assert_ne!(accepted, Accepted::Repeated, "sorted out before");
+            self.issued.remove(&id);
+        }
+        for result in repeated {
+            self.compare(&result)?;
+        }
+        Ok((events, trials))
+    }
+
+    /// Tells first results from repeated ones.
+    fn sort(&self, group: Vec<JobResult>) -> Result<(Vec<JobResult>, Vec<JobResult>), Failure> {
+        let (mut fresh, mut repeated) = (Vec::<JobResult>::new(), Vec::new());
+        for result in group {
+            let first = fresh.iter().all(|known| known.id != result.id);
+            match self.issued.get(&result.id) {
+                Some(job) if result.trials.len() as u64 > job.len() => {
+                    return Err(Failure::infrastructure(format!(
+                        "a worker returned {} results for the {} trials of job {}",
+                        result.trials.len(),
+                        job.len(),
+                        result.id.0.0
+                    )));
+                }
+                Some(_) if first => fresh.push(result),
+                _ => repeated.push(result),
+            }
+        }
+        Ok((fresh, repeated))
+    }
+
+    /// What the ledger keeps of a result; nothing where the driver will ask for the job again.
+    fn record(&self, result: &JobResult) -> Option<Record> {
+        let job = self.issued.get(&result.id)?.clone();
+        let whole = result.trials.len() as u64 == job.len();
+        let prefix = matches!(job.work, Work::Range { .. }) && !result.trials.is_empty();
+        (whole || prefix).then(|| Record { job, result: result.clone() })
+    }
+
+    /// A second result of a job has to be the first one again, as far as both go.
+    fn compare(&mut self, result: &JobResult) -> Result<(), Failure> {
+        let Some(known) = self.ledger.records_from(result.id.0.0)?.next().transpose()? else {
+            return Ok(());
+        };
+        let both = known.result.trials.iter().zip(&result.trials);
+        if known.job.id != result.id {
+            return Ok(());
+        }
+        for (offset, (known, found)) in both.enumerate() {
+            if !same(known, found) {
+                let trial = result.id.0.0 + offset as u64;
+                self.contradictions.push(format!(
+                    "trial {trial} gave {:?} first and {:?} when it was run again by {}",
+                    known.outcome, found.outcome, result.worker
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_up_released(&mut self) -> Result<(), Failure> {
+        while let Some(released) = self.driver.release() {
+            self.tally.take_up(&self.frame, &released, &mut self.part);
+            if self.part.rows.len() >= 10_000 {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what the view lacks of the rows taken up so far.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let mut part = std::mem::take(&mut self.part);
+        if part.jobs.is_empty() {
+            return Ok(());
+        }
+        if self.ingested > 0 {
+            let ingested = self.ingested;
+            part.rows.retain(|row| row.trial >= ingested);
+            part.jobs.retain(|job| job.first_trial >= ingested);
+        }
+        if part.high_water > self.ingested {
+            part.results_hash = self.tally.hash();
+            self.ingest.send(part)?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Progress {
+        Progress {
+            evaluated: self.tally.evaluated,
+            resumed: self.resumed,
+            numbers: self.tally.numbers,
+            total: self.total,
+            failed: self.tally.failed,
+            infeasible: self.tally.infeasible,
+            skipped: self.tally.skipped,
+            best: self.tally.best(self.frame.schema),
+            frontier: self.tally.frontier(),
+            rate: self.pace.rate(),
+            open_jobs: self.driver.open_jobs(),
+        }
+    }
+
+    fn end(mut self, complete: bool) -> Result<Ended, Failure> {
+        self.take_up_released()?;
+        self.flush()?;
+        let early = self.control.stopped().unwrap_or(StudyState::Interrupted);
+        let finished = Finished {
+            state: if complete { StudyState::Complete } else { early },
+            results_hash: self.tally.hash(),
+            trials: self.tally.numbers,
+        };
+        let progress = self.snapshot();
+        self.ingest.finish(finished.clone())?;
+        self.ledger.finish(&finished)?;
+        self.progress.send_replace(progress.clone());
+        Ok(Ended { finished, progress, contradictions: self.contradictions })
+    }
+}
+
+/// Whether two results of one trial are equal to the bit; a NaN equals a NaN.
+#[must_use]
+pub fn same(a: &jobs::TrialResult, b: &jobs::TrialResult) -> bool {
+    let bits = |values: &[f64]| -> Vec<u64> { values.iter().map(|v| canonical_bits(*v)).collect() };
+    let outcome = match (&a.outcome, &b.outcome) {
+        (jobs::Outcome::Complete(a), jobs::Outcome::Complete(b)) => bits(a) == bits(b),
+        (a, b) => a == b,
+    };
+    outcome
+        && a.reports.len() == b.reports.len()
+        && a.reports
+            .iter()
+            .zip(&b.reports)
+            .all(|(a, b)| a.step == b.step && bits(&a.values) == bits(&b.values))
+}
+
+fn canonical_bits(value: f64) -> u64 {
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+}

@@ -1,0 +1,245 @@
+//! A study, ready to run: what a template and a few numbers mean once simulator and plan are open.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jobs::{Outcome, Purpose, StudyId, TrialResult, derived_seed};
+use optimizers::{Algorithm, Plan, Told};
+use results::{StudyRecord, StudySchema};
+use search_spaces::{Document, Objective, OutcomeConstraint, Sequence, Space, Template, nearest};
+use simulators::Simulator;
+
+use crate::driver::{Driver, Inputs, Teller};
+use crate::exit::Failure;
+
+/// Raised whenever the same template and seed would give other results than before.
+const SEMANTICS: u32 = 1;
+
+/// How many trials may be open when a plan that learns is asked for the next, unless said.
+pub const DEFAULT_LAG: u64 = 64;
+
+/// What a study is a function of, beside its template.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// The seed.
+    pub seed: u64,
+    /// So many trials at most.
+    pub trials: Option<u64>,
+    /// Trials per job; 0 leaves it to the speed of the workers, where the plan does not learn.
+    pub chunk: u64,
+    /// How many trials may be open when one is asked.
+    pub lag: u64,
+}
+
+/// A study with everything open that it needs to run.
+pub struct Study {
+    /// The template.
+    pub template: Template,
+    /// What was chosen beside it.
+    pub choices: Choices,
+    /// The fingerprint of all that the results depend on.
+    pub id: StudyId,
+    /// The columns of its results.
+    pub schema: Arc<StudySchema>,
+    /// The space.
+    pub space: Arc<Space>,
+    /// The simulator.
+    pub simulator: Arc<dyn Simulator>,
+    /// The sequence of points, where they depend on their number alone.
+    pub sequence: Option<Arc<dyn Sequence>>,
+    plan: Plan,
+}
+
+impl Study {
+    /// Opens the simulator and the plan of a template and checks that they fit together.
+    ///
+    /// # Errors
+    /// Anything that would keep the study from running: an objective that is no metric, data
+    /// that cannot be read, a space that the algorithm cannot plan.
+    pub fn open(template: Template, choices: Choices) -> Result<Self, Failure> {
+        let simulator: Arc<dyn Simulator> = simulators::open(
+            &template.simulator,
+            template.settings()?,
+            &template.space,
+            &template.folder,
+        )?
+        .into();
+        let schema = Arc::new(schema(&template, simulator.metrics())?);
+        let space = Arc::new(template.space.clone());
+        let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
+        let plan = choices
+            .algorithm
+            .plan(&space, plan_seed, choices.trials)
+            .map_err(|message| Failure::usage(format!("--algorithm: {message}")))?;
+        let sequence = match &plan {
+            Plan::Sequence(sequence) => Some(Arc::clone(sequence)),
+            Plan::Optimizer { .. } => None,
+        };
+        let id = fingerprint(&template, &choices, &plan, &*simulator);
+        Ok(Self { template, choices, id, schema, space, simulator, sequence, plan })
+    }
+
+    /// Opens the study of a record.
+    ///
+    /// # Errors
+    /// It cannot be opened any more, or means something else to this program than to the one
+    /// that recorded it: its data or the program have changed.
+    pub fn reopen(record: &StudyRecord) -> Result<Self, Failure> {
+        let document = Document::parse(&format!("study {}", record.name), &record.template)?;
+        let template = Template::read(document, Path::new(&record.folder))?;
+        let algorithm = Algorithm::parse(&record.algorithm)
+            .map_err(|error| Failure::usage(format!("algorithm: {error}")))?;
+        let choices = Choices {
+            algorithm,
+            seed: record.seed,
+            trials: record.trials,
+            chunk: record.chunk,
+            lag: record.lag,
+        };
+        let study = Self::open(template, choices)?;
+        if study.id.to_string() == record.fingerprint {
+            return Ok(study);
+        }
+        let data = hex(&study.simulator.fingerprint());
+        let cause = if record.data_fingerprint.as_deref() == Some(&*data) {
+            format!("it was started by version {} of this program", record.program_version)
+        } else {
+            "its data or its simulator have changed since it was started".to_owned()
+        };
+        Err(Failure::usage(format!(
+            "study {} cannot go on: {cause}, so that its results would not be of one piece; \
+             start a new one from the same template",
+            record.name
+        )))
+    }
+
+    /// The record of this study under a name.
+    #[must_use]
+    pub fn record(&self, name: &str, created_at: u64, git_commit: Option<String>) -> StudyRecord {
+        let folder = &self.template.folder;
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        StudyRecord {
+            format: results::LEDGER_FORMAT,
+            name: name.to_owned(),
+            template: self.template.document.to_toml(),
+            folder: folder.display().to_string(),
+            algorithm: self.choices.algorithm.to_string(),
+            seed: self.choices.seed,
+            trials: self.choices.trials,
+            chunk: self.choices.chunk,
+            lag: self.choices.lag,
+            fingerprint: self.id.to_string(),
+            data_fingerprint: Some(hex(&self.simulator.fingerprint())),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            git_commit,
+            created_at,
+        }
+    }
+
+    /// The most trials that the study can have, where that is known: the limit, the size of the
+    /// space, or the end of the sequence.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        let end = self.sequence.as_ref().and_then(|sequence| sequence.end());
+        let space = self.space.cardinality().and_then(|size| u64::try_from(size).ok());
+        [self.choices.trials, end, space].into_iter().flatten().min()
+    }
+
+    /// What a worker needs to run the study's jobs.
+    #[must_use]
+    pub fn for_worker(&self) -> worker::Study {
+        worker::Study {
+            id: self.id,
+            simulator: Arc::clone(&self.simulator),
+            sequence: self.sequence.clone(),
+        }
+    }
+
+    /// A driver at the study's beginning. The study's plan goes with it, so this is called once.
+    #[must_use]
+    pub fn into_driver(self) -> Driver {
+        let inputs = Inputs {
+            study: self.id,
+            seed: self.choices.seed,
+            trials: self.choices.trials,
+            chunk: self.choices.chunk.max(1),
+            lag: self.choices.lag,
+        };
+        Driver::new(inputs, self.plan, teller(self.schema))
+    }
+}
+
+/// What an optimizer is told of a trial: its objectives, signed such that smaller is better, and
+/// how far it is from meeting the outcome constraints.
+fn teller(schema: Arc<StudySchema>) -> Teller {
+    let column = |objective: &Objective| {
+        let found = schema.metrics().iter().position(|metric| *metric == objective.metric);
+        (found.expect("the schema has every objective"), objective.direction)
+    };
+    let columns: Vec<_> = schema.objectives().iter().map(column).collect();
+    Box::new(move |trial: &TrialResult| {
+        let Outcome::Complete(metrics) = &trial.outcome else { return Told::Failed };
+        let objectives: Vec<f64> =
+            columns.iter().map(|(index, direction)| direction.orient(metrics[*index])).collect();
+        if objectives.iter().any(|value| !value.is_finite()) {
+            return Told::Failed;
+        }
+        let violation = schema.outcome_constraints().iter().map(|each| each.violation(metrics));
+        Told::Complete { objectives, violation: violation.sum() }
+    })
+}
+
+fn schema(template: &Template, metrics: &[String]) -> Result<StudySchema, Failure> {
+    for objective in &template.objectives {
+        if !metrics.contains(&objective.metric) {
+            let found = match nearest(&objective.metric, metrics.iter().map(String::as_str)) {
+                Some(name) => format!("no metric of that name (did you mean {name}?)"),
+                None => "no metric of that name".to_owned(),
+            };
+            let error = template.error("objectives", &found, &metrics.join(", "));
+            let key = format!("objectives.{}", objective.metric);
+            return Err(search_spaces::TemplateError { key, ..error }.into());
+        }
+    }
+    let mut constraints = Vec::new();
+    for source in &template.outcome_constraints {
+        let constraint = OutcomeConstraint::compile(source, metrics).map_err(|error| {
+            let found = format!("\"{source}\"");
+            template.error("outcome_constraints", &found, &error.to_string())
+        })?;
+        constraints.push(constraint);
+    }
+    let parameters = template.space.parameters();
+    Ok(StudySchema::new(parameters, metrics, constraints, template.objectives.clone()))
+}
+
+fn fingerprint(
+    template: &Template,
+    choices: &Choices,
+    plan: &Plan,
+    simulator: &dyn Simulator,
+) -> StudyId {
+    let mut hasher = blake3::Hasher::new_derive_key("optimize: fingerprint of a study, v1");
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(&SEMANTICS.to_le_bytes());
+    part(template.document.to_toml_without(&["name", "description"]).as_bytes());
+    part(choices.algorithm.to_string().as_bytes());
+    part(&choices.seed.to_le_bytes());
+    part(&choices.trials.unwrap_or(u64::MAX).to_le_bytes());
+    // Where nothing is learnt, the division into jobs is nobody's business.
+    if let Plan::Optimizer { learns: true, .. } = plan {
+        part(&choices.chunk.to_le_bytes());
+        part(&choices.lag.to_le_bytes());
+    }
+    part(&simulator.fingerprint());
+    StudyId(*hasher.finalize().as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,299 @@
+//! The driver under every schedule: what comes out is a function of what went in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use coordinator::driver::{Accepted, Driver, Inputs, Next, Released};
+use jobs::{JobResult, JobSpec, Outcome, StudyId, TrialResult, Work};
+use optimizers::{Algorithm, Optimizer, Plan, Told};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use search_spaces::{Document, Point, Sequence, Space, Value, unit_from_bits};
+
+/// A (1+1) evolution strategy: the simplest optimizer whose next point depends on all that it
+/// was told, so that any deviation in the order of telling shows.
+struct OnePlusOne {
+    best: Option<(f64, f64)>,
+    step: f64,
+    generation: Option<u64>,
+    told: u64,
+    asked: u64,
+}
+
+impl OnePlusOne {
+    fn new(generation: Option<u64>) -> Self {
+        Self { best: None, step: 0.3, generation, told: 0, asked: 0 }
+    }
+}
+
+impl Optimizer for OnePlusOne {
+    fn ready(&self) -> bool {
+        self.generation
+            .is_none_or(|size| !self.asked.is_multiple_of(size) || self.told == self.asked)
+    }
+
+    fn ask(&mut self, _: u64, generator: &mut ChaCha8Rng, pending: &[Point]) -> Option<Point> {
+        self.asked += 1;
+        let random = unit_from_bits(generator.next_u64());
+        // The count of pending points takes part, so that a wrong list would show as well.
+        let nudge = pending.len() as f64 * 1e-6;
+        let x = match self.best {
+            None => random,
+            Some((x, _)) => (x + (random - 0.5) * self.step + nudge).clamp(0.0, 1.0),
+        };
+        Some(Point::new(vec![Value::Float(x)]))
+    }
+
+    fn tell(&mut self, trial: u64, point: &Point, told: &Told) {
+        assert_eq!(trial, self.told, "trials are told in order, each once");
+        self.told += 1;
+        let (Told::Complete { objectives, .. }, Value::Float(x)) = (told, point.values()[0]) else {
+            return;
+        };
+        if self.best.is_none_or(|(_, best)| objectives[0] < best) {
+            self.best = Some((x, objectives[0]));
+            self.step *= 1.3;
+        } else {
+            self.step *= 0.95;
+        }
+    }
+}
+
+const STUDY: StudyId = StudyId([3; 32]);
+
+fn inputs(trials: Option<u64>, chunk: u64, lag: u64) -> Inputs {
+    Inputs { study: STUDY, seed: 11, trials, chunk, lag }
+}
+
+fn teller() -> Box<dyn Fn(&TrialResult) -> Told + Send> {
+    Box::new(|trial| match &trial.outcome {
+        Outcome::Complete(metrics) => {
+            Told::Complete { objectives: metrics.clone(), violation: 0.0 }
+        }
+        _ => Told::Failed,
+    })
+}
+
+fn learning(generation: Option<u64>) -> Plan {
+    Plan::Optimizer { optimizer: Box::new(OnePlusOne::new(generation)), learns: true }
+}
+
+fn space() -> Arc<Space> {
+    let text = "a = { int = [1, 30] }\nb = { int = [1, 30] }\nconstraints = ['a < b']";
+    let document = Document::parse("t", text).expect("TOML");
+    Arc::new(Space::read(document.section()).expect("a space"))
+}
+
+fn named(algorithm: &str, trials: Option<u64>) -> Plan {
+    let algorithm = Algorithm::parse(algorithm).expect("known");
+    algorithm.plan(&space(), 11, trials).expect("plannable")
+}
+
+/// Evaluates a job as a worker would.
+fn evaluate(job: &JobSpec, sequence: Option<&Arc<dyn Sequence>>) -> JobResult {
+    let value = |point: &Point| {
+        point
+            .values()
+            .iter()
+            .filter_map(|value| value.as_number())
+            .map(|x| (x - 0.3) * (x - 0.3))
+            .sum()
+    };
+    let trial = |offset: u64| {
+        let point = match &job.work {
+            Work::Points(points) => Some(points[usize::try_from(offset).unwrap()].clone()),
+            Work::Range { .. } => sequence.expect("a range").point(job.id.0.0 + offset),
+        };
+        let outcome = match point {
+            None => Outcome::Skipped,
+            Some(_) if (job.id.0.0 + offset) % 17 == 5 => Outcome::Failed("unlucky".into()),
+            Some(point) => Outcome::Complete(vec![value(&point)]),
+        };
+        TrialResult { outcome, reports: Vec::new() }
+    };
+    JobResult {
+        study: job.study,
+        id: job.id,
+        attempt: job.attempt,
+        trials: (0..job.len()).map(trial).collect(),
+        worker: String::new(),
+        elapsed_ns: 0,
+    }
+}
+
+/// The trials of a run, one by one, whatever the jobs were.
+type Table = Vec<(u64, Option<Point>, Outcome)>;
+
+fn append(table: &mut Table, released: &Released) {
+    for (offset, trial) in released.result.trials.iter().enumerate() {
+        let point = match &released.work {
+            Work::Points(points) => Some(points[offset].clone()),
+            Work::Range { .. } => None,
+        };
+        table.push((released.first + offset as u64, point, trial.outcome.clone()));
+    }
+}
+
+/// Plays a fleet whose speed, order, losses and drains come from `schedule`. With `stop`, ends
+/// after so many results; what was recorded until then comes back beside the table.
+fn play(
+    plan: Plan,
+    inputs: Inputs,
+    schedule: u64,
+    record: Vec<(u64, Work, JobResult)>,
+    stop: Option<usize>,
+) -> (Table, Vec<(u64, Work, JobResult)>) {
+    let sequence = match &plan {
+        Plan::Sequence(sequence) => Some(Arc::clone(sequence)),
+        Plan::Optimizer { .. } => None,
+    };
+    let mut random = ChaCha8Rng::seed_from_u64(schedule);
+    let mut chance = |one_in: u32| random.next_u32() % one_in == 0;
+    let mut driver = Driver::new(inputs, plan, teller());
+    let mut recorded = record.clone();
+    for (first, work, result) in record {
+        driver.replay(first, work, result).expect("the same plan");
+    }
+    let slots = 1 + usize::try_from(schedule % 13).unwrap();
+    let mut busy: VecDeque<JobSpec> = VecDeque::new();
+    let mut table = Vec::new();
+    let mut results = 0;
+    loop {
+        let mut done = false;
+        while busy.len() < slots {
+            match driver.next_job(1 + schedule % 7).expect("enough points") {
+                Next::Job(job) => busy.push_back(job),
+                Next::Wait => break,
+                Next::Done => {
+                    done = true;
+                    break;
+                }
+            }
+        }
+        while let Some(released) = driver.release() {
+            append(&mut table, &released);
+        }
+        if done || stop.is_some_and(|stop| results >= stop) {
+            return (table, recorded);
+        }
+        let index = if chance(3) { 0 } else { (schedule as usize + results) % busy.len() };
+        let job = busy.remove(index).expect("something is busy, or the driver would be done");
+        if chance(11) {
+            driver.lost(job.id);
+            continue;
+        }
+        let mut result = evaluate(&job, sequence.as_ref());
+        if chance(7) {
+            result.trials.truncate(result.trials.len() / 2);
+        }
+        // The ledger comes first: what is told must be durable.
+        let whole = result.trials.len() as u64 == job.len();
+        if whole || (matches!(job.work, Work::Range { .. }) && !result.trials.is_empty()) {
+            recorded.push((job.id.0.0, job.work.clone(), result.clone()));
+        }
+        let again = result.clone();
+        assert_ne!(driver.accept(result), Accepted::Repeated);
+        if whole && chance(5) {
+            assert_eq!(driver.accept(again), Accepted::Repeated);
+        }
+        results += 1;
+    }
+}
+
+fn sorted(mut record: Vec<(u64, Work, JobResult)>) -> Vec<(u64, Work, JobResult)> {
+    record.sort_by_key(|(first, ..)| *first);
+    record
+}
+
+type Case = (&'static str, Box<dyn Fn() -> Plan>, Inputs);
+
+fn cases() -> Vec<Case> {
+    let plan = |name: &'static str, trials| -> Box<dyn Fn() -> Plan> {
+        Box::new(move || named(name, trials))
+    };
+    vec![
+        ("lag 1", Box::new(|| learning(None)), inputs(Some(120), 1, 1)),
+        ("lag 16", Box::new(|| learning(None)), inputs(Some(200), 1, 16)),
+        ("chunked", Box::new(|| learning(None)), inputs(Some(203), 4, 20)),
+        ("generations", Box::new(|| learning(Some(10))), inputs(Some(150), 1, 64)),
+        ("grid", plan("grid", None), inputs(None, 1, 1)),
+        ("grid, limited", plan("grid:shuffle", None), inputs(Some(100), 1, 1)),
+        ("random", plan("random", None), inputs(Some(200), 1, 1)),
+        ("sobol, to the end", plan("sobol", None), inputs(None, 1, 1)),
+        ("lhs", plan("lhs", Some(90)), inputs(Some(90), 1, 1)),
+    ]
+}
+
+#[test]
+fn every_schedule_gives_the_same_table() {
+    for (name, plan, inputs) in cases() {
+        let (expected, _) = play(plan(), inputs.clone(), 0, Vec::new(), None);
+        assert!(expected.len() >= 90, "{name}: {}", expected.len());
+        if let Some(trials) = inputs.trials {
+            let evaluated = expected.iter().filter(|(.., outcome)| *outcome != Outcome::Skipped);
+            assert_eq!(evaluated.count() as u64, trials, "{name}");
+        }
+        for schedule in 1..40 {
+            let (table, _) = play(plan(), inputs.clone(), schedule, Vec::new(), None);
+            assert!(table == expected, "{name}: schedule {schedule} differs");
+        }
+    }
+}
+
+#[test]
+fn a_study_resumed_at_any_moment_gives_the_same_table() {
+    for (name, plan, inputs) in cases() {
+        let (expected, _) = play(plan(), inputs.clone(), 0, Vec::new(), None);
+        for schedule in 1..25 {
+            let mut record = Vec::new();
+            // Killed three times over, at different moments, under different schedules.
+            for kill in 0..3 {
+                let stop = Some(usize::try_from(schedule * 3 + kill).unwrap());
+                let seed = schedule + 100 * kill;
+                record = sorted(play(plan(), inputs.clone(), seed, record, stop).1);
+            }
+            let (table, _) = play(plan(), inputs.clone(), schedule, record, None);
+            assert!(table == expected, "{name}: resumed under schedule {schedule} differs");
+        }
+    }
+}
+
+#[test]
+fn a_smaller_budget_gives_a_prefix() {
+    for name in ["grid", "grid:shuffle", "random", "sobol"] {
+        let run = |trials| play(named(name, trials), inputs(trials, 1, 1), 3, Vec::new(), None).0;
+        let (small, large) = (run(Some(50)), run(Some(120)));
+        assert_eq!(small[..], large[..small.len()], "{name}");
+    }
+}
+
+#[test]
+fn a_recorded_point_that_is_not_asked_again_is_found_out() {
+    let inputs = inputs(Some(20), 1, 4);
+    let (_, mut record) = play(learning(None), inputs.clone(), 1, Vec::new(), Some(15));
+    record = sorted(record);
+    record[7].1 = Work::Points(vec![Point::new(vec![Value::Float(0.123)])]);
+    let mut driver = Driver::new(inputs, learning(None), teller());
+    let fault = record
+        .into_iter()
+        .find_map(|(first, work, result)| driver.replay(first, work, result).err());
+    assert!(fault.expect("found").to_string().contains("trial 7"));
+}
+
+#[test]
+fn open_trials_never_exceed_the_lag() {
+    let mut driver = Driver::new(inputs(None, 1, 8), learning(None), teller());
+    let mut open = Vec::new();
+    while let Next::Job(job) = driver.next_job(1).expect("no constraints") {
+        open.push(job);
+    }
+    assert_eq!(open.len(), 8);
+    // Results of later trials alone let nothing further be asked.
+    for job in open.drain(4..) {
+        driver.accept(evaluate(&job, None));
+    }
+    assert_eq!(driver.next_job(1), Ok(Next::Wait));
+    driver.accept(evaluate(&open[0], None));
+    assert!(matches!(driver.next_job(1), Ok(Next::Job(_))));
+    assert_eq!(driver.next_job(1), Ok(Next::Wait));
+}

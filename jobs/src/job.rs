@@ -1,0 +1,124 @@
+//! What travels between coordinator and workers: jobs and their results.
+
+use std::fmt;
+
+use search_spaces::Point;
+
+/// The fingerprint of a study: the BLAKE3 hash of everything that its results depend on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StudyId(pub [u8; 32]);
+
+impl fmt::Display for StudyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StudyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "StudyId({self})")
+    }
+}
+
+/// The number of a trial, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrialId(pub u64);
+
+/// A job is known by its first trial. Which trials it holds beside that one may differ from run
+/// to run, where nothing depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub TrialId);
+
+/// The points of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    /// So many consecutive numbers of the study's sequence; the worker works the points out.
+    Range {
+        /// How many.
+        len: u64,
+    },
+    /// Points that an optimizer chose.
+    Points(Vec<Point>),
+}
+
+/// A run of consecutive trials, with everything that their results depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSpec {
+    /// The study that it belongs to.
+    pub study: StudyId,
+    /// Its first trial.
+    pub id: JobId,
+    /// How many times it was handed out before.
+    pub attempt: u32,
+    /// The study's seed, from which the seeds of the trials are derived.
+    pub seed: u64,
+    /// The points.
+    pub work: Work,
+}
+
+impl JobSpec {
+    /// How many trials the job holds.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match &self.work {
+            Work::Range { len } => *len,
+            Work::Points(points) => points.len() as u64,
+        }
+    }
+
+    /// Whether the job holds no trial.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An intermediate value of a trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The step at which it was reported.
+    pub step: u64,
+    /// One value per metric.
+    pub values: Vec<f64>,
+}
+
+/// How one trial ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// With one value per metric, in the simulator's order. They need not be finite.
+    Complete(Vec<f64>),
+    /// With an expected failure and its message.
+    Failed(String),
+    /// Its number holds no point: the constraints rule it out.
+    Skipped,
+}
+
+/// What came of one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialResult {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it reported on its way, in order.
+    pub reports: Vec<Report>,
+}
+
+/// What came of a job.
+///
+/// Two results of one job are equal in `trials`, whoever computed them and however often; the
+/// rest is telemetry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobResult {
+    /// The study.
+    pub study: StudyId,
+    /// The job.
+    pub id: JobId,
+    /// The attempt that this is the result of.
+    pub attempt: u32,
+    /// The results of its trials, in order. A worker that was told to stop returns the trials
+    /// that it finished: a prefix.
+    pub trials: Vec<TrialResult>,
+    /// Who computed it, for people.
+    pub worker: String,
+    /// Wall-clock time that the job took, in nanoseconds.
+    pub elapsed_ns: u64,
+}

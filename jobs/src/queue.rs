@@ -1,0 +1,61 @@
+//! The seam between coordinator and workers.
+
+use std::time::Duration;
+
+use crate::job::{JobId, JobResult, JobSpec};
+
+/// What a coordinator hears from a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A result. The same job may be reported more than once, and in any order.
+    Finished(JobResult),
+    /// Whoever held the job is gone, and no result is to be expected: push it again.
+    Lost(JobId),
+}
+
+/// A worker's hold on a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lease {
+    /// Tells this hold from every other one, also of the same job.
+    pub token: u64,
+    /// The job.
+    pub job: JobSpec,
+}
+
+/// Infrastructure that does not work, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct QueueError(pub String);
+
+/// Carries jobs to workers and results back.
+///
+/// Delivery is *at least once* on both ways. Loss is allowed only if [`Event::Lost`] follows. A
+/// queue may reorder and delay as it likes: the driver is indifferent to it, since results are
+/// told in the order of the jobs, and duplicates are compared.
+///
+/// Every queue passes [`crate::conformance::check`].
+pub trait Queue: Send + Sync {
+    /// Hands a job to whichever worker takes it.
+    ///
+    /// # Errors
+    /// The infrastructure fails.
+    fn push(&self, job: JobSpec) -> Result<(), QueueError>;
+
+    /// The next event, waiting for one at most so long.
+    ///
+    /// # Errors
+    /// The infrastructure fails.
+    fn next_event(&self, wait: Duration) -> Result<Option<Event>, QueueError>;
+
+    /// A job to work on, waiting for one at most so long.
+    ///
+    /// # Errors
+    /// The infrastructure fails.
+    fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError>;
+
+    /// Returns the result of a leased job.
+    ///
+    /// # Errors
+    /// The infrastructure fails.
+    fn finish(&self, lease: Lease, result: JobResult) -> Result<(), QueueError>;
+}

@@ -1,0 +1,335 @@
+//! Jobs and results as bytes: the one place that knows how they are laid out.
+//!
+//! Little-endian, fixed-width integers; floats as their bits; texts and lists after their length
+//! (`u32`). Each message opens with the version of this layout, and a reader refuses every other
+//! version. Nothing in a message is ever run or looked up by name.
+
+use search_spaces::{Point, Value};
+
+use crate::job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
+
+/// The layout's version.
+pub const WIRE_VERSION: u16 = 1;
+
+/// Why bytes are no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// The message was written by a program that lays messages out differently.
+    #[error("message of layout {found}, this program reads layout {WIRE_VERSION}")]
+    Version {
+        /// The version that it opens with.
+        found: u16,
+    },
+    /// The bytes end too early, go on too long, or hold a value that there is not.
+    #[error("damaged message: {0}")]
+    Damaged(&'static str),
+}
+
+impl JobSpec {
+    /// The job as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.bytes(&self.study.0);
+        out.u64(self.id.0.0);
+        out.u32(self.attempt);
+        out.u64(self.seed);
+        match &self.work {
+            Work::Range { len } => {
+                out.u8(0);
+                out.u64(*len);
+            }
+            Work::Points(points) => {
+                out.u8(1);
+                out.list(points, Writer::point);
+            }
+        }
+        out.0
+    }
+
+    /// The job that these bytes hold.
+    ///
+    /// # Errors
+    /// Another version of the layout, or damage.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut input = Reader::new(bytes)?;
+        let job = Self {
+            study: input.study()?,
+            id: JobId(TrialId(input.u64()?)),
+            attempt: input.u32()?,
+            seed: input.u64()?,
+            work: match input.u8()? {
+                0 => Work::Range { len: input.u64()? },
+                1 => Work::Points(input.list(Reader::point)?),
+                _ => return Err(WireError::Damaged("unknown kind of work")),
+            },
+        };
+        input.end()?;
+        Ok(job)
+    }
+}
+
+impl JobResult {
+    /// The result as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.bytes(&self.study.0);
+        out.u64(self.id.0.0);
+        out.u32(self.attempt);
+        out.list(&self.trials, Writer::trial);
+        out.text(&self.worker);
+        out.u64(self.elapsed_ns);
+        out.0
+    }
+
+    /// The result that these bytes hold.
+    ///
+    /// # Errors
+    /// Another version of the layout, or damage.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut input = Reader::new(bytes)?;
+        let result = Self {
+            study: input.study()?,
+            id: JobId(TrialId(input.u64()?)),
+            attempt: input.u32()?,
+            trials: input.list(Reader::trial)?,
+            worker: input.text()?,
+            elapsed_ns: input.u64()?,
+        };
+        input.end()?;
+        Ok(result)
+    }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new() -> Self {
+        Self(WIRE_VERSION.to_le_bytes().to_vec())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn f64(&mut self, value: f64) {
+        self.u64(value.to_bits());
+    }
+
+    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.u32(u32::try_from(items.len()).expect("lists are far shorter than 2^32"));
+        for item in items {
+            write(self, item);
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.list(text.as_bytes(), |out, byte| out.u8(*byte));
+    }
+
+    fn point(&mut self, point: &Point) {
+        self.list(point.values(), |out, value| {
+            let (tag, bits) = match *value {
+                Value::Inactive => (0, 0),
+                Value::Float(value) => (1, value.to_bits()),
+                Value::Int(value) => (2, value.cast_unsigned()),
+                Value::Bool(value) => (3, u64::from(value)),
+                Value::Label(index) => (4, u64::from(index)),
+            };
+            out.u8(tag);
+            out.u64(bits);
+        });
+    }
+
+    fn trial(&mut self, trial: &TrialResult) {
+        match &trial.outcome {
+            Outcome::Complete(metrics) => {
+                self.u8(0);
+                self.list(metrics, |out, value| out.f64(*value));
+            }
+            Outcome::Failed(message) => {
+                self.u8(1);
+                self.text(message);
+            }
+            Outcome::Skipped => self.u8(2),
+        }
+        self.list(&trial.reports, |out, report| {
+            out.u64(report.step);
+            out.list(&report.values, |out, value| out.f64(*value));
+        });
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut reader = Self(bytes);
+        match u16::from_le_bytes(reader.array()?) {
+            WIRE_VERSION => Ok(reader),
+            found => Err(WireError::Version { found }),
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        let (head, tail) = self.0.split_first_chunk().ok_or(WireError::Damaged("cut short"))?;
+        self.0 = tail;
+        Ok(*head)
+    }
+
+    fn end(&self) -> Result<(), WireError> {
+        if self.0.is_empty() { Ok(()) } else { Err(WireError::Damaged("bytes after the end")) }
+    }
+
+    fn u8(&mut self) -> Result<u8, WireError> {
+        Ok(u8::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, WireError> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, WireError> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn f64(&mut self) -> Result<f64, WireError> {
+        Ok(f64::from_bits(self.u64()?))
+    }
+
+    fn study(&mut self) -> Result<StudyId, WireError> {
+        Ok(StudyId(self.array()?))
+    }
+
+    fn list<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, WireError>,
+    ) -> Result<Vec<T>, WireError> {
+        let len = self.u32()? as usize;
+        // Every item takes a byte at least: a damaged length cannot make us reserve memory that
+        // the message could never fill.
+        if len > self.0.len() {
+            return Err(WireError::Damaged("a list longer than the message"));
+        }
+        (0..len).map(|_| read(self)).collect()
+    }
+
+    fn text(&mut self) -> Result<String, WireError> {
+        String::from_utf8(self.list(Self::u8)?).map_err(|_| WireError::Damaged("no UTF-8"))
+    }
+
+    fn point(&mut self) -> Result<Point, WireError> {
+        let value = |input: &mut Self| {
+            let (tag, bits) = (input.u8()?, input.u64()?);
+            match (tag, u32::try_from(bits)) {
+                (0, Ok(0)) => Ok(Value::Inactive),
+                (1, _) => Ok(Value::Float(f64::from_bits(bits))),
+                (2, _) => Ok(Value::Int(bits.cast_signed())),
+                (3, Ok(bit @ 0..=1)) => Ok(Value::Bool(bit == 1)),
+                (4, Ok(index)) => Ok(Value::Label(index)),
+                _ => Err(WireError::Damaged("unknown kind of value")),
+            }
+        };
+        Ok(Point::new(self.list(value)?))
+    }
+
+    fn trial(&mut self) -> Result<TrialResult, WireError> {
+        let outcome = match self.u8()? {
+            0 => Outcome::Complete(self.list(Self::f64)?),
+            1 => Outcome::Failed(self.text()?),
+            2 => Outcome::Skipped,
+            _ => return Err(WireError::Damaged("unknown kind of outcome")),
+        };
+        let reports =
+            self.list(|input| Ok(Report { step: input.u64()?, values: input.list(Self::f64)? }))?;
+        Ok(TrialResult { outcome, reports })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spec() -> JobSpec {
+        JobSpec {
+            study: StudyId([7; 32]),
+            id: JobId(TrialId(40)),
+            attempt: 2,
+            seed: 9,
+            work: Work::Points(vec![
+                Point::new(vec![Value::Float(-0.0), Value::Int(-5), Value::Bool(true)]),
+                Point::new(vec![Value::Label(3), Value::Inactive]),
+            ]),
+        }
+    }
+
+    fn result() -> JobResult {
+        let trial = |outcome| TrialResult {
+            outcome,
+            reports: vec![Report { step: 3, values: vec![1.5, f64::INFINITY] }],
+        };
+        JobResult {
+            study: StudyId([7; 32]),
+            id: JobId(TrialId(40)),
+            attempt: 0,
+            trials: vec![
+                trial(Outcome::Complete(vec![0.1, -2.0])),
+                trial(Outcome::Failed("é".into())),
+                trial(Outcome::Skipped),
+            ],
+            worker: "host".into(),
+            elapsed_ns: 12,
+        }
+    }
+
+    #[test]
+    fn messages_read_back_to_the_bit() {
+        let again = JobSpec::from_bytes(&spec().to_bytes()).unwrap();
+        assert_eq!(again.to_bytes(), spec().to_bytes());
+        assert_eq!(JobResult::from_bytes(&result().to_bytes()).unwrap(), result());
+        let range = JobSpec { work: Work::Range { len: 1 << 40 }, ..spec() };
+        assert_eq!(JobSpec::from_bytes(&range.to_bytes()).unwrap(), range);
+    }
+
+    #[test]
+    fn every_truncation_and_another_version_are_refused() {
+        let bytes = result().to_bytes();
+        for len in 0..bytes.len() {
+            assert!(JobResult::from_bytes(&bytes[..len]).is_err(), "{len} bytes");
+        }
+        let mut other = bytes.clone();
+        other[0] = 99;
+        assert_eq!(JobResult::from_bytes(&other), Err(WireError::Version { found: 99 }));
+        let longer = [bytes, vec![0]].concat();
+        assert!(JobResult::from_bytes(&longer).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(position in 0usize..400, byte: u8) {
+            let mut bytes = result().to_bytes();
+            let position = position % bytes.len();
+            bytes[position] = byte;
+            let _ = JobResult::from_bytes(&bytes);
+            let mut bytes = spec().to_bytes();
+            let position = position % bytes.len();
+            bytes[position] = byte;
+            let _ = JobSpec::from_bytes(&bytes);
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! Reading a view, from any process and while the study runs.
+//!
+//! The file is open only during a call, so that the study is never kept waiting for long.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use duckdb::types::ValueRef;
+use duckdb::{Connection, params};
+use search_spaces::{Direction, Objective};
+use serde::{Serialize, Serializer};
+
+use crate::error::ResultsError;
+use crate::ranking::{Ranker, Ranking};
+use crate::sql::{as_source, single_statement};
+use crate::view::access::{Access, Fault, PATIENCE, open_to_read};
+use crate::view::columns::quoted;
+
+/// Trial numbers that are read at a time.
+const PAGE: u64 = 1 << 20;
+
+/// A value of a query's answer.
+///
+/// In JSON a number, a text, a bool or null; NaN, infinities, and integers beyond 64 bits are
+/// texts there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// No value.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i128),
+    /// Any other number.
+    Float(f64),
+    /// A text, and whatever is none of the others, as DuckDB writes it.
+    Text(String),
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => Ok(()),
+            Self::Bool(value) => value.fmt(out),
+            Self::Int(value) => value.fmt(out),
+            Self::Float(value) => value.fmt(out),
+            Self::Text(value) => value.fmt(out),
+        }
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_none(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Float(value) if value.is_finite() => serializer.serialize_f64(*value),
+            Self::Int(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+                (Ok(value), _) => serializer.serialize_i64(value),
+                (_, Ok(value)) => serializer.serialize_u64(value),
+                _ => serializer.serialize_str(&value.to_string()),
+            },
+            other => serializer.serialize_str(&other.to_string()),
+        }
+    }
+}
+
+/// The answer of a query.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Table {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// The rows: a cell per column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet, compressed.
+    Parquet,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON array of objects.
+    Json,
+}
+
+/// The view of a study, for reading.
+#[derive(Clone, Debug)]
+pub struct ViewReader {
+    path: PathBuf,
+    objectives: Vec<Objective>,
+    /// Columns of the objectives in `trials`.
+    objective_columns: Vec<String>,
+    /// Columns of the outcome constraints in `trials`.
+    violation_columns: Vec<String>,
+}
+
+impl ViewReader {
+    /// Looks at the view at `path`.
+    ///
+    /// # Errors
+    /// There is none, it is damaged, or somebody writes to it for longer than ten seconds.
+    pub fn open(path: &Path) -> Result<Self, ResultsError> {
+        let mut reader = Self {
+            path: path.to_owned(),
+            objectives: Vec::new(),
+            objective_columns: Vec::new(),
+            violation_columns: Vec::new(),
+        };
+        reader.describe().map_err(|fault| fault.into_read_error(path))?;
+        Ok(reader)
+    }
+
+    fn describe(&mut self) -> Result<(), Fault> {
+        let access = open_to_read(&self.path, PATIENCE)?;
+        let sql = "SELECT name, kind, source, direction FROM columns
+                   WHERE kind = 'constraint' OR importance IS NOT NULL
+                   ORDER BY importance, position";
+        let mut statement = access.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+            if kind == "constraint" {
+                self.violation_columns.push(name);
+                continue;
+            }
+            let direction = match row.get::<_, String>(3)?.as_str() {
+                "maximize" => Direction::Maximize,
+                _ => Direction::Minimize,
+            };
+            self.objective_columns.push(name);
+            self.objectives.push(Objective { metric: row.get(2)?, direction });
+        }
+        Ok(())
+    }
+
+    /// The objectives, in order of importance.
+    #[must_use]
+    pub fn objectives(&self) -> &[Objective] {
+        &self.objectives
+    }
+
+    /// The answer to a user's SQL: one statement, which can change nothing and reach no file.
+    ///
+    /// # Errors
+    /// Whatever DuckDB says against it, or a view that cannot be opened.
+    pub fn query(&self, sql: &str) -> Result<Table, ResultsError> {
+        let statement = as_source(single_statement(sql)?);
+        let access = self.open_locked_down(None)?;
+        // A table of its own says what types the columns have, before a row is read.
+        let create = format!("CREATE TEMP TABLE answer AS {statement}");
+        access.connection.execute_batch(&create).map_err(query_error)?;
+        read_answer(&access.connection).map_err(query_error)
+    }
+
+    /// The trials that meet a condition (or all), in trial order, with all their columns.
+    ///
+    /// # Errors
+    /// As [`ViewReader::query`].
+    pub fn load_rows(&self, filter: Option<&str>) -> Result<Table, ResultsError> {
+        self.query(&trials_sql(filter)?)
+    }
+
+    /// These trials in this order; numbers that are no trial are left out.
+    ///
+    /// # Errors
+    /// A view that cannot be opened.
+    pub fn rows_of(&self, trials: &[u64]) -> Result<Table, ResultsError> {
+        let numbers: Vec<String> = trials.iter().map(u64::to_string).collect();
+        let which = match numbers.join(", ") {
+            none if none.is_empty() => "false".to_owned(),
+            numbers => format!("trial IN ({numbers})"),
+        };
+        let Table { columns, rows } = self.load_rows(Some(&which))?;
+        let mut by_trial: BTreeMap<i128, Vec<Cell>> = BTreeMap::new();
+        for row in rows {
+            if let Some(Cell::Int(trial)) = row.first() {
+                by_trial.insert(*trial, row);
+            }
+        }
+        let rows = trials.iter().filter_map(|trial| by_trial.get(&(*trial).into()).cloned());
+        let rows = rows.collect();
+        Ok(Table { columns, rows })
+    }
+
+    /// The `top` best trials among those that meet a condition (or all).
+    ///
+    /// # Errors
+    /// As [`ViewReader::query`].
+    pub fn ranking(&self, top: usize, filter: Option<&str>) -> Result<Ranking, ResultsError> {
+        let access = self.open_locked_down(None)?;
+        let directions: Vec<Direction> =
+            self.objectives.iter().map(|objective| objective.direction).collect();
+        let mut ranker = Ranker::new(&directions, top);
+        let condition = condition(filter)?;
+        self.offer(&access.connection, &condition, &mut ranker).map_err(query_error)?;
+        Ok(ranker.finish())
+    }
+
+    /// Offers all trials to a ranking, page by page: the answer of a single query would be in
+    /// memory as a whole, and trials are stored by number, so that a page is found at once.
+    fn offer(
+        &self,
+        connection: &Connection,
+        condition: &str,
+        ranker: &mut Ranker,
+    ) -> duckdb::Result<()> {
+        use duckdb::arrow::array::{Array, AsArray, BooleanArray};
+        use duckdb::arrow::datatypes::{Float64Type, UInt64Type};
+
+        let objectives: Vec<String> =
+            self.objective_columns.iter().map(|name| quoted(name)).collect();
+        // A NaN would have become NULL: it says as little about the violation as an infinity.
+        let violations: Vec<String> = self
+            .violation_columns
+            .iter()
+            .map(|name| format!(" + coalesce({}, 'Infinity'::DOUBLE)", quoted(name)))
+            .collect();
+        let sql = format!(
+            "SELECT trial, status = 'complete', 0.0::DOUBLE{}, {} FROM trials
+             WHERE trial >= ? AND trial < ? AND status IN ('complete', 'infeasible')
+             AND ({condition})",
+            violations.concat(),
+            objectives.join(", ")
+        );
+        let last = connection.query_row("SELECT max(trial) FROM trials", [], |row| row.get(0))?;
+        let last: Option<u64> = last;
+        let Some(last) = last else { return Ok(()) };
+        let mut statement = connection.prepare(&sql)?;
+        let mut values = vec![0.0; objectives.len()];
+        for page in 0..=last / PAGE {
+            statement.execute(params![page * PAGE, (page + 1).saturating_mul(PAGE)])?;
+            while let Some(batch) = statement.step()? {
+                let trials = batch.column(0).as_primitive::<UInt64Type>();
+                let complete: &BooleanArray = batch.column(1).as_boolean();
+                let violations = batch.column(2).as_primitive::<Float64Type>();
+                let objectives = batch.columns()[3..].iter();
+                let objectives: Vec<_> =
+                    objectives.map(AsArray::as_primitive::<Float64Type>).collect();
+                for index in 0..batch.len() {
+                    if !complete.value(index) {
+                        ranker.infeasible(trials.value(index), violations.value(index));
+                        continue;
+                    }
+                    for (value, column) in values.iter_mut().zip(&objectives) {
+                        *value = column.value(index);
+                    }
+                    ranker.complete(trials.value(index), &values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the answer to a user's SQL into a file, and returns how many rows it has. The file
+    /// is there as a whole or not at all; one that was there before is replaced. NaN and
+    /// infinities are texts in JSON.
+    ///
+    /// # Errors
+    /// As [`ViewReader::query`], or a file that cannot be written.
+    pub fn export(&self, sql: &str, format: Format, path: &Path) -> Result<u64, ResultsError> {
+        let statement = as_source(single_statement(sql)?);
+        // The one file that this connection may touch, and the user's SQL with it.
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let folder =
+            folder.canonicalize().map_err(|error| ResultsError::io("write to", folder, error))?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.partial", std::process::id()));
+        let beside = folder.join(name);
+        let text = beside.to_str().ok_or_else(|| {
+            let source = std::io::Error::other("the path is no UTF-8");
+            ResultsError::io("write", path, source)
+        })?;
+        let access = self.open_locked_down(Some(text))?;
+        let options = match format {
+            Format::Parquet => "FORMAT parquet, COMPRESSION zstd",
+            Format::Csv => "FORMAT csv, HEADER",
+            Format::Json => "FORMAT json, ARRAY",
+        };
+        let copy = || {
+            let source = match format {
+                Format::Json => with_texts_for_infinities(&access.connection, &statement)?,
+                Format::Parquet | Format::Csv => statement,
+            };
+            let copy = format!("COPY ({source}\n) TO {} ({options})", text_literal(text));
+            access.connection.execute(&copy, [])
+        };
+        let result = copy().map_err(|error| match error.into() {
+            Fault::DiskFull => {
+                ResultsError::io("write", path, std::io::ErrorKind::StorageFull.into())
+            }
+            Fault::Other(text) => ResultsError::Query(text),
+            busy @ Fault::Busy => busy.into_error(path),
+        });
+        drop(access);
+        let rename = || std::fs::rename(&beside, path);
+        let result = result.and_then(|rows| {
+            rename().map_err(|error| ResultsError::io("write", path, error))?;
+            Ok(rows as u64)
+        });
+        if result.is_err() {
+            // Best effort: the error that matters is the one at hand.
+            let _ = std::fs::remove_file(&beside);
+        }
+        result
+    }
+
+    /// A connection for a user's SQL: read-only, without any file but `writable`, and with no way
+    /// to change that.
+    fn open_locked_down(&self, writable: Option<&str>) -> Result<Access, ResultsError> {
+        let open = || -> Result<Access, Fault> {
+            let access = open_to_read(&self.path, PATIENCE)?;
+            if let Some(path) = writable {
+                let allow = format!("SET allowed_paths = [{}]", text_literal(path));
+                access.connection.execute_batch(&allow)?;
+            }
+            access.connection.execute_batch(
+                "SET enable_external_access = false; SET lock_configuration = true",
+            )?;
+            Ok(access)
+        };
+        open().map_err(|fault| fault.into_read_error(&self.path))
+    }
+}
+
+/// The SQL of the trials that meet a condition (or all), in trial order: for
+/// [`ViewReader::export`].
+///
+/// # Errors
+/// A condition that is no single expression.
+pub fn trials_sql(filter: Option<&str>) -> Result<String, ResultsError> {
+    Ok(format!("SELECT * FROM trials WHERE {} ORDER BY trial", condition(filter)?))
+}
+
+/// The line break ends a comment that the condition may end in.
+fn condition(filter: Option<&str>) -> Result<String, ResultsError> {
+    match filter {
+        None => Ok("true".to_owned()),
+        Some(text) => Ok(format!("({}\n)", single_statement(text)?)),
+    }
+}
+
+fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// JSON has no NaN and no infinities, and DuckDB writes them all the same: they become texts.
+fn with_texts_for_infinities(connection: &Connection, statement: &str) -> duckdb::Result<String> {
+    let sql = format!("SELECT column_name, column_type FROM (DESCRIBE {statement}\n)");
+    let mut described = connection.prepare(&sql)?;
+    let columns = described.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let columns: Vec<(String, String)> = columns.collect::<Result<_, _>>()?;
+    let floats = columns.iter().filter(|(_, kind)| matches!(kind.as_str(), "DOUBLE" | "FLOAT"));
+    let replaced: Vec<String> = floats
+        .map(|(name, _)| {
+            let name = quoted(name);
+            format!(
+                "CASE WHEN isfinite({name}) THEN to_json({name})
+                 ELSE to_json({name}::VARCHAR) END AS {name}"
+            )
+        })
+        .collect();
+    if replaced.is_empty() {
+        return Ok(statement.to_owned());
+    }
+    Ok(format!("SELECT * REPLACE ({}) FROM ({statement}\n)", replaced.join(", ")))
+}
+
+/// What DuckDB says about a query is said to the user as it is.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn query_error(error: duckdb::Error) -> ResultsError {
+    ResultsError::Query(error.to_string())
+}
+
+fn read_answer(connection: &Connection) -> duckdb::Result<Table> {
+    let sql = "SELECT column_name, data_type FROM duckdb_columns()
+               WHERE table_name = 'answer' AND database_name = 'temp' ORDER BY column_index";
+    let mut statement = connection.prepare(sql)?;
+    let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(String, String)> = found.collect::<Result<_, _>>()?;
+    let selected: Vec<String> = found
+        .iter()
+        .map(|(name, data_type)| match data_type.as_str() {
+            "BOOLEAN" | "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "HUGEINT" | "UTINYINT"
+            | "USMALLINT" | "UINTEGER" | "UBIGINT" | "DOUBLE" => quoted(name),
+            "FLOAT" => format!("{}::DOUBLE", quoted(name)),
+            decimal if decimal.starts_with("DECIMAL") => format!("{}::DOUBLE", quoted(name)),
+            _ => format!("{}::VARCHAR", quoted(name)),
+        })
+        .collect();
+    let sql = format!("SELECT {} FROM answer ORDER BY rowid", selected.join(", "));
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([], |row| {
+        (0..found.len()).map(|index| Ok(cell(row.get_ref(index)?))).collect()
+    })?;
+    let rows = rows.collect::<Result<_, _>>()?;
+    Ok(Table { columns: found.into_iter().map(|(name, _)| name).collect(), rows })
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Boolean(value) => Cell::Bool(value),
+        ValueRef::TinyInt(value) => Cell::Int(value.into()),
+        ValueRef::SmallInt(value) => Cell::Int(value.into()),
+        ValueRef::Int(value) => Cell::Int(value.into()),
+        ValueRef::BigInt(value) => Cell::Int(value.into()),
+        ValueRef::HugeInt(value) => Cell::Int(value),
+        ValueRef::UTinyInt(value) => Cell::Int(value.into()),
+        ValueRef::USmallInt(value) => Cell::Int(value.into()),
+        ValueRef::UInt(value) => Cell::Int(value.into()),
+        ValueRef::UBigInt(value) => Cell::Int(value.into()),
+        ValueRef::Double(value) => Cell::Float(value),
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        other => unreachable!("every other type is read as text, not {other:?}"),
+    }
+}

@@ -1,0 +1,192 @@
+//! Stores, studies and ledgers, as several processes see them.
+
+mod fixture;
+
+use std::path::Path;
+
+use fixture::{job, record};
+use results::{Finished, Ledger, ResultsError, Store, StudyState, StudyStatus};
+
+fn status(name: &str) -> StudyStatus {
+    StudyStatus {
+        name: name.into(),
+        state: StudyState::Running,
+        pid: 1,
+        started_at: 5,
+        updated_at: 6,
+        done: 10,
+        total: None,
+        failed: 0,
+        skipped: 0,
+        evaluated: 0,
+        infeasible: 0,
+        best: Vec::new(),
+        frontier: 0,
+        trials_per_second: f64::INFINITY,
+        workers: 1,
+        results_hash: None,
+        message: None,
+    }
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("optimize-store")).unwrap();
+    (folder, store)
+}
+
+#[test]
+fn names_are_free_ones_and_studies_come_in_order_of_creation() {
+    let (_folder, store) = store();
+    assert!(store.studies().unwrap().is_empty());
+    assert!(matches!(store.latest(), Err(ResultsError::NoStudies { .. })));
+    let create = |wanted: &str, created_at| {
+        let folder = store.create_study(wanted).unwrap();
+        let mut record = record(folder.name());
+        record.created_at = created_at;
+        Ledger::create(&folder, &record).unwrap();
+        folder.name().to_owned()
+    };
+    let names = [create("sma", 3), create("sma", 1), create("sma", 2)];
+    assert_eq!(names, ["sma", "sma-2", "sma-3"]);
+    store.create_study("never-began").unwrap();
+    let studies = store.studies().unwrap();
+    let listed: Vec<&str> = studies.iter().map(results::StudyFolder::name).collect();
+    assert_eq!(listed, ["sma-2", "sma-3", "sma"]);
+    assert_eq!(store.latest().unwrap().name(), "sma");
+    assert_eq!(store.study("sma-3").unwrap().record().unwrap().created_at, 2);
+    let error = store.study("sma-4").unwrap_err().to_string();
+    assert!(
+        error.contains("no study named sma-4") && error.contains("did you mean sma"),
+        "{error}"
+    );
+    let error = store.create_study("../evil").unwrap_err().to_string();
+    assert!(error.contains("found the study name \"../evil\", allowed: "), "{error}");
+}
+
+#[test]
+fn no_two_threads_get_the_same_study() {
+    let (_folder, store) = store();
+    let mut names: Vec<String> = std::thread::scope(|scope| {
+        let create = || store.create_study("a").unwrap().name().to_owned();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 8);
+}
+
+#[test]
+fn a_store_of_a_newer_program_is_refused() {
+    let (_folder, store) = store();
+    store.create_study("a").unwrap();
+    std::fs::write(store.folder().join("format.json"), "{\"format\": 9, \"new\": 1}").unwrap();
+    let error = Store::open(store.folder()).unwrap_err().to_string();
+    assert!(error.contains("has format 9, this program reads formats up to 1"), "{error}");
+    assert!(error.contains("use the program that wrote it, or a newer one"), "{error}");
+}
+
+#[test]
+fn a_ledger_of_a_newer_program_is_refused() {
+    let (_folder, store) = store();
+    let study = store.create_study("a").unwrap();
+    let mut newer = record("a");
+    newer.format = 2;
+    drop(Ledger::create(&study, &newer).unwrap());
+    let newer = |error| matches!(error, ResultsError::NewerFormat { found: 2, known: 1, .. });
+    assert!(newer(Ledger::open(&study).unwrap_err()));
+    assert!(newer(study.record().unwrap_err()));
+    assert_eq!(store.studies().unwrap().len(), 1, "it is listed all the same");
+}
+
+#[test]
+fn a_ledger_keeps_everything_in_order_and_nothing_twice() {
+    let (_folder, store) = store();
+    let study = store.create_study("a").unwrap();
+    assert!(matches!(Ledger::open(&study), Err(ResultsError::NotFound { .. })));
+    let mut ledger = Ledger::create(&study, &record("a")).unwrap();
+    ledger.append(&[job(20), job(0)]).unwrap();
+    ledger.append(&[job(30)]).unwrap();
+    let twice = ledger.append(&[job(40), job(30)]).unwrap_err();
+    assert!(matches!(twice, ResultsError::AlreadyRecorded { trial: 30, .. }));
+    assert_eq!(ledger.finished().unwrap(), None);
+    let end = |state| Finished { state, results_hash: "00".into(), trials: 40 };
+    ledger.finish(&end(StudyState::Interrupted)).unwrap();
+    drop(ledger);
+
+    let mut ledger = Ledger::open(&study).unwrap();
+    assert_eq!(ledger.record(), &record("a"));
+    assert_eq!(ledger.finished().unwrap(), Some(end(StudyState::Interrupted)));
+    ledger.finish(&end(StudyState::Complete)).unwrap();
+    assert_eq!(ledger.finished().unwrap(), Some(end(StudyState::Complete)));
+    let read = |from| -> Vec<results::Record> {
+        ledger.records_from(from).unwrap().map(Result::unwrap).collect()
+    };
+    // Bytes, because a NaN is not equal to itself.
+    let bytes = |records: Vec<results::Record>| -> Vec<Vec<u8>> {
+        records.iter().map(|each| [each.job.to_bytes(), each.result.to_bytes()].concat()).collect()
+    };
+    assert_eq!(bytes(read(0)), bytes(vec![job(0), job(20), job(30)]), "trial 40 was taken back");
+    assert_eq!(bytes(read(9)), bytes(vec![job(0), job(20), job(30)]));
+    assert_eq!(bytes(read(10)), bytes(vec![job(20), job(30)]));
+    assert_eq!(bytes(read(30)), bytes(vec![job(30)]));
+    assert!(read(40).is_empty());
+}
+
+#[test]
+fn a_damaged_ledger_is_named() {
+    let (_folder, store) = store();
+    let study = store.create_study("a").unwrap();
+    drop(Ledger::create(&study, &record("a")).unwrap());
+    for bytes in [Vec::new(), b"junk".repeat(4000)] {
+        std::fs::write(study.ledger_path(), bytes).unwrap();
+        let error = Ledger::open(&study).unwrap_err().to_string();
+        assert!(error.contains("ledger.redb"), "{error}");
+        assert!(error.contains("is damaged"), "{error}");
+    }
+}
+
+/// Runs the test named `child_<role>` of this file in another process.
+fn child(role: &str, store: &Path) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args([&format!("child_{role}"), "--exact", "--nocapture"])
+        .env("OPTIMIZE_TEST_STORE", store)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Holds the study `a` until its standard input ends.
+#[test]
+fn child_holder() {
+    let Ok(folder) = std::env::var("OPTIMIZE_TEST_STORE") else { return };
+    let study = Store::open(Path::new(&folder)).unwrap().study("a").unwrap();
+    let _ledger = Ledger::open(&study).unwrap();
+    study.write_status(&status("a")).unwrap();
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[test]
+fn a_study_that_another_process_runs_is_locked_until_it_dies() {
+    let (_folder, store) = store();
+    let study = store.create_study("a").unwrap();
+    drop(Ledger::create(&study, &record("a")).unwrap());
+    assert_eq!(study.status().unwrap(), None);
+    assert!(!study.is_running());
+    let mut holder = child("holder", store.folder());
+    while study.status().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let running = study.status().unwrap().unwrap();
+    assert_eq!((running.state, running.trials_per_second), (StudyState::Running, 0.0));
+    let error = Ledger::open(&study).unwrap_err().to_string();
+    let expected = format!("study a is running in another process (pid {})", holder.id());
+    assert!(error.contains(&expected), "{error}");
+    assert_eq!(study.record().unwrap(), record("a"), "readable all the same");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(study.status().unwrap().unwrap().state, StudyState::Crashed);
+    Ledger::open(&study).unwrap();
+}

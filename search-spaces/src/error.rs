@@ -1,0 +1,89 @@
+//! What is wrong with a template, said so that it can be mended.
+
+use std::fmt;
+
+/// One fault in a template: where it is, what was found there and what is allowed.
+///
+/// Displays as `sma.toml:12: space.fast.int: found [60, 2], allowed: two whole numbers, the
+/// lower first`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// The file, or the command-line option, that holds the faulty text.
+    pub file: String,
+    /// Line in that file, from 1; none where the fault is an absence.
+    pub line: Option<u32>,
+    /// Dotted key, such as `space.fast.int`; empty for a fault of the whole file.
+    pub key: String,
+    /// What was found there, in a few words.
+    pub found: String,
+    /// What would have been accepted.
+    pub allowed: String,
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(out, ":{line}")?;
+        }
+        if !self.key.is_empty() {
+            write!(out, ": {}", self.key)?;
+        }
+        write!(out, ": found {}, allowed: {}", self.found, self.allowed)
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+/// The name in `known` that `written` was most probably meant to be, if one is near enough:
+/// at most a third of the letters differ (Levenshtein distance).
+#[must_use]
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (edit_distance(written, name), name))
+        .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
+        .min()
+        .map(|(_, name)| name)
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_finds_its_name_and_nonsense_finds_none() {
+        let known = ["constraints", "fast", "slow"];
+        assert_eq!(nearest("constrants", known), Some("constraints"));
+        assert_eq!(nearest("fats", known), None);
+        assert_eq!(nearest("slwo", ["sma-crossover"]), None);
+        assert_eq!(nearest("sma-crosover", ["sma-crossover", "zdt1"]), Some("sma-crossover"));
+    }
+
+    #[test]
+    fn the_message_names_file_line_key_found_and_allowed() {
+        let error = TemplateError {
+            file: "a.toml".into(),
+            line: Some(3),
+            key: "space.x".into(),
+            found: "true".into(),
+            allowed: "a table".into(),
+        };
+        assert_eq!(error.to_string(), "a.toml:3: space.x: found true, allowed: a table");
+    }
+}

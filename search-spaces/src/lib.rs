@@ -1,0 +1,60 @@
+//! Search spaces: parameters, the constraints between them, points, and templates.
+//!
+//! This room knows what may be tried, not how to search it and not how to evaluate it. Nothing in
+//! it reads a clock, draws a random number or touches a file: it turns text into a checked
+//! [`Template`] and numbers into [`Point`]s.
+//!
+//! * A template is read in two stages. [`Document`] keeps what was written, with file and line of
+//!   every value, and lays the command line's overrides over it; [`Template::read`] gives it its
+//!   meaning, and what it returns cannot be invalid. Each simulator reads its own table through
+//!   the same [`Section`], which refuses every key that nobody asked for.
+//! * A [`Space`] maps the unit cube to points and back exactly ([`Space::decode`],
+//!   [`Space::encode`]), so that optimizers deal in numbers from [0, 1) only. Integers, steps,
+//!   logarithmic scales, labels and conditions are all behind that map.
+//! * A [`Grid`] maps an index to a point in mixed radix, without a list of points anywhere.
+//! * [`Constraint`]s are checked before a point is evaluated, [`OutcomeConstraint`]s on its
+//!   metrics afterwards. Both, and the backtester's strategies, share the grammar of [`expr`].
+//!
+//! Deliberately absent: dependent ranges (write a constraint), permutations, and any notion of
+//! which point to try next.
+//!
+//! ```
+//! use search_spaces::{Document, Space, Value};
+//!
+//! let text = "fast = { int = [2, 4] }\nslow = { int = [3, 5] }\nconstraints = ['fast < slow']";
+//! let document = Document::parse("example.toml", text)?;
+//! let space = Space::read(document.section())?;
+//! let grid = space.grid().expect("every parameter is discrete");
+//! let points: Vec<_> = (0..grid.len()).filter_map(|index| grid.point(&space, index)).collect();
+//! assert_eq!(grid.len(), 9);
+//! assert_eq!(points.len(), 6); // (2,3) (2,4) (2,5) (3,4) (3,5) (4,5)
+//! assert_eq!(points[0].values(), [Value::Int(2), Value::Int(3)]);
+//! # Ok::<(), search_spaces::TemplateError>(())
+//! ```
+
+mod constraint;
+mod document;
+mod domain;
+mod error;
+pub mod expr;
+mod grid;
+mod library;
+mod parameter;
+mod section;
+mod sequence;
+mod space;
+mod template;
+mod value;
+
+pub use constraint::{Constraint, OutcomeConstraint};
+pub use document::Document;
+pub use domain::{Domain, Scale};
+pub use error::{TemplateError, nearest};
+pub use grid::Grid;
+pub use library::{TEMPLATES, template};
+pub use parameter::Parameter;
+pub use section::Section;
+pub use sequence::Sequence;
+pub use space::{Space, unit_from_bits};
+pub use template::{Direction, Objective, Template, check_study_name};
+pub use value::{Point, Value};

@@ -1,0 +1,117 @@
+//! Prices: the bars of each symbol as columns, and what can be wrong with them.
+
+use std::fmt;
+
+use super::date::Date;
+
+/// What is wrong with a data file: where, what was found there and what is allowed.
+///
+/// Displays as `prices.csv:12: Close: found "abc", allowed: a number above zero`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataError {
+    /// The path of the file, or the name of built-in data.
+    pub file: String,
+    /// Line in that file, from 1; none where the fault is an absence.
+    pub line: Option<u64>,
+    /// The column at fault; empty for a fault of the whole file or line.
+    pub column: String,
+    /// What was found there, in a few words.
+    pub found: String,
+    /// What would have been accepted.
+    pub allowed: String,
+}
+
+impl fmt::Display for DataError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(out, ":{line}")?;
+        }
+        if !self.column.is_empty() {
+            write!(out, ": {}", self.column)?;
+        }
+        write!(out, ": found {}, allowed: {}", self.found, self.allowed)
+    }
+}
+
+impl std::error::Error for DataError {}
+
+/// The bars of one symbol, oldest first; all columns have the same length, at least 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Series {
+    pub symbol: String,
+    pub dates: Vec<Date>,
+    /// Open, high, low, close (all above zero), volume (NaN where the file has none).
+    pub columns: [Vec<f64>; 5],
+    /// Close adjusted for splits and dividends; empty where the file has none.
+    pub adjusted: Vec<f64>,
+}
+
+/// A column that strategies can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Price {
+    Open,
+    High,
+    Low,
+    Close,
+    Volume,
+}
+
+impl Price {
+    pub(crate) const NAMES: [(&'static str, Self); 5] = [
+        ("open", Self::Open),
+        ("high", Self::High),
+        ("low", Self::Low),
+        ("close", Self::Close),
+        ("volume", Self::Volume),
+    ];
+}
+
+impl Series {
+    pub(crate) fn len(&self) -> usize {
+        self.dates.len()
+    }
+
+    pub(crate) fn price(&self, price: Price) -> &[f64] {
+        &self.columns[price as usize]
+    }
+
+    /// Scales open, high, low and close by adjusted close / close, so that splits and dividends
+    /// leave no jump. The volume stays as it was traded.
+    pub(crate) fn adjust(&mut self) {
+        for bar in 0..self.adjusted.len() {
+            let (adjusted, close) = (self.adjusted[bar], self.columns[Price::Close as usize][bar]);
+            // Multiplied first, then divided: prices that were equal stay equal, and order stays
+            // order, so no close comes to lie above its high.
+            for column in &mut self.columns[..4] {
+                column[bar] = column[bar] * adjusted / close;
+            }
+        }
+    }
+
+    /// Keeps the bars from `from` to `to`, both included.
+    pub(crate) fn keep(&mut self, from: Option<Date>, to: Option<Date>) {
+        let start = from.map_or(0, |from| self.dates.partition_point(|date| *date < from));
+        let end = to.map_or(self.len(), |to| self.dates.partition_point(|date| *date <= to));
+        let end = end.max(start);
+        self.dates = self.dates[start..end].to_vec();
+        for column in self.columns.iter_mut().chain([&mut self.adjusted]) {
+            if !column.is_empty() {
+                *column = column[start..end].to_vec();
+            }
+        }
+    }
+
+    /// Feeds everything that a run can see of the bars into a hash.
+    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) {
+        hasher.update(&(self.symbol.len() as u64).to_le_bytes());
+        hasher.update(self.symbol.as_bytes());
+        hasher.update(&(self.len() as u64).to_le_bytes());
+        for date in &self.dates {
+            hasher.update(&date.seconds().to_le_bytes());
+        }
+        for value in self.columns.iter().flatten() {
+            hasher.update(&value.to_bits().to_le_bytes());
+        }
+    }
+}

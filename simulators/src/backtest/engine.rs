@@ -1,0 +1,321 @@
+//! The trading rules: from signals to trades and an equity curve, for one account in one symbol.
+//!
+//! - A signal is looked at when its bar closes; what it decides is filled at the open of the next
+//!   bar, or at that same close (`fill`). Nothing is decided from a bar before it has closed, and
+//!   no entry is filled after the last bar.
+//! - An entry for a direction in which the account already is does nothing; an entry for the other
+//!   direction reverses: closes, then opens at the same price. Two opposite entries at one bar
+//!   cancel each other. Exits matter only while a position is open; an exit at the same bar as an
+//!   entry in the same direction closes.
+//! - An entry uses the whole equity: size = 0.9999999999999998 equity / (price (1 + commission)),
+//!   rounded down for whole shares. An account that cannot pay for one share does not enter.
+//! - Equity is marked at each close: cash + size (close - entry price). The proceeds of a short
+//!   sale are not invested.
+//! - When a mark is zero or less, the account is ruined: the position is closed at that close,
+//!   equity is zero from that bar on, and nothing is traded any more.
+//! - A position that is still open at the end is closed at the last bar's open or close (`at_end`).
+//!
+//! These are the conventions of backtesting.py 0.6.6 for whole shares and fills at the next open,
+//! with one exception: there, a decision at the last bar is filled at that bar's own open.
+
+use super::data::{Price, Series};
+use super::date::Date;
+use super::mask::Mask;
+use super::settings::{AtEnd, Fill, Shares};
+
+/// The share of the equity that an entry uses, 0.9999999999999998: just so much below 1 that
+/// rounding cannot make the position dearer than the account.
+const INVESTED: f64 = 1.0 - f64::EPSILON;
+
+/// A finished trade.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trade {
+    /// Index of the symbol in the simulator's order.
+    pub symbol: u32,
+    /// Shares, negative for a short position.
+    pub size: f64,
+    /// The bar of the symbol, from 0, at which the position was opened.
+    pub entry_bar: usize,
+    /// The bar at which it was closed.
+    pub exit_bar: usize,
+    /// Date of the entry bar.
+    pub entry_date: Date,
+    /// Date of the exit bar.
+    pub exit_date: Date,
+    /// Price of a share at the entry, without commission.
+    pub entry_price: f64,
+    /// Price of a share at the exit, without commission.
+    pub exit_price: f64,
+    /// Commission of both sides, in cash.
+    pub commission: f64,
+}
+
+impl Trade {
+    /// Profit in cash, after commission; negative for a loss.
+    #[must_use]
+    pub fn profit(&self) -> f64 {
+        self.size * (self.exit_price - self.entry_price) - self.commission
+    }
+
+    /// Profit as a fraction of what was paid or received at the entry.
+    #[must_use]
+    pub fn profit_fraction(&self) -> f64 {
+        let gross = self.size.signum() * (self.exit_price / self.entry_price - 1.0);
+        gross - self.commission / (self.size.abs() * self.entry_price)
+    }
+}
+
+/// What is to be done at a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a long position, closing a short one first.
+    Buy,
+    /// Open a short position, closing a long one first.
+    SellShort,
+    /// Close the position.
+    Close,
+}
+
+/// What the strategy decided when a bar closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Index of the symbol in the simulator's order.
+    pub symbol: u32,
+    /// The bar of the symbol, from 0, at whose close the decision was made.
+    pub bar: usize,
+    /// Date of that bar.
+    pub date: Date,
+    /// What was decided.
+    pub action: Action,
+}
+
+/// Takes down what the engine decides; [`NoRecorder`] costs nothing.
+pub(super) trait Recorder {
+    fn decision(&mut self, decision: Decision);
+}
+
+pub(super) struct NoRecorder;
+
+impl Recorder for NoRecorder {
+    #[inline]
+    fn decision(&mut self, _: Decision) {}
+}
+
+impl Recorder for Vec<Decision> {
+    fn decision(&mut self, decision: Decision) {
+        self.push(decision);
+    }
+}
+
+/// The rules by which an account trades.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct AccountRules {
+    /// Cash at the start.
+    pub cash: f64,
+    /// Fraction of the traded value, paid at each side.
+    pub commission: f64,
+    pub shares: Shares,
+    pub fill: Fill,
+    pub at_end: AtEnd,
+}
+
+/// The masks of the four rules; an absent rule never holds.
+pub(super) struct Signals<'a> {
+    pub long_entry: Option<&'a Mask>,
+    pub long_exit: Option<&'a Mask>,
+    pub short_entry: Option<&'a Mask>,
+    pub short_exit: Option<&'a Mask>,
+}
+
+impl Signals<'_> {
+    fn word(mask: Option<&Mask>, word: usize) -> u64 {
+        match mask {
+            Some(Mask::Bits(bits)) => bits[word],
+            Some(Mask::All(true)) => u64::MAX,
+            Some(Mask::All(false)) | None => 0,
+        }
+    }
+
+    /// The bars of a word at which to buy, at which to sell short, and at which to leave a
+    /// position of this size.
+    #[inline]
+    fn actions(&self, size: f64, word: usize) -> [u64; 3] {
+        let long = Self::word(self.long_entry, word);
+        let short = Self::word(self.short_entry, word);
+        // An absent exit needs no rule of its own: the opposite entry reverses the position.
+        if size > 0.0 {
+            [0, short & !long, Self::word(self.long_exit, word)]
+        } else if size < 0.0 {
+            [long & !short, 0, Self::word(self.short_exit, word)]
+        } else {
+            [long & !short, short & !long, 0]
+        }
+    }
+
+    /// The first bar from `from` on at which an account with `size` shares acts, and how.
+    fn next(&self, size: f64, from: usize, end: usize) -> Option<(usize, Action)> {
+        let mut unseen = !0 << (from % 64);
+        for word in from / 64..end.div_ceil(64) {
+            let [buy, sell_short, leave] = self.actions(size, word);
+            let any = (buy | sell_short | leave) & unseen;
+            if any != 0 {
+                let place = any.trailing_zeros();
+                let found = word * 64 + place as usize;
+                let at = |bits: u64| bits >> place & 1 == 1;
+                let action = match (at(buy), at(sell_short)) {
+                    (true, _) => Action::Buy,
+                    (_, true) => Action::SellShort,
+                    _ => Action::Close,
+                };
+                return (found < end).then_some((found, action));
+            }
+            unseen = !0;
+        }
+        None
+    }
+}
+
+/// The state of an account: flat where the size is zero.
+struct Account<'a> {
+    rules: &'a AccountRules,
+    series: &'a Series,
+    symbol: u32,
+    cash: f64,
+    size: f64,
+    entry_bar: usize,
+    entry_price: f64,
+    trades: &'a mut Vec<Trade>,
+}
+
+impl Account<'_> {
+    fn commission(&self, size: f64, price: f64) -> f64 {
+        size.abs() * price * self.rules.commission
+    }
+
+    fn close(&mut self, bar: usize, price: f64) {
+        if self.size == 0.0 {
+            return;
+        }
+        let commission = self.commission(self.size, price);
+        self.cash += self.size * (price - self.entry_price) - commission;
+        self.trades.push(Trade {
+            symbol: self.symbol,
+            size: self.size,
+            entry_bar: self.entry_bar,
+            exit_bar: bar,
+            entry_date: self.series.dates[self.entry_bar],
+            exit_date: self.series.dates[bar],
+            entry_price: self.entry_price,
+            exit_price: price,
+            commission: commission + self.commission(self.size, self.entry_price),
+        });
+        self.size = 0.0;
+    }
+
+    /// Opens a position with all cash; the account is flat.
+    fn open(&mut self, bar: usize, price: f64, sign: f64) {
+        let available = self.cash.max(0.0) * INVESTED;
+        let share = price + price * self.rules.commission;
+        let size = match self.rules.shares {
+            Shares::Fractional => available / share,
+            // The remainder is exact, so this is the true floor of the quotient, where rounding
+            // the quotient itself could give one share too many.
+            Shares::Whole => ((available - available % share) / share).round(),
+        };
+        self.size = sign * size;
+        if self.size != 0.0 {
+            self.cash -= self.commission(size, price);
+            self.entry_bar = bar;
+            self.entry_price = price;
+        }
+    }
+
+    fn act(&mut self, action: Action, bar: usize, price: f64) {
+        self.close(bar, price);
+        match action {
+            Action::Buy => self.open(bar, price, 1.0),
+            Action::SellShort => self.open(bar, price, -1.0),
+            Action::Close => {}
+        }
+    }
+
+    /// Marks the bars `from..to` with the present position; true if the account is ruined, and
+    /// then all is marked.
+    fn mark(&mut self, equity: &mut [f64], from: usize, to: usize) -> bool {
+        let closes = &self.series.price(Price::Close)[from..to];
+        let base = self.cash - self.size * self.entry_price;
+        for (equity, close) in equity[from..to].iter_mut().zip(closes) {
+            *equity = base + self.size * close;
+        }
+        // A long position without credit is always worth more than nothing.
+        if self.size >= 0.0 && base >= 0.0 && self.cash > 0.0 {
+            return false;
+        }
+        let Some(ruin) = equity[from..to].iter().position(|equity| *equity <= 0.0) else {
+            return false;
+        };
+        self.close(from + ruin, closes[ruin]);
+        equity[from + ruin..].fill(0.0);
+        true
+    }
+}
+
+/// Trades one symbol from its first bar to its last. Appends to `trades` and fills `equity`, which
+/// has one place for each bar.
+pub(super) fn trade(
+    rules: &AccountRules,
+    series: &Series,
+    symbol: u32,
+    signals: &Signals<'_>,
+    trades: &mut Vec<Trade>,
+    equity: &mut [f64],
+    recorder: &mut impl Recorder,
+) {
+    let bars = series.len();
+    let (opens, closes) = (series.price(Price::Open), series.price(Price::Close));
+    let mut account = Account {
+        rules,
+        series,
+        symbol,
+        cash: rules.cash,
+        size: 0.0,
+        entry_bar: 0,
+        entry_price: 0.0,
+        trades,
+    };
+    // Bars before `marked` have their equity, bars before `seen` have been decided.
+    let (mut marked, mut seen) = (0, 0);
+    while let Some((bar, action)) = signals.next(account.size, seen, bars) {
+        let fill = match rules.fill {
+            Fill::NextOpen => bar + 1,
+            Fill::SameClose => bar,
+        };
+        if account.mark(equity, marked, fill.min(bars)) {
+            return;
+        }
+        marked = fill;
+        let date = series.dates[bar];
+        recorder.decision(Decision { symbol, bar, date, action });
+        match rules.fill {
+            Fill::NextOpen if fill == bars => break,
+            Fill::NextOpen => account.act(action, fill, opens[fill]),
+            Fill::SameClose if fill + 1 == bars => account.close(fill, closes[fill]),
+            Fill::SameClose => account.act(action, fill, closes[fill]),
+        }
+        seen = bar + 1;
+        if seen == bars {
+            break;
+        }
+    }
+    if account.mark(equity, marked.min(bars), bars) {
+        return;
+    }
+    if account.size != 0.0 {
+        let price = match rules.at_end {
+            AtEnd::LastOpen => opens[bars - 1],
+            AtEnd::LastClose => closes[bars - 1],
+        };
+        account.close(bars - 1, price);
+        equity[bars - 1] = account.cash;
+    }
+}

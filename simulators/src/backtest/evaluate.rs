@@ -1,0 +1,280 @@
+//! From a compiled rule and a point to a mask of the bars at which it holds.
+
+use std::sync::Arc;
+
+use search_spaces::Value;
+
+use super::cache::Cache;
+use super::data::Series;
+use super::expression::{Comparison, Condition, Number};
+use super::indicators::Indicator;
+use super::mask::{self, Mask};
+use super::settings::{Crossing, Summation};
+use crate::contract::Failure;
+
+/// Columns and masks to be used again, so that a run allocates almost nothing.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    columns: Vec<Vec<f64>>,
+    masks: Vec<Vec<u64>>,
+    key: Vec<u64>,
+}
+
+impl Pool {
+    fn mask(&mut self) -> Vec<u64> {
+        self.masks.pop().unwrap_or_default()
+    }
+
+    /// Takes back the memory of a mask.
+    pub(super) fn recycle(&mut self, mask: Mask) {
+        if let Mask::Bits(bits) = mask {
+            self.masks.push(bits);
+        }
+    }
+}
+
+/// A number over all bars.
+enum Column<'a> {
+    Same(f64),
+    Data(&'a [f64]),
+    Shared(Arc<[f64]>),
+    Own(Vec<f64>),
+}
+
+impl Column<'_> {
+    fn slice(&self) -> Result<&[f64], f64> {
+        match self {
+            Self::Same(value) => Err(*value),
+            Self::Data(values) => Ok(values),
+            Self::Shared(values) => Ok(values),
+            Self::Own(values) => Ok(values),
+        }
+    }
+}
+
+/// Evaluates the rules of one run on one symbol.
+pub(super) struct Evaluator<'a> {
+    pub series: &'a Series,
+    /// Tells the symbol from others in the cache.
+    pub symbol: u64,
+    pub values: &'a [Value],
+    pub summation: Summation,
+    pub crossing: Crossing,
+    pub cache: &'a Cache,
+    pub pool: &'a mut Pool,
+    /// The first bar at which all indicators that were evaluated so far are known.
+    pub warm_up: usize,
+}
+
+impl<'a> Evaluator<'a> {
+    /// The bars at which `condition` holds.
+    ///
+    /// # Errors
+    /// A length of an indicator that is no whole number from 1 on.
+    pub(super) fn condition(&mut self, condition: &Condition) -> Result<Mask, Failure> {
+        Ok(match condition {
+            Condition::Constant(value) => Mask::All(*value),
+            Condition::Flag(index) => Mask::All(self.values[*index] == Value::Bool(true)),
+            Condition::Label(comparison, index, wanted) => Mask::All(match self.values[*index] {
+                Value::Label(label) => comparison.holds(f64::from(label), f64::from(*wanted)),
+                _ => false,
+            }),
+            Condition::Compare(comparison, a, b) => self.compare(*comparison, a, b)?,
+            Condition::Cross(after, a, b) => self.cross(*after, a, b)?,
+            Condition::Not(inner) => match self.condition(inner)? {
+                Mask::All(value) => Mask::All(!value),
+                Mask::Bits(mut bits) => {
+                    for word in &mut bits {
+                        *word = !*word;
+                    }
+                    mask::trim(&mut bits, self.series.len());
+                    Mask::Bits(bits)
+                }
+            },
+            Condition::And(a, b) => self.join(a, b, false, |a, b| a & b)?,
+            Condition::Or(a, b) => self.join(a, b, true, |a, b| a | b)?,
+        })
+    }
+
+    /// Joins two conditions; `decisive` is the value of the first with which the second does not
+    /// matter, and is not evaluated.
+    fn join(
+        &mut self,
+        a: &Condition,
+        b: &Condition,
+        decisive: bool,
+        operator: fn(u64, u64) -> u64,
+    ) -> Result<Mask, Failure> {
+        let mut bits = match self.condition(a)? {
+            Mask::All(value) if value == decisive => return Ok(Mask::All(value)),
+            Mask::All(_) => return self.condition(b),
+            Mask::Bits(bits) => bits,
+        };
+        match self.condition(b)? {
+            Mask::All(value) if value == decisive => {
+                self.pool.masks.push(bits);
+                Ok(Mask::All(value))
+            }
+            Mask::All(_) => Ok(Mask::Bits(bits)),
+            Mask::Bits(other) => {
+                for (word, other) in bits.iter_mut().zip(&other) {
+                    *word = operator(*word, *other);
+                }
+                self.pool.masks.push(other);
+                Ok(Mask::Bits(bits))
+            }
+        }
+    }
+
+    fn compare(&mut self, comparison: Comparison, a: &Number, b: &Number) -> Result<Mask, Failure> {
+        let (a, b) = (self.number(a)?, self.number(b)?);
+        let mask = self.compare_columns(comparison, &a, &b);
+        self.recycle([a, b]);
+        Ok(mask)
+    }
+
+    fn compare_columns(&mut self, op: Comparison, a: &Column<'_>, b: &Column<'_>) -> Mask {
+        if let (Column::Same(a), Column::Same(b)) = (a, b) {
+            return Mask::All(op.holds(*a, *b));
+        }
+        let mut bits = self.pool.mask();
+        // One loop for each operator, so that none has to choose inside.
+        match op {
+            Comparison::Less => fill(&mut bits, a, b, |a, b| a < b),
+            Comparison::LessEqual => fill(&mut bits, a, b, |a, b| a <= b),
+            Comparison::Greater => fill(&mut bits, b, a, |b, a| b < a),
+            Comparison::GreaterEqual => fill(&mut bits, b, a, |b, a| b <= a),
+            Comparison::Equal => fill(&mut bits, a, b, |a, b| a == b),
+            Comparison::NotEqual => fill(&mut bits, a, b, |a, b| op.holds(a, b)),
+        }
+        Mask::Bits(bits)
+    }
+
+    /// A cross at bar i: the comparison holds at i, and its mirror image held at i - 1.
+    fn cross(&mut self, after: Comparison, a: &Number, b: &Number) -> Result<Mask, Failure> {
+        let before = match (after.mirrored(), self.crossing) {
+            (Comparison::Less, Crossing::Touch) => Comparison::LessEqual,
+            (Comparison::Greater, Crossing::Touch) => Comparison::GreaterEqual,
+            (strict, _) => strict,
+        };
+        let (a, b) = (self.number(a)?, self.number(b)?);
+        let now = self.compare_columns(after, &a, &b);
+        let past = self.compare_columns(before, &a, &b);
+        self.recycle([a, b]);
+        let (Mask::Bits(mut now), Mask::Bits(mut past)) = (now, past) else {
+            // What never changes never crosses.
+            return Ok(Mask::All(false));
+        };
+        mask::delay(&mut past);
+        now.iter_mut().zip(&past).for_each(|(now, past)| *now &= past);
+        self.pool.masks.push(past);
+        Ok(Mask::Bits(now))
+    }
+
+    fn number(&mut self, number: &Number) -> Result<Column<'a>, Failure> {
+        if let Some(value) = number.fixed(self.values) {
+            return Ok(Column::Same(value));
+        }
+        match number {
+            Number::Constant(_) | Number::Parameter(_) => unreachable!("these are fixed"),
+            Number::Price(price) => Ok(Column::Data(self.series.price(*price))),
+            Number::Negate(a) => self.map(a, |a| -a),
+            Number::Absolute(a) => self.map(a, f64::abs),
+            Number::Binary(operation, a, b) => {
+                let (a, b) = (self.number(a)?, self.number(b)?);
+                let mut values = self.pool.columns.pop().unwrap_or_default();
+                values.clear();
+                let apply = |a: f64, b: f64| operation.apply(a, b);
+                match (a.slice(), b.slice()) {
+                    (Ok(a), Ok(b)) => values.extend(a.iter().zip(b).map(|(a, b)| apply(*a, *b))),
+                    (Ok(a), Err(b)) => values.extend(a.iter().map(|a| apply(*a, b))),
+                    (Err(a), Ok(b)) => values.extend(b.iter().map(|b| apply(a, *b))),
+                    (Err(_), Err(_)) => unreachable!("two fixed numbers are a fixed number"),
+                }
+                self.recycle([a, b]);
+                Ok(Column::Own(values))
+            }
+            Number::Indicator(indicator, series, length) => {
+                self.indicator(*indicator, series, length, number)
+            }
+        }
+    }
+
+    fn map(&mut self, a: &Number, function: impl Fn(f64) -> f64) -> Result<Column<'a>, Failure> {
+        let a = self.number(a)?;
+        let mut values = self.pool.columns.pop().unwrap_or_default();
+        values.clear();
+        let from = a.slice().expect("only a series comes here");
+        values.extend(from.iter().map(|a| function(*a)));
+        self.recycle([a]);
+        Ok(Column::Own(values))
+    }
+
+    fn indicator(
+        &mut self,
+        indicator: Indicator,
+        series: &Number,
+        length: &Number,
+        whole: &Number,
+    ) -> Result<Column<'a>, Failure> {
+        let length = length.fixed(self.values).expect("the compiler has checked that it is fixed");
+        if length.is_nan() {
+            // An inactive parameter: the indicator is never known.
+            return Ok(Column::Same(f64::NAN));
+        }
+        let Some(bars) = whole_number(length) else {
+            let (name, _) = Indicator::NAMES[indicator as usize];
+            let message =
+                format!("found the length {length} of {name}, allowed: a whole number from 1 on");
+            return Err(Failure::new(message));
+        };
+        let mut key = std::mem::take(&mut self.pool.key);
+        key.clear();
+        key.push(self.symbol);
+        whole.identify(self.values, &mut key);
+        let cache = self.cache;
+        let column = cache.get(&key, || {
+            let column = self.number(series)?;
+            let compute = |values: &[f64]| indicator.compute(values, bars, self.summation);
+            let values = match column.slice() {
+                Ok(values) => compute(values),
+                Err(value) => compute(&vec![value; self.series.len()]),
+            };
+            self.recycle([column]);
+            Ok(values)
+        })?;
+        self.pool.key = key;
+        let known = column.iter().position(|value| !value.is_nan());
+        self.warm_up = self.warm_up.max(known.unwrap_or(column.len()));
+        Ok(Column::Shared(column))
+    }
+
+    fn recycle<const N: usize>(&mut self, columns: [Column<'_>; N]) {
+        for column in columns {
+            if let Column::Own(values) = column {
+                self.pool.columns.push(values);
+            }
+        }
+    }
+}
+
+/// The number, if it is whole and from 1 to 2^53.
+fn whole_number(number: f64) -> Option<usize> {
+    let fits = number >= 1.0 && number == number.floor() && number <= 9_007_199_254_740_992.0;
+    fits.then_some(number as usize)
+}
+
+/// Compares two columns, at least one of which is a series.
+#[inline]
+fn fill(bits: &mut Vec<u64>, a: &Column<'_>, b: &Column<'_>, holds: impl Fn(f64, f64) -> bool) {
+    match (a.slice(), b.slice()) {
+        (Ok(a), Ok(b)) => {
+            // One length for both, known to the compiler, saves the bounds checks.
+            let b = &b[..a.len()];
+            mask::fill(bits, a.len(), |bar| holds(a[bar], b[bar]));
+        }
+        (Ok(a), Err(b)) => mask::fill(bits, a.len(), |bar| holds(a[bar], b)),
+        (Err(a), Ok(b)) => mask::fill(bits, b.len(), |bar| holds(a, b[bar])),
+        (Err(_), Err(_)) => unreachable!("two fixed columns have no bits"),
+    }
+}

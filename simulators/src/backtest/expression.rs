@@ -1,0 +1,191 @@
+//! A compiled strategy: typed expressions whose names are resolved and whose kinds are checked.
+//!
+//! A number is either *fixed* for a run (made of parameters and literals) or a series with a value
+//! for each bar. Conditions likewise.
+
+use std::cmp::Ordering;
+
+use search_spaces::Value;
+use search_spaces::expr::BinaryOp;
+
+use super::data::Price;
+use super::indicators::Indicator;
+
+/// The four rules of a strategy; at least one entry is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Strategy {
+    pub long_entry: Option<Condition>,
+    pub long_exit: Option<Condition>,
+    pub short_entry: Option<Condition>,
+    pub short_exit: Option<Condition>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Minimum,
+    Maximum,
+}
+
+impl Operation {
+    /// Applies the operation; a minimum or maximum with a NaN is NaN.
+    #[inline]
+    pub(super) fn apply(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Add => a + b,
+            Self::Subtract => a - b,
+            Self::Multiply => a * b,
+            Self::Divide => a / b,
+            _ if a.is_nan() || b.is_nan() => f64::NAN,
+            // Written out, because `f64::min` may return either of two zeros.
+            Self::Minimum => {
+                if b < a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Self::Maximum => {
+                if b > a {
+                    b
+                } else {
+                    a
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Number {
+    Constant(f64),
+    /// Index of a float or int parameter.
+    Parameter(usize),
+    Price(Price),
+    Negate(Box<Number>),
+    Absolute(Box<Number>),
+    Binary(Operation, Box<Number>, Box<Number>),
+    /// The series and the length, which is fixed.
+    Indicator(Indicator, Box<Number>, Box<Number>),
+}
+
+impl Number {
+    /// Whether the number is the same for all bars of a run.
+    pub(super) fn is_fixed(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Parameter(_) => true,
+            Self::Price(_) | Self::Indicator(..) => false,
+            Self::Negate(a) | Self::Absolute(a) => a.is_fixed(),
+            Self::Binary(_, a, b) => a.is_fixed() && b.is_fixed(),
+        }
+    }
+
+    /// The value of a fixed number at a point; an inactive parameter is NaN.
+    pub(super) fn fixed(&self, values: &[Value]) -> Option<f64> {
+        Some(match self {
+            Self::Constant(value) => *value,
+            Self::Parameter(index) => values[*index].as_number().unwrap_or(f64::NAN),
+            Self::Price(_) | Self::Indicator(..) => return None,
+            Self::Negate(a) => -a.fixed(values)?,
+            Self::Absolute(a) => a.fixed(values)?.abs(),
+            Self::Binary(operation, a, b) => operation.apply(a.fixed(values)?, b.fixed(values)?),
+        })
+    }
+
+    /// Appends words that identify the series at a point: two numbers with the same words have
+    /// the same values on the same symbol.
+    pub(super) fn identify(&self, values: &[Value], words: &mut Vec<u64>) {
+        if let Some(value) = self.fixed(values) {
+            words.extend([0, value.to_bits()]);
+            return;
+        }
+        match self {
+            Self::Constant(_) | Self::Parameter(_) => unreachable!("these are fixed"),
+            Self::Price(price) => words.extend([1, *price as u64]),
+            Self::Negate(a) => {
+                words.push(2);
+                a.identify(values, words);
+            }
+            Self::Absolute(a) => {
+                words.push(3);
+                a.identify(values, words);
+            }
+            Self::Binary(operation, a, b) => {
+                words.extend([4, *operation as u64]);
+                a.identify(values, words);
+                b.identify(values, words);
+            }
+            Self::Indicator(indicator, series, length) => {
+                words.extend([5, *indicator as u64]);
+                length.identify(values, words);
+                series.identify(values, words);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Equal,
+    NotEqual,
+}
+
+impl Comparison {
+    pub(super) fn of(op: BinaryOp) -> Option<Self> {
+        Some(match op {
+            BinaryOp::Less => Self::Less,
+            BinaryOp::LessEqual => Self::LessEqual,
+            BinaryOp::Greater => Self::Greater,
+            BinaryOp::GreaterEqual => Self::GreaterEqual,
+            BinaryOp::Equal => Self::Equal,
+            BinaryOp::NotEqual => Self::NotEqual,
+            _ => return None,
+        })
+    }
+
+    /// Exchanges the sides.
+    pub(super) fn mirrored(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessEqual => Self::GreaterEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterEqual => Self::LessEqual,
+            same => same,
+        }
+    }
+
+    /// Compares; whatever is compared with NaN is false, inequality included.
+    #[inline]
+    pub(super) fn holds(self, a: f64, b: f64) -> bool {
+        match self {
+            Self::Less => a < b,
+            Self::LessEqual => a <= b,
+            Self::Greater => a > b,
+            Self::GreaterEqual => a >= b,
+            Self::Equal => a == b,
+            Self::NotEqual => a.partial_cmp(&b).is_some_and(Ordering::is_ne),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Condition {
+    Constant(bool),
+    /// Index of a bool parameter; false where inactive.
+    Flag(usize),
+    /// A choice or ordinal parameter against the index of a label; false where inactive.
+    Label(Comparison, usize, u32),
+    Compare(Comparison, Number, Number),
+    /// The first number crosses the second: from below to above it, or the other way with `Less`.
+    Cross(Comparison, Number, Number),
+    Not(Box<Condition>),
+    And(Box<Condition>, Box<Condition>),
+    Or(Box<Condition>, Box<Condition>),
+}

@@ -1,0 +1,51 @@
+//! From a template to a simulator: the one place that knows which simulators there are.
+
+use std::path::Path;
+
+use search_spaces::{Section, Space, TemplateError};
+
+use crate::backtest::{Backtest, DataError};
+use crate::contract::Simulator;
+use crate::problem::Problem;
+
+/// The names under which [`open`] knows the simulators; a simulator's settings are in the
+/// template's table of the same name.
+const NAMES: [&str; 2] = ["backtest", "problem"];
+
+/// Why a simulator could not be opened. Nothing has run yet.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The template's own table is at fault; the message names file, line and key.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The data that the template points to are at fault; the message names file, line and column.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// There is no simulator of that name.
+    #[error(
+        "unknown simulator \"{name}\"; allowed: {}",
+        NAMES.map(|n| format!("\"{n}\"")).join(", ")
+    )]
+    UnknownSimulator {
+        /// The name that was found.
+        name: String,
+    },
+}
+
+/// Opens the simulator called `name` ("problem" or "backtest") with the `settings` of its table
+/// and for the points of `space`. Relative paths of data files start at `folder`, the template's.
+///
+/// # Errors
+/// [`OpenError`], with what was found, where, and what is allowed.
+pub fn open(
+    name: &str,
+    settings: Section<'_>,
+    space: &Space,
+    folder: &Path,
+) -> Result<Box<dyn Simulator>, OpenError> {
+    match name {
+        "problem" => Ok(Box::new(Problem::open(settings, space)?)),
+        "backtest" => Ok(Box::new(Backtest::open(settings, space, folder)?)),
+        _ => Err(OpenError::UnknownSimulator { name: name.to_owned() }),
+    }
+}

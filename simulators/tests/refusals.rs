@@ -1,0 +1,130 @@
+//! Bad backtest templates: each is refused with the key, what was found and what is allowed.
+
+mod support;
+
+use support::{backtest_text, refusal};
+
+const SPACE: &str = "n = { int = [1, 50] }\nlevel = { float = [0.0, 100.0] }\n\
+     flag = { bool = true }\nfilter = { choice = ['none', 'rsi'] }\n\
+     size = { ordinal = ['small', 'large'] }";
+
+const DATA: &str = "data = 'stocks-daily'";
+
+fn rule_refusal(rule: &str) -> String {
+    refusal(&backtest_text(SPACE, DATA, &format!("long_entry = \"{rule}\"")))
+}
+
+/// Rules with a fault, and what the message says of it.
+const EXPRESSIONS: &[(&str, &str)] = &[
+    ("close >", "at column 8, allowed: a condition"),
+    ("close", "found the number 'close' at column 1, allowed: a condition"),
+    ("close + 1", "found a number (of '+') at column 7, allowed: a condition"),
+    ("-close", "found a number at column 1"),
+    ("1", "found a number at column 1"),
+    ("'text'", "found the text 'text' at column 1, allowed: a condition"),
+    ("close > clsoe", "found the unknown name 'clsoe' at column 9, allowed: open, high, low"),
+    ("clase > 1", "found the unknown name 'clase' (did you mean 'close'?) at column 1"),
+    ("close > foo(1)", "found the unknown function 'foo' at column 9, allowed: sma, ema"),
+    ("sma(close, n)", "found a number (of 'sma') at column 1, allowed: a condition"),
+    ("close > sma(close)", "found 1 argument(s) of 'sma' at column 9, allowed: 2"),
+    ("cross_above(close)", "found 1 argument(s) of 'cross_above' at column 1, allowed: 2"),
+    ("close > sma(close, close)", "a length of 'sma' that changes from bar to bar at column 20"),
+    ("close > sma(close, sma(close, 3))", "found a length of 'sma'"),
+    ("close > (open < low)", "found a condition (of '<') at column 15, allowed: a number"),
+    ("close > cross_above(open, low)", "found a condition (of 'cross_above') at column 9"),
+    ("close > true and flag", "found the number 'close' at column 1"),
+    ("flag < true", "found an order of true and false at column 6, allowed: == or !="),
+    ("close + true > 1", "found true at column 9, allowed: a number"),
+    ("close > 'rsi'", "found the text 'rsi' at column 9, allowed: a number"),
+    ("(not flag) > 1", "found a condition (of 'not') at column 2"),
+    ("filter", "found the text 'filter' at column 1, allowed: a comparison, such as filter =="),
+    ("filter == 'rs'", "found 'rs', which 'filter' never is at column 11, allowed: one of 'none'"),
+    ("filter == 1", "found no text to compare 'filter' with at column 11"),
+    ("filter < 'rsi'", "found an order of the choice 'filter' at column 8, allowed: == or !="),
+    ("filter + 1 > 2", "found the text 'filter' at column 1, allowed: a number"),
+    ("close > sma(close, filter)", "found the text 'filter' at column 20"),
+    ("close > min(1)", "found 1 argument(s) of 'min'"),
+];
+
+#[test]
+fn expressions_with_wrong_kinds_name_key_column_and_what_is_allowed() {
+    for (rule, expected) in EXPRESSIONS {
+        let message = rule_refusal(rule);
+        assert!(message.contains("backtest.strategy.long_entry"), "{rule}: {message}");
+        assert!(message.starts_with("t.toml:"), "{rule}: {message}");
+        assert!(message.contains(expected), "{rule}: {message}");
+    }
+}
+
+/// Settings with a fault, and what the message says of it.
+const SETTINGS: &[(&str, &str)] = &[
+    ("", "backtest.data: found nothing, allowed: \"stocks-daily\", or the path"),
+    (
+        "symbols = ['GOG']",
+        "\"GOG\" which is not in the data, allowed: a list of different \
+             symbols, of AAPL, FB, GOOG, IBM, MSFT",
+    ),
+    ("symbols = ['FB', 'FB']", "backtest.symbols: found \"FB\" again"),
+    ("symbols = []", "backtest.symbols: found an empty list"),
+    ("cash = 0", "backtest.cash: found 0, allowed: a number above 0"),
+    ("commission = 1.0", "backtest.commission: found 1, allowed: a fraction from 0"),
+    ("commission = -0.1", "backtest.commission: found -0.1"),
+    ("shares = 'half'", "allowed: \"whole\", \"fractional\""),
+    ("fill = 'now'", "allowed: \"next-open\", \"same-close\""),
+    ("at_end = 'close'", "allowed: \"last-open\", \"last-close\""),
+    ("summation = 'fast'", "allowed: \"exact\", \"rolling\""),
+    ("crossing = 'near'", "allowed: \"strict\", \"touch\""),
+    ("statistics = 'robust'", "allowed: \"arithmetic\", \"geometric\""),
+    ("periods_per_year = 0", "backtest.periods_per_year: found 0"),
+    ("metrics = ['sharp']", "\"sharp\" which is no metric, allowed: a list of different metrics"),
+    ("metrics = ['sharpe', 'sharpe']", "\"sharpe\" again"),
+    ("metrics = []", "backtest.metrics: found an empty list"),
+    ("from = '2010-13-01'", "backtest.from: found \"2010-13-01\", allowed: a date YYYY-MM-DD"),
+    ("from = '2010-01-02'\nto = '2010-01-01'", "backtest.to: found 2010-01-01, before 2010-01-02"),
+    ("from = 2020-01-01", "backtest.from: found no bar of AAPL between the dates"),
+    ("to = 2011-01-01", "backtest.to: found no bar of FB between the dates"),
+    ("comission = 0.1", "did you mean \"commission\""),
+];
+
+#[test]
+fn settings_outside_their_range_are_refused() {
+    let rule = "long_entry = 'close > open'";
+    for (settings, expected) in SETTINGS {
+        let data = if settings.is_empty() { "" } else { DATA };
+        let message = refusal(&backtest_text(SPACE, &format!("{data}\n{settings}"), rule));
+        assert!(message.contains(expected), "{settings}: {message}");
+    }
+    let absent = refusal(&backtest_text(SPACE, "data = 'none.csv'", rule));
+    assert!(absent.contains("none.csv: found a file that cannot be read"), "{absent}");
+}
+
+#[test]
+fn a_strategy_needs_an_entry_and_knows_its_keys() {
+    let message = refusal(&backtest_text(SPACE, DATA, "long_exit = 'flag'"));
+    assert!(message.contains("found no entry, allowed: at least one of long_entry"), "{message}");
+    let rules = "long_entry = 'flag'\nshort_entri = 'flag'";
+    let message = refusal(&backtest_text(SPACE, DATA, rules));
+    assert!(message.contains("did you mean \"short_entry\""), "{message}");
+    let text = backtest_text(SPACE, DATA, "").replace("[backtest.strategy]", "");
+    let message = refusal(&text);
+    assert!(message.contains("backtest.strategy: found nothing, allowed: a table"), "{message}");
+    let clash = backtest_text("close = { int = [1, 2] }", DATA, "long_entry = 'close > 1'");
+    let message = refusal(&clash);
+    assert!(message.contains("a parameter called 'close', as the prices are"), "{message}");
+}
+
+#[test]
+fn what_the_data_lack_cannot_be_used() {
+    let folder = std::env::temp_dir().join(format!("simulators-refusals-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let path = folder.join("p.csv");
+    std::fs::write(&path, "Date,Open,High,Low,Close\n2020-01-01,1,1,1,1\n").expect("a file");
+    let data = format!("data = {path:?}");
+    let volume = refusal(&backtest_text(SPACE, &data, "long_entry = 'volume > 1'"));
+    let adjust = format!("{data}\nadjust = true");
+    let adjust = refusal(&backtest_text(SPACE, &adjust, "long_entry = 'close > 1'"));
+    std::fs::remove_dir_all(&folder).expect("the folder is there");
+    assert!(volume.contains("found 'volume' at column 1"), "{volume}");
+    assert!(volume.contains("the data have no volume"), "{volume}");
+    assert!(adjust.contains("backtest.adjust: found true, but the data have no adjusted close"));
+}

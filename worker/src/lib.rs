@@ -1,0 +1,19 @@
+//! The worker: takes jobs from a queue, runs their trials on all cores, returns the results.
+//!
+//! * [`Study`] is what a worker has to know beside the job: the simulator, and the sequence that
+//!   turns numbers into points.
+//! * [`run_job`] runs one job on the current rayon pool. It is a function of study and job: the
+//!   number of threads, and which of them runs a trial, change nothing.
+//! * [`serve`] is the loop around it: it keeps a few jobs in the pool, so that no core waits for
+//!   the queue, and stops where it is told to.
+//!
+//! A trial that fails, or panics, is a failed trial with a message; its neighbours go on.
+//!
+//! Deliberately absent: any decision. A worker does not choose points, compare trials or give
+//! up on a study.
+
+mod run;
+mod serve;
+
+pub use run::{Study, run_job};
+pub use serve::{Options, serve};
