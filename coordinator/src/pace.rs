@@ -6,6 +6,9 @@ use std::time::Duration;
 /// it, short enough that a study stops at once when told to.
 const TARGET: f64 = 0.05;
 
+/// The speed is averaged over about so many seconds.
+const MEMORY: f64 = 0.2;
+
 /// Results of larger jobs would take too much memory.
 const MAX_TRIALS: f64 = 16_384.0;
 
@@ -16,7 +19,7 @@ const GROWTH: f64 = 4.0;
 /// Measures the speed of the fleet and divides the work by it.
 #[derive(Debug)]
 pub struct Pace {
-    /// Trials per second, averaged over the last few looks.
+    /// Trials per second, averaged over the last half second or so.
     rate: f64,
     size: f64,
 }
@@ -33,8 +36,10 @@ impl Pace {
         if elapsed.is_zero() {
             return;
         }
-        let now = trials as f64 / elapsed.as_secs_f64();
-        self.rate = if self.rate > 0.0 { 0.7 * self.rate + 0.3 * now } else { now };
+        let seconds = elapsed.as_secs_f64();
+        let now = trials as f64 / seconds;
+        let weight = 1.0 - libm::exp(-seconds / MEMORY);
+        self.rate = if self.rate > 0.0 { self.rate + weight * (now - self.rate) } else { now };
         self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH).min(MAX_TRIALS);
     }
 

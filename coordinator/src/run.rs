@@ -25,8 +25,11 @@ const MAX_WAITING: usize = 512;
 /// Results that become durable together at most.
 const MAX_GROUP: usize = 256;
 
-/// Speed and progress are looked at this often.
+/// Progress is told this often.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The speed is measured over no less than this.
+const MEASURE: Duration = Duration::from_millis(4);
 
 /// Whether a study should go on, told from outside.
 #[derive(Debug, Default)]
@@ -159,7 +162,7 @@ impl Run<'_> {
     /// The loop proper; whether the study came to its end.
     #[expect(clippy::disallowed_methods, reason = "the speed of the fleet shapes no result")]
     fn work(&mut self) -> Result<bool, Failure> {
-        let mut looked = Instant::now();
+        let (mut looked, mut measured) = (Instant::now(), Instant::now());
         let mut finished = 0;
         loop {
             let stopping = self.control.stopped().is_some();
@@ -174,9 +177,12 @@ impl Run<'_> {
             if last && events == 0 {
                 return Ok(false);
             }
+            if measured.elapsed() >= MEASURE {
+                self.pace.observe(finished, measured.elapsed());
+                (measured, finished) = (Instant::now(), 0);
+            }
             if looked.elapsed() >= LOOK {
-                self.pace.observe(finished, looked.elapsed());
-                (looked, finished) = (Instant::now(), 0);
+                looked = Instant::now();
                 self.progress.send_replace(self.snapshot());
                 self.flush()?;
             }

@@ -146,3 +146,37 @@ fn try_open(path: &Path, mode: &AccessMode) -> Result<Access, Fault> {
     let connection = Connection::open_with_flags(path, config)?;
     Ok(Access { connection, _hold: hold })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> ResultsError {
+        let failure = duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(text.into()));
+        Fault::from(failure).into_error(Path::new("store/sma/results.duckdb"))
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        let full = "IO Error: Could not write file \"a\": No space left on device";
+        let message = error(full).to_string();
+        assert!(message.starts_with("no space left on the disk of store/sma/results"), "{message}");
+        assert!(message.ends_with("run `optimize resume sma`"), "{message}");
+        assert!(matches!(error("Corrupt database file"), ResultsError::Database { .. }));
+    }
+
+    #[test]
+    fn a_file_is_open_once_in_a_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.duckdb");
+        let writer = open_to_write(&path, Duration::ZERO).unwrap();
+        let open = [open_to_read, open_to_write];
+        for again in open {
+            assert!(matches!(again(&path, Duration::ZERO), Err(Fault::Busy)));
+        }
+        drop(writer);
+        for again in open {
+            assert!(again(&path, Duration::ZERO).is_ok());
+        }
+    }
+}
