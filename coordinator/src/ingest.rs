@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use results::{Batch, Finished, JobTelemetry, ResultsError, Row, View};
 
 /// Rows that go into the view together at most; bounds the memory that they take.
-const MAX_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 250_000;
 
 /// The view lags behind by about so much while a study runs. Every append opens and closes the
 /// file, so that others can read it in between.
@@ -34,10 +34,20 @@ enum Message {
     Finish(Finished),
 }
 
+/// Whether the view has every row that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// It has.
+    Whole,
+    /// Another program kept the file open for so long that it was left behind. The ledger has
+    /// everything, and the next run brings the view up to it.
+    Behind,
+}
+
 /// The sending end of the thread.
 pub struct Ingest {
     sender: Option<SyncSender<Message>>,
-    thread: Option<JoinHandle<Result<(), ResultsError>>>,
+    thread: Option<JoinHandle<Result<Coverage, ResultsError>>>,
 }
 
 impl Ingest {
@@ -61,7 +71,7 @@ impl Ingest {
         let sender = self.sender.as_ref().expect("nothing is sent after the end");
         match sender.send(message) {
             Ok(()) => Ok(()),
-            Err(_) => self.join(),
+            Err(_) => self.join().map(|_| ()),
         }
     }
 
@@ -69,17 +79,17 @@ impl Ingest {
     ///
     /// # Errors
     /// The thread failed; says why.
-    pub fn finish(mut self, finished: Finished) -> Result<(), ResultsError> {
+    pub fn finish(mut self, finished: Finished) -> Result<Coverage, ResultsError> {
         self.post(Message::Finish(finished))?;
         self.join()
     }
 
-    fn join(&mut self) -> Result<(), ResultsError> {
+    fn join(&mut self) -> Result<Coverage, ResultsError> {
         self.sender = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Ok(()),
+            None => Ok(Coverage::Whole),
         }
     }
 }
@@ -95,7 +105,7 @@ impl Drop for Ingest {
 }
 
 #[expect(clippy::disallowed_methods, reason = "when rows are written is never hashed")]
-fn run(mut view: View, receiver: &Receiver<Message>) -> Result<(), ResultsError> {
+fn run(mut view: View, receiver: &Receiver<Message>) -> Result<Coverage, ResultsError> {
     let mut waiting = Part::default();
     let mut since = Instant::now();
     loop {
@@ -111,21 +121,37 @@ fn run(mut view: View, receiver: &Receiver<Message>) -> Result<(), ResultsError>
                 }
             }
             Ok(Message::Finish(finished)) => {
-                append(&mut view, &mut waiting)?;
-                return view.finish(&finished);
+                if append(&mut view, &mut waiting)? == Coverage::Behind {
+                    return Ok(Coverage::Behind);
+                }
+                return patient(view.finish(&finished));
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return append(&mut view, &mut waiting),
         }
-        append(&mut view, &mut waiting)?;
+        if append(&mut view, &mut waiting)? == Coverage::Behind {
+            // Rows after a gap are of no use to the view; the ledger has them.
+            while receiver.recv().is_ok() {}
+            return Ok(Coverage::Behind);
+        }
         since = Instant::now();
     }
 }
 
-fn append(view: &mut View, part: &mut Part) -> Result<(), ResultsError> {
+fn append(view: &mut View, part: &mut Part) -> Result<Coverage, ResultsError> {
     if part.jobs.is_empty() {
-        return Ok(());
+        return Ok(Coverage::Whole);
     }
     let Part { rows, jobs, high_water, results_hash } = std::mem::take(part);
-    view.append(&Batch { rows: &rows, jobs: &jobs, high_water, results_hash: &results_hash })
+    let batch = Batch { rows: &rows, jobs: &jobs, high_water, results_hash: &results_hash };
+    patient(view.append(&batch))
+}
+
+/// A notebook that keeps the view open is no reason to stop the study.
+fn patient(result: Result<(), ResultsError>) -> Result<Coverage, ResultsError> {
+    match result {
+        Ok(()) => Ok(Coverage::Whole),
+        Err(ResultsError::Busy { .. }) => Ok(Coverage::Behind),
+        Err(error) => Err(error),
+    }
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::driver::{Accepted, Driver, Next};
 use crate::exit::Failure;
-use crate::ingest::{Ingest, Part};
+use crate::ingest::{Coverage, Ingest, Part};
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::study::Study;
@@ -74,6 +74,8 @@ pub struct Ended {
     pub progress: Progress,
     /// Jobs that were answered twice, and differently.
     pub contradictions: Vec<String>,
+    /// Whether the view has all of it.
+    pub coverage: Coverage,
 }
 
 /// Where the loop gets its work done.
@@ -348,10 +350,10 @@ impl Run<'_> {
             trials: self.tally.numbers,
         };
         let progress = self.snapshot();
-        self.ingest.finish(finished.clone())?;
+        let coverage = self.ingest.finish(finished.clone())?;
         self.ledger.finish(&finished)?;
         self.progress.send_replace(progress.clone());
-        Ok(Ended { finished, progress, contradictions: self.contradictions })
+        Ok(Ended { finished, progress, contradictions: self.contradictions, coverage })
     }
 }
 

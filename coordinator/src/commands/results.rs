@@ -291,7 +291,8 @@ fn ranked_table(
     });
     let columns: Vec<usize> = fitting.copied().collect();
     let mut shown = people_table(columns.iter().map(|i| table.columns[*i].clone()).collect());
-    let knee = table.columns.iter().position(|column| column == "knee");
+    let several = reader.objectives().len() > 1;
+    let knee = table.columns.iter().position(|column| several && column == "knee");
     for row in &table.rows {
         let is_knee = knee.is_some_and(|index| row[index] == Cell::Bool(true));
         let cell = |index: &usize| {
@@ -357,10 +358,12 @@ fn footer(ranking: &Ranking) -> String {
         thousands(ranking.frontier),
         thousands(ranking.complete)
     );
-    if let Some(volume) = &ranking.hypervolume {
+    // With one objective, the frontier is the best trial.
+    let several = ranking.trials.first().is_some_and(|trial| trial.objectives.len() > 1);
+    if let (true, Some(volume)) = (several, &ranking.hypervolume) {
         text.push_str(&format!(", hypervolume {}", short(volume.volume)));
     }
-    if ranking.trials.iter().any(|trial| trial.knee) {
+    if several && ranking.trials.iter().any(|trial| trial.knee) {
         text.push_str("; * is the knee");
     }
     text

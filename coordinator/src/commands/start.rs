@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::cli::{Output, Resume, RunArgs, Start};
 use crate::commands::results::frontier_table;
 use crate::exit::{Exit, Failure};
+use crate::ingest::Coverage;
 use crate::library;
 use crate::progress::{Display, Progress, duration, thousands};
 use crate::run::{Control, Ended, Places, run};
@@ -313,14 +314,14 @@ fn report(
     store: &Path,
     elapsed: Duration,
 ) -> Result<Exit, Failure> {
-    let Ended { finished, progress, contradictions } = ended;
+    let Ended { finished, progress, contradictions, coverage } = ended;
     match args.format {
         Output::Json => {
             let status = crate::commands::status::known(folder)?;
             print(&crate::commands::json(&status)?)?;
         }
         Output::Table => {
-            if progress.frontier > 0 {
+            if progress.frontier > 0 && *coverage == Coverage::Whole {
                 print(&frontier_table(folder, 10)?)?;
             }
             let run = progress.evaluated - progress.resumed;
@@ -343,6 +344,14 @@ fn report(
     } else {
         format!(" --store {}", store.display())
     };
+    if *coverage == Coverage::Behind {
+        say!(
+            "another program keeps {} open, so it lacks the latest trials; nothing is lost: close \
+             it there and run `optimize resume {}{in_store}`",
+            folder.view_path().display(),
+            folder.name()
+        );
+    }
     if finished.state == StudyState::Interrupted {
         say!("to go on: optimize resume {}{in_store}", folder.name());
         return Ok(Exit::Interrupted);
