@@ -67,6 +67,17 @@ pub enum Accepted {
 #[error("{0}")]
 pub struct Mismatch(pub String);
 
+/// The constraints leave so little of the space that sampling finds no points in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the last {numbers} numbers of the plan hold no point that meets the constraints; narrow the \
+     ranges of the space towards the points that do"
+)]
+pub struct Barren {
+    /// How many numbers were tried in vain.
+    pub numbers: u64,
+}
+
 /// A job with its result, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Released {
@@ -81,8 +92,8 @@ pub struct Released {
 /// Turns what came of a trial into what an optimizer is told of it.
 pub type Teller = Box<dyn Fn(&TrialResult) -> Told + Send>;
 
-/// So many trials in a row that hold no point end a study: its constraints leave too little.
-const MAX_BARREN: u64 = 20_000_000;
+/// So many numbers in a row that hold no point end a sample. (A grid ends by itself.)
+const MAX_BARREN: u64 = 1_000_000;
 
 /// The scheduler of one study.
 pub struct Driver {
@@ -176,18 +187,15 @@ impl Driver {
     /// The next job. Plans that do not learn put `hint` trials into it at most.
     ///
     /// # Errors
-    /// None of the trials tried for a long time held a point.
-    pub fn next_job(&mut self, hint: u64) -> Result<Next, Mismatch> {
+    /// A sample has found no point for a long time.
+    pub fn next_job(&mut self, hint: u64) -> Result<Next, Barren> {
         if self.has_enough() {
             // What is still open lies beyond the last trial asked for, and is not waited for.
             return Ok(Next::Done);
         }
-        if self.barren > MAX_BARREN {
-            let barren = self.barren;
-            return Err(Mismatch(format!(
-                "the last {barren} numbers of the plan hold no point that meets the constraints; \
-                 narrow the ranges of the space towards them"
-            )));
+        let endless = matches!(&self.source, Source::Sequence(sequence) if !sequence.is_distinct());
+        if endless && self.barren > MAX_BARREN {
+            return Err(Barren { numbers: self.barren });
         }
         let job = match self.again.pop_front() {
             Some(job) => Some(JobSpec { attempt: job.attempt + 1, ..job }),
@@ -209,7 +217,9 @@ impl Driver {
     /// Hands in a result, in any order.
     pub fn accept(&mut self, result: JobResult) -> Accepted {
         let id = result.id;
-        let Some(job) = self.open.remove(&id) else { return Accepted::Repeated };
+        let Some(job) = self.open.remove(&id).or_else(|| self.take_again(id)) else {
+            return Accepted::Repeated;
+        };
         let (done, len) = (result.trials.len() as u64, job.len());
         let accepted = if done < len { Accepted::Partial } else { Accepted::Fresh };
         let work = match job.work {
@@ -229,6 +239,18 @@ impl Driver {
         };
         self.settle(Released { first: id.0.0, work, result });
         accepted
+    }
+
+    /// A job that nobody holds is answered all the same by whoever was slow, and counts.
+    fn take_again(&mut self, id: JobId) -> Option<JobSpec> {
+        let index = self.again.iter().position(|job| job.id == id)?;
+        self.again.remove(index)
+    }
+
+    /// The job of this name that has no result yet.
+    #[must_use]
+    pub fn unanswered(&self, id: JobId) -> Option<&JobSpec> {
+        self.open.get(&id).or_else(|| self.again.iter().find(|job| job.id == id))
     }
 
     /// The job is held by nobody any more: it will be pushed again.

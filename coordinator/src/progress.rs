@@ -12,9 +12,9 @@ pub struct Progress {
     pub evaluated: u64,
     /// Of those, the ones that were there when this run began.
     pub resumed: u64,
-    /// Trial numbers done, skipped ones included.
-    pub numbers: u64,
-    /// How many there are in all, where that is known.
+    /// How much of the total is done.
+    pub done: u64,
+    /// What is aimed at, where that is known: trials, or numbers of the plan.
     pub total: Option<u64>,
     /// Trials that failed.
     pub failed: u64,
@@ -36,7 +36,7 @@ impl Progress {
     /// Time left at the present speed, where the end is known.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let left = self.total?.saturating_sub(self.numbers);
+        let left = self.total?.saturating_sub(self.done);
         let seconds = left as f64 / self.rate;
         Duration::try_from_secs_f64(seconds).ok()
     }
@@ -136,7 +136,7 @@ impl Display {
         };
         let rate = format!("{} trials/s{left}", thousands(progress.rate as u64));
         if let Some(bar) = &self.bar {
-            bar.set_position(progress.numbers);
+            bar.set_position(progress.done);
             bar.set_prefix(rate);
             bar.set_message(progress.details());
             bar.tick();
@@ -149,7 +149,7 @@ impl Display {
         self.lines += 1;
         self.ticks_to_line = (20 * self.lines).min(RAREST_LINE);
         let of = progress.total.map_or(String::new(), |total| format!("/{}", thousands(total)));
-        let numbers = thousands(progress.numbers);
+        let numbers = thousands(progress.done);
         crate::say!("{numbers}{of} trials · {rate} · {}", progress.details());
     }
 

@@ -3,11 +3,10 @@
 //! The order of the steps is what makes a crash harmless: a result is durable in the ledger
 //! before the driver hears of it, and what the view lacks is replayed from the ledger.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use jobs::{Event, JobId, JobResult, JobSpec, Queue, Work};
+use jobs::{Event, JobResult, Queue, Work};
 use results::{Finished, Ledger, Record, StudyState, View};
 use tokio::sync::watch;
 
@@ -16,7 +15,7 @@ use crate::exit::Failure;
 use crate::ingest::{Coverage, Ingest, Part};
 use crate::pace::Pace;
 use crate::progress::Progress;
-use crate::study::Study;
+use crate::study::{Goal, Study};
 use crate::tally::{Frame, Tally};
 
 /// Results that may wait for an earlier one before no further jobs are pushed.
@@ -101,10 +100,10 @@ pub struct Places<'a> {
 /// recorded stays.
 pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
     let (schema, sequence) = (study.schema.clone(), study.sequence.clone());
-    let (seed, total, chunk) = (study.choices.seed, study.total(), study.choices.chunk);
+    let (seed, goal, chunk) = (study.choices.seed, study.goal(), study.choices.chunk);
     let mut run = Run {
         frame: Frame { schema: &schema, sequence: sequence.as_deref(), seed },
-        total,
+        goal,
         chunk,
         ingested: places.view.high_water(),
         queue: places.queue,
@@ -117,7 +116,6 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         tally: Tally::new(&schema),
         part: Part::default(),
         pace: Pace::default(),
-        issued: BTreeMap::new(),
         resumed: 0,
         contradictions: Vec::new(),
     };
@@ -128,7 +126,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
 
 struct Run<'a> {
     frame: Frame<'a>,
-    total: Option<u64>,
+    goal: Goal,
     chunk: u64,
     /// The view has the rows before this trial already.
     ingested: u64,
@@ -142,8 +140,6 @@ struct Run<'a> {
     tally: Tally,
     part: Part,
     pace: Pace,
-    /// The jobs under way, to be recorded with their results.
-    issued: BTreeMap<JobId, JobSpec>,
     /// Trials that were there before this run.
     resumed: u64,
     contradictions: Vec<String>,
@@ -196,16 +192,13 @@ impl Run<'_> {
         while self.driver.waiting_results() < MAX_WAITING
             && (self.driver.learns() || self.driver.open_jobs() < self.slots)
         {
-            let left = self.total.map(|total| total.saturating_sub(self.tally.numbers));
+            let left = self.goal.total().map(|total| total.saturating_sub(self.done()));
             let hint = match self.chunk {
                 0 => self.pace.next_size(left, self.slots as u64),
                 chunk => chunk,
             };
             match self.driver.next_job(hint)? {
-                Next::Job(job) => {
-                    self.issued.insert(job.id, job.clone());
-                    self.queue.push(job)?;
-                }
+                Next::Job(job) => self.queue.push(job)?,
                 Next::Wait => return Ok(false),
                 Next::Done => return Ok(true),
             }
@@ -235,10 +228,8 @@ impl Run<'_> {
         let mut trials = 0;
         for result in fresh {
             trials += result.trials.len() as u64;
-            let id = result.id;
             let accepted = self.driver.accept(result);
             debug_assert_ne!(accepted, Accepted::Repeated, "sorted out before");
-            self.issued.remove(&id);
         }
         for result in repeated {
             self.compare(&result)?;
@@ -251,7 +242,7 @@ impl Run<'_> {
         let (mut fresh, mut repeated) = (Vec::<JobResult>::new(), Vec::new());
         for result in group {
             let first = fresh.iter().all(|known| known.id != result.id);
-            match self.issued.get(&result.id) {
+            match self.driver.unanswered(result.id) {
                 Some(job) if result.trials.len() as u64 > job.len() => {
                     return Err(Failure::infrastructure(format!(
                         "a worker returned {} results for the {} trials of job {}",
@@ -269,7 +260,7 @@ impl Run<'_> {
 
     /// What the ledger keeps of a result; nothing where the driver will ask for the job again.
     fn record(&self, result: &JobResult) -> Option<Record> {
-        let job = self.issued.get(&result.id)?.clone();
+        let job = self.driver.unanswered(result.id)?.clone();
         let whole = result.trials.len() as u64 == job.len();
         let prefix = matches!(job.work, Work::Range { .. }) && !result.trials.is_empty();
         (whole || prefix).then(|| Record { job, result: result.clone() })
@@ -324,12 +315,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn done(&self) -> u64 {
+        self.goal.done(self.tally.evaluated, self.tally.numbers)
+    }
+
     fn snapshot(&self) -> Progress {
         Progress {
             evaluated: self.tally.evaluated,
             resumed: self.resumed,
-            numbers: self.tally.numbers,
-            total: self.total,
+            done: self.done(),
+            total: self.goal.total(),
             failed: self.tally.failed,
             infeasible: self.tally.infeasible,
             skipped: self.tally.skipped,
@@ -375,4 +370,128 @@ pub fn same(a: &jobs::TrialResult, b: &jobs::TrialResult) -> bool {
 
 fn canonical_bits(value: f64) -> u64 {
     if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+
+    use jobs::{EmbeddedQueue, Faults, FaultyQueue, JobSpec, Lease, QueueError};
+    use optimizers::Algorithm;
+    use results::{Store, ViewReader};
+
+    use super::*;
+    use crate::library;
+    use crate::study::Choices;
+
+    fn study(algorithm: &str) -> Study {
+        let overrides = ["space.x1.points=9".to_owned(), "space.x2.points=40".to_owned()];
+        let template = library::load("problem:branin", &overrides).expect("a template");
+        let algorithm = Algorithm::parse(algorithm).expect("an algorithm");
+        let choices = Choices { algorithm, seed: 3, trials: Some(300), chunk: 4, lag: 8 };
+        Study::open(template, choices).expect("a study")
+    }
+
+    fn embedded() -> Arc<dyn Queue> {
+        Arc::new(EmbeddedQueue::new())
+    }
+
+    /// Runs a study on a queue, with a worker of three threads beside it; what ended, and the
+    /// number of rows in the view.
+    fn play(algorithm: &str, queue: &Arc<dyn Queue>) -> (Ended, String) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let place = store.create_study("test").expect("a folder");
+        let study = study(algorithm);
+        let ledger = Ledger::create(&place, &study.record("test", 0, None)).expect("a ledger");
+        let view = View::open(&place.view_path(), ledger.record(), &study.schema).expect("a view");
+        let (control, stop) = (Control::default(), Arc::new(AtomicBool::new(false)));
+        let (progress, _watched) = watch::channel(Progress::default());
+        let ended = std::thread::scope(|scope| {
+            let for_worker = Arc::new(study.for_worker());
+            let options = worker::Options { threads: 3, name: "test".to_owned() };
+            let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
+            scope.spawn(move || {
+                worker::serve(&worker_queue, &for_worker, &options, &worker_stop).expect("works")
+            });
+            let places = Places {
+                queue: &**queue,
+                ledger,
+                view,
+                slots: 6,
+                control: &control,
+                progress: &progress,
+            };
+            let ended = run(study, places);
+            stop.store(true, Ordering::Relaxed);
+            ended.expect("the study ends")
+        });
+        let reader = ViewReader::open(&place.view_path()).expect("a view");
+        let sql = "select count(*), count(distinct trial), max(attempts) > 0 from trials";
+        let counts = format!("{:?}", reader.query(sql).expect("a count").rows[0]);
+        (ended, counts)
+    }
+
+    #[test]
+    fn lost_doubled_delayed_and_reordered_jobs_change_nothing() {
+        for algorithm in ["grid", "random", "sobol"] {
+            let (expected, _) = play(algorithm, &embedded());
+            assert_eq!(expected.progress.evaluated, 300);
+            for seed in 0..6 {
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
+                let (ended, counts) = play(algorithm, &queue);
+                assert_eq!(ended.finished, expected.finished, "{algorithm}, seed {seed}");
+                assert!(ended.contradictions.is_empty(), "{:?}", ended.contradictions);
+                assert!(counts.contains("Int(300), Int(300)"), "{counts}");
+            }
+        }
+    }
+
+    /// Hands in every result twice, the second time with another value, as a simulator that is
+    /// not deterministic would.
+    #[derive(Default)]
+    struct Fickle {
+        inner: EmbeddedQueue,
+        again: Mutex<Vec<JobResult>>,
+    }
+
+    impl Queue for Fickle {
+        fn push(&self, job: JobSpec) -> Result<(), QueueError> {
+            self.inner.push(job)
+        }
+
+        fn next_event(&self, wait: Duration) -> Result<Option<Event>, QueueError> {
+            if let Some(result) = self.again.lock().expect("no panic").pop() {
+                return Ok(Some(Event::Finished(result)));
+            }
+            let event = self.inner.next_event(wait)?;
+            if let Some(Event::Finished(result)) = &event {
+                let mut again = result.clone();
+                if let jobs::Outcome::Complete(metrics) = &mut again.trials[0].outcome {
+                    metrics[0] += 1e-9;
+                }
+                self.again.lock().expect("no panic").push(again);
+            }
+            Ok(event)
+        }
+
+        fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError> {
+            self.inner.take(wait)
+        }
+
+        fn finish(&self, lease: Lease, result: JobResult) -> Result<(), QueueError> {
+            self.inner.finish(lease, result)
+        }
+    }
+
+    #[test]
+    fn two_different_results_of_one_trial_are_reported() {
+        let fickle: Arc<dyn Queue> = Arc::new(Fickle::default());
+        let (ended, _) = play("grid", &fickle);
+        let (expected, _) = play("grid", &embedded());
+        assert_eq!(ended.finished, expected.finished, "the first result counts");
+        assert!(!ended.contradictions.is_empty());
+        assert!(ended.contradictions[0].contains("trial"), "{:?}", ended.contradictions);
+    }
 }

@@ -33,6 +33,38 @@ pub struct Choices {
     pub lag: u64,
 }
 
+/// What tells how far a study is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    /// It ends after so many evaluated trials at most.
+    Evaluated(u64),
+    /// It ends with this number of the plan; some numbers may hold no point.
+    Numbers(u64),
+    /// It ends when it is told to.
+    #[default]
+    Open,
+}
+
+impl Goal {
+    /// The number that is aimed at.
+    #[must_use]
+    pub fn total(self) -> Option<u64> {
+        match self {
+            Self::Evaluated(total) | Self::Numbers(total) => Some(total),
+            Self::Open => None,
+        }
+    }
+
+    /// How much of the total is done.
+    #[must_use]
+    pub fn done(self, evaluated: u64, numbers: u64) -> u64 {
+        match self {
+            Self::Evaluated(_) => evaluated,
+            Self::Numbers(_) | Self::Open => numbers,
+        }
+    }
+}
+
 /// A study with everything open that it needs to run.
 pub struct Study {
     /// The template.
@@ -138,13 +170,18 @@ impl Study {
         }
     }
 
-    /// The most trials that the study can have, where that is known: the limit, the size of the
-    /// space, or the end of the sequence.
+    /// What the study is measured by.
     #[must_use]
-    pub fn total(&self) -> Option<u64> {
+    pub fn goal(&self) -> Goal {
         let end = self.sequence.as_ref().and_then(|sequence| sequence.end());
         let space = self.space.cardinality().and_then(|size| u64::try_from(size).ok());
-        [self.choices.trials, end, space].into_iter().flatten().min()
+        let limits = [self.choices.trials, space.filter(|_| end.is_none())];
+        match (limits.into_iter().flatten().min(), end) {
+            (Some(trials), Some(end)) if end <= trials => Goal::Numbers(end),
+            (Some(trials), _) => Goal::Evaluated(trials),
+            (None, Some(end)) => Goal::Numbers(end),
+            (None, None) => Goal::Open,
+        }
     }
 
     /// What a worker needs to run the study's jobs.

@@ -78,7 +78,7 @@ pub enum ResultsError {
         nearest: Option<String>,
     },
     /// The store holds no study at all.
-    #[error("no studies in {}; start one with `optimize run`", store.display())]
+    #[error("no studies in {}; start one with `optimize start --template sma-crossover`", store.display())]
     NoStudies {
         /// The store.
         store: PathBuf,

@@ -17,11 +17,12 @@ pub struct StudyStatus {
     pub started_at: u64,
     /// When this was written, in milliseconds since 1970 (UTC).
     pub updated_at: u64,
-    /// Trial numbers done, failed and skipped ones included.
+    /// How much of `total` is done: trials evaluated where their number is limited, otherwise
+    /// numbers of the plan, skipped ones included.
     pub done: u64,
-    /// Trial numbers in all, where that is known.
+    /// What is aimed at, where that is known.
     pub total: Option<u64>,
-    /// Trials evaluated: all numbers done but the skipped ones.
+    /// Trials evaluated.
     pub evaluated: u64,
     /// Trials that failed or timed out.
     pub failed: u64,

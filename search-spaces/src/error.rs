@@ -36,7 +36,8 @@ impl fmt::Display for TemplateError {
 impl std::error::Error for TemplateError {}
 
 /// The name in `known` that `written` was most probably meant to be, if one is near enough:
-/// at most a third of the letters differ (Levenshtein distance).
+/// at most a third of the letters are wrong, missing, too many, or exchanged with their neighbour
+/// (optimal string alignment distance).
 #[must_use]
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -48,18 +49,21 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 }
 
 fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = changed.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -70,8 +74,9 @@ mod tests {
     fn a_typo_finds_its_name_and_nonsense_finds_none() {
         let known = ["constraints", "fast", "slow"];
         assert_eq!(nearest("constrants", known), Some("constraints"));
-        assert_eq!(nearest("fats", known), None);
+        assert_eq!(nearest("fats", known), Some("fast"));
         assert_eq!(nearest("slwo", ["sma-crossover"]), None);
+        assert_eq!(nearest("gird", ["grid", "random"]), Some("grid"));
         assert_eq!(nearest("sma-crosover", ["sma-crossover", "zdt1"]), Some("sma-crossover"));
     }
 

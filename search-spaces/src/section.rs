@@ -185,7 +185,14 @@ impl<'a> Section<'a> {
     /// The error for a key that has to be there and is not.
     #[must_use]
     pub fn missing(&self, key: &str, allowed: impl Into<String>) -> TemplateError {
-        self.error(key, "nothing", allowed)
+        let known = self.known.borrow();
+        let unknown = self.entries().iter().map(|(name, _)| name.as_str());
+        let unknown = unknown.filter(|name| known.iter().all(|known| known != name));
+        let found = match nearest(key, unknown) {
+            Some(name) => format!("nothing (but \"{name}\")"),
+            None => "nothing".to_owned(),
+        };
+        self.error(key, found, allowed)
     }
 
     /// Ends the reading: every key that no getter asked for is refused.

@@ -54,7 +54,7 @@ impl Problem {
     pub fn open(mut settings: Section<'_>, space: &Space) -> Result<Self, TemplateError> {
         let allowed = || format!("one of {}", problem_names().join(", "));
         let Some(name) = settings.text("name")? else {
-            return Err(settings.error("name", "nothing", allowed()));
+            return Err(settings.missing("name", allowed()));
         };
         let Some(definition) = find(&name) else {
             return Err(settings.error("name", format!("\"{name}\""), allowed()));

@@ -22,7 +22,7 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("-close", "found a number at column 1"),
     ("1", "found a number at column 1"),
     ("'text'", "found the text 'text' at column 1, allowed: a condition"),
-    ("close > clsoe", "found the unknown name 'clsoe' at column 9, allowed: open, high, low"),
+    ("close > clsoe", "found the unknown name 'clsoe' (did you mean 'close'?) at column 9"),
     ("clase > 1", "found the unknown name 'clase' (did you mean 'close'?) at column 1"),
     ("close > foo(1)", "found the unknown function 'foo' at column 9, allowed: sma, ema"),
     ("sma(close, n)", "found a number (of 'sma') at column 1, allowed: a condition"),

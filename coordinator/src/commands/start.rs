@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jobs::{EmbeddedQueue, Queue};
 use optimizers::Algorithm;
-use results::{Ledger, Store, StudyFolder, StudyState, StudyStatus, View};
+use results::{Ledger, ResultsError, Store, StudyFolder, StudyState, StudyStatus, View};
 use search_spaces::{Template, check_study_name};
 use tokio::sync::watch;
 
@@ -46,16 +46,32 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag };
     let study = Study::open(template, choices)?;
 
-    let folder = Store::open(&args.store.store)?.create_study(&name)?;
+    let folder = Store::open(&args.store.store)?.create_study(&name).map_err(not_started)?;
     let record = study.record(folder.name(), now_ms(), git_commit(&study.template.folder));
-    let ledger = Ledger::create(&folder, &record)?;
-    let limit = study.total().map_or(String::new(), |total| format!(", {}", thousands(total)));
+    let ledger = Ledger::create(&folder, &record).map_err(|error| {
+        // What cannot be resumed should not be found again either.
+        let _ = std::fs::remove_dir_all(folder.path());
+        not_started(error)
+    })?;
+    let limit =
+        study.goal().total().map_or(String::new(), |total| format!(", {}", thousands(total)));
     let algorithm = &study.choices.algorithm;
     if !args.run.quiet {
         let seed = study.choices.seed;
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
     }
     supervise(study, ledger, &folder, &args.run, &args.store.store)
+}
+
+/// A full disk before there is anything to resume.
+fn not_started(error: ResultsError) -> Failure {
+    match error {
+        ResultsError::DiskFull { path, .. } => Failure::infrastructure(format!(
+            "no space left on the disk of {}; free some and start again, nothing was started",
+            path.display()
+        )),
+        error => error.into(),
+    }
 }
 
 /// `optimize resume`.
@@ -118,7 +134,7 @@ fn supervise(
         folder: folder.clone(),
         started_at: now_ms(),
         threads,
-        display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.total()),
+        display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
         schema_name: folder.name().to_owned(),
     };
     let started = now();
@@ -237,7 +253,7 @@ impl Session {
             pid: std::process::id(),
             started_at: self.started_at,
             updated_at: now_ms(),
-            done: progress.numbers,
+            done: progress.done,
             total: progress.total,
             evaluated: progress.evaluated,
             failed: progress.failed,

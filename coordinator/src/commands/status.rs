@@ -73,7 +73,7 @@ fn overview(all: &[StudyStatus]) -> String {
 
 fn counted(status: &StudyStatus) -> String {
     match status.total {
-        Some(total) if status.done < total => {
+        Some(total) if status.state != StudyState::Complete => {
             format!("{} of {}", thousands(status.done), thousands(total))
         }
         _ => thousands(status.evaluated),

@@ -170,7 +170,7 @@ pub(super) fn data(section: &mut Section<'_>, folder: &Path) -> Result<Vec<Serie
     let Some(data) = section.text("data")? else {
         let allowed =
             format!("\"{}\", or the path of a CSV file from the template's folder", read::BUILT_IN);
-        return Err(section.error("data", "nothing", allowed).into());
+        return Err(section.missing("data", allowed).into());
     };
     let from = date(section, "from")?;
     let to = date(section, "to")?;

@@ -93,7 +93,7 @@ impl Backtest {
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
-            return Err(section.error("strategy", "nothing", allowed).into());
+            return Err(section.missing("strategy", allowed).into());
         };
         let (strategy, rules) = compile::strategy(strategy, space, has_volume)?;
         section.finish()?;

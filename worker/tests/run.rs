@@ -1,0 +1,160 @@
+//! A job's results are a function of study and job, whatever its simulator does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use jobs::{JobId, JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
+use search_spaces::{Point, Sequence, Value};
+use simulators::{Failure, Report, Session, Simulator};
+use worker::{Study, run_job};
+
+const STUDY: StudyId = StudyId([9; 32]);
+
+/// Fails, panics and reports by turns, and counts how often it is asked.
+struct Moody {
+    metrics: Vec<String>,
+    runs: AtomicU64,
+    stop_at: Option<(u64, Arc<AtomicBool>)>,
+}
+
+struct MoodySession<'a> {
+    simulator: &'a Moody,
+    is_spoilt: bool,
+}
+
+impl Simulator for Moody {
+    fn metrics(&self) -> &[String] {
+        &self.metrics
+    }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        [0; 32]
+    }
+
+    fn session(&self) -> Box<dyn Session + '_> {
+        Box::new(MoodySession { simulator: self, is_spoilt: false })
+    }
+}
+
+impl Session for MoodySession<'_> {
+    fn run(
+        &mut self,
+        point: &Point,
+        seed: u64,
+        reports: &mut dyn FnMut(Report),
+    ) -> Result<Vec<f64>, Failure> {
+        assert!(!self.is_spoilt, "a session is not used again after a panic");
+        let run = self.simulator.runs.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some((at, stop)) = &self.simulator.stop_at
+            && run >= *at
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let Value::Int(number) = point.values()[0] else { panic!("an int") };
+        match number % 5 {
+            1 => Err(Failure::new(format!("{number} is unlucky"))),
+            2 => {
+                self.is_spoilt = true;
+                panic!("{number} is too much");
+            }
+            _ => {
+                reports(Report { step: 1, values: vec![0.5] });
+                Ok(vec![number as f64 + (seed % 1000) as f64])
+            }
+        }
+    }
+}
+
+/// Whole numbers; every seventh holds no point.
+struct Count;
+
+impl Sequence for Count {
+    fn end(&self) -> Option<u64> {
+        None
+    }
+
+    fn point(&self, number: u64) -> Option<Point> {
+        let value = i64::try_from(number).expect("small");
+        (number % 7 != 3).then(|| Point::new(vec![Value::Int(value)]))
+    }
+
+    fn is_distinct(&self) -> bool {
+        true
+    }
+}
+
+fn study(stop_at: Option<(u64, Arc<AtomicBool>)>) -> Study {
+    let metrics = vec!["value".to_owned()];
+    Study {
+        id: STUDY,
+        simulator: Arc::new(Moody { metrics, runs: AtomicU64::new(0), stop_at }),
+        sequence: Some(Arc::new(Count)),
+    }
+}
+
+fn job(first: u64, work: Work) -> JobSpec {
+    JobSpec { study: STUDY, id: JobId(TrialId(first)), attempt: 0, seed: 4, work }
+}
+
+fn run(job: &JobSpec, threads: usize) -> Vec<TrialResult> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    pool.install(|| run_job(&study(None), job, &AtomicBool::new(false)))
+}
+
+#[test]
+fn failures_and_panics_are_outcomes_and_their_neighbours_go_on() {
+    let results = run(&job(0, Work::Range { len: 10 }), 2);
+    let kinds: Vec<&str> = results
+        .iter()
+        .map(|result| match &result.outcome {
+            Outcome::Complete(_) => "complete",
+            Outcome::Skipped => "skipped",
+            Outcome::Failed(message) if message.contains("is unlucky") => "failed",
+            Outcome::Failed(message) => {
+                assert!(message.contains("panicked: 2 is") || message.contains("panicked: 7 is"));
+                "panicked"
+            }
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "complete", "failed", "panicked", "skipped", "complete", "complete", "failed",
+            "panicked", "complete", "complete"
+        ]
+    );
+    assert_eq!(results[0].reports.len(), 1);
+}
+
+#[test]
+fn threads_and_the_division_into_jobs_change_nothing() {
+    let whole = run(&job(0, Work::Range { len: 500 }), 1);
+    assert_eq!(run(&job(0, Work::Range { len: 500 }), 7), whole);
+    let halves = [run(&job(0, Work::Range { len: 123 }), 2), {
+        run(&job(123, Work::Range { len: 377 }), 3)
+    }];
+    assert_eq!(halves.concat(), whole);
+}
+
+#[test]
+fn points_and_their_numbers_give_the_same_results() {
+    let points: Vec<Point> = (10..13)
+        .map(|number| Count.point(number).unwrap_or_else(|| Point::new(vec![Value::Int(10)])))
+        .collect();
+    let listed = run(&job(11, Work::Points(vec![points[1].clone()])), 1);
+    assert_eq!(listed, run(&job(11, Work::Range { len: 1 }), 1));
+}
+
+#[test]
+fn a_worker_told_to_stop_returns_a_prefix() {
+    for threads in [1, 4] {
+        let stop = Arc::new(AtomicBool::new(false));
+        let study = study(Some((40, Arc::clone(&stop))));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let range = job(0, Work::Range { len: 5000 });
+        let results = pool.install(|| run_job(&study, &range, &stop));
+        assert!(results.len() < 5000, "{threads} threads");
+        let whole = run(&range, 1);
+        assert_eq!(results[..], whole[..results.len()], "{threads} threads");
+    }
+}
