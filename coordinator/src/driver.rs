@@ -67,17 +67,6 @@ pub enum Accepted {
 #[error("{0}")]
 pub struct Mismatch(pub String);
 
-/// The constraints leave so little of the space that sampling finds no points in it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the last {numbers} numbers of the plan hold no point that meets the constraints; narrow the \
-     ranges of the space towards the points that do"
-)]
-pub struct Barren {
-    /// How many numbers were tried in vain.
-    pub numbers: u64,
-}
-
 /// A job with its result, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Released {
@@ -93,7 +82,7 @@ pub struct Released {
 pub type Teller = Box<dyn Fn(&TrialResult) -> Told + Send>;
 
 /// So many numbers in a row that hold no point end a sample. (A grid ends by itself.)
-const MAX_BARREN: u64 = 1_000_000;
+const MAX_BARREN: u64 = 100_000;
 
 /// The scheduler of one study.
 pub struct Driver {
@@ -114,12 +103,13 @@ pub struct Driver {
     released: VecDeque<Released>,
     /// Trials before this one have been released.
     frontier: u64,
-    /// Trials among those that were evaluated, and how many in a row were not at the end.
+    /// Trials among those that were evaluated, and how many numbers in a row held no point.
     evaluated: u64,
     barren: u64,
     /// Results released and not yet told to a plan that learns.
     untold: VecDeque<(u64, Vec<Point>, Vec<Told>)>,
-    told_jobs: u64,
+    told: u64,
+    /// The points of the jobs asked and not told, in order.
     pending: VecDeque<Vec<Point>>,
 }
 
@@ -155,7 +145,7 @@ impl Driver {
             evaluated: 0,
             barren: 0,
             untold: VecDeque::new(),
-            told_jobs: 0,
+            told: 0,
             pending: VecDeque::new(),
         }
     }
@@ -184,18 +174,27 @@ impl Driver {
         self.early.len()
     }
 
+    /// Whether a sample has found no point for so long that the study ends for it. That is
+    /// decided in the order of the trials, so that it is the same in every run.
+    #[must_use]
+    pub fn is_barren(&self) -> bool {
+        // A grid ends by itself, and is worth going through.
+        let samples = matches!(&self.source, Source::Sequence(sequence) if !sequence.is_distinct());
+        samples && self.barren >= MAX_BARREN
+    }
+
+    /// Whether there are jobs that were pushed before and have to be pushed again. Later results
+    /// wait for theirs.
+    #[must_use]
+    pub fn has_backlog(&self) -> bool {
+        !self.again.is_empty() || !self.gaps.is_empty()
+    }
+
     /// The next job. Plans that do not learn put `hint` trials into it at most.
-    ///
-    /// # Errors
-    /// A sample has found no point for a long time.
-    pub fn next_job(&mut self, hint: u64) -> Result<Next, Barren> {
-        if self.has_enough() {
+    pub fn next_job(&mut self, hint: u64) -> Next {
+        if self.has_enough() || self.is_barren() {
             // What is still open lies beyond the last trial asked for, and is not waited for.
-            return Ok(Next::Done);
-        }
-        let endless = matches!(&self.source, Source::Sequence(sequence) if !sequence.is_distinct());
-        if endless && self.barren > MAX_BARREN {
-            return Err(Barren { numbers: self.barren });
+            return Next::Done;
         }
         let job = match self.again.pop_front() {
             Some(job) => Some(JobSpec { attempt: job.attempt + 1, ..job }),
@@ -207,10 +206,10 @@ impl Driver {
         match job {
             Some(job) => {
                 self.open.insert(job.id, job.clone());
-                Ok(Next::Job(job))
+                Next::Job(job)
             }
-            None if self.open.is_empty() && self.is_planned() => Ok(Next::Done),
-            None => Ok(Next::Wait),
+            None if self.open.is_empty() && self.is_planned() => Next::Done,
+            None => Next::Wait,
         }
     }
 
@@ -374,6 +373,10 @@ impl Driver {
         let mut points = Vec::new();
         let mut pending: Vec<Point> = self.pending.iter().flatten().cloned().collect();
         for trial in self.next..self.next + len {
+            // A job ends where a generation does.
+            if !points.is_empty() && !optimizer.ready() {
+                break;
+            }
             let mut generator = generator(self.inputs.seed, Purpose::Ask, trial);
             let Some(point) = optimizer.ask(trial, &mut generator, &pending) else {
                 self.exhausted = true;
@@ -400,9 +403,7 @@ impl Driver {
         if !self.learns() {
             return true;
         }
-        let Inputs { chunk, lag, .. } = self.inputs;
-        let due = (self.next + 1).saturating_sub(lag) / chunk;
-        while self.told_jobs < due || !self.optimizer_is_ready() {
+        while self.is_due() || !self.optimizer_is_ready() {
             let Some((first, points, told)) = self.untold.pop_front() else { return false };
             let Source::Optimizer { optimizer, .. } = &mut self.source else {
                 unreachable!("only optimizers learn")
@@ -411,9 +412,15 @@ impl Driver {
                 optimizer.tell(trial, point, told);
             }
             self.pending.pop_front();
-            self.told_jobs += 1;
+            self.told += points.len() as u64;
         }
         true
+    }
+
+    /// Whether the first job that is not told yet lies among the trials `0 ..= next - lag`.
+    fn is_due(&self) -> bool {
+        let first = self.pending.front();
+        first.is_some_and(|job| self.told + job.len() as u64 + self.inputs.lag <= self.next + 1)
     }
 
     fn optimizer_is_ready(&self) -> bool {
@@ -427,7 +434,7 @@ impl Driver {
     fn settle(&mut self, released: Released) {
         self.early.insert(released.first, released);
         while let Some(mut released) = self.early.remove(&self.frontier) {
-            if self.has_enough() {
+            if self.has_enough() || self.is_barren() {
                 return;
             }
             self.count(&mut released);
@@ -440,20 +447,19 @@ impl Driver {
         }
     }
 
-    /// Counts the evaluated trials of a released job, and cuts it off after the last one that
-    /// was asked for.
+    /// Counts the evaluated trials of a released job, and cuts it off where the study ends.
     fn count(&mut self, released: &mut Released) {
         let trials = &mut released.result.trials;
-        for (index, trial) in trials.iter().enumerate() {
-            if trial.outcome == Outcome::Skipped {
+        for index in 0..trials.len() {
+            if trials[index].outcome == Outcome::Skipped {
                 self.barren += 1;
-                continue;
+            } else {
+                self.barren = 0;
+                self.evaluated += 1;
             }
-            self.barren = 0;
-            self.evaluated += 1;
-            if self.inputs.trials == Some(self.evaluated) {
+            if self.has_enough() || self.is_barren() {
                 trials.truncate(index + 1);
-                break;
+                return;
             }
         }
     }

@@ -4,7 +4,7 @@ use results::ResultsError;
 use search_spaces::TemplateError;
 use simulators::OpenError;
 
-use crate::driver::{Barren, Mismatch};
+use crate::driver::Mismatch;
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +60,6 @@ impl From<OpenError> for Failure {
 impl From<Mismatch> for Failure {
     fn from(error: Mismatch) -> Self {
         Self { exit: Exit::NonDeterministic, message: error.to_string() }
-    }
-}
-
-impl From<Barren> for Failure {
-    fn from(error: Barren) -> Self {
-        Self { exit: Exit::Short, message: error.to_string() }
     }
 }
 

@@ -1,91 +1,107 @@
-//! The thread that keeps the DuckDB view behind the ledger by a second or so.
+//! The thread that brings the DuckDB view up to the ledger, once a second or so.
+//!
+//! The view follows the ledger; nothing is sent to it. However slow it is, and however long
+//! another program keeps it open, the study goes on, and what it lacks is in the ledger.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use results::{Batch, Finished, JobTelemetry, ResultsError, Row, View};
+use jobs::TrialResult;
+use results::{Batch, Finished, JobTelemetry, LedgerReader, ResultsError, Row, View};
+
+use crate::frame::Frame;
 
 /// Rows that go into the view together at most; bounds the memory that they take.
 const MAX_ROWS: usize = 250_000;
 
-/// The view lags behind by about so much while a study runs. Every append opens and closes the
-/// file, so that others can read it in between.
+/// Every append opens and closes the file, so that others can read it in between.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Parts of the table under way to the thread; more make the study wait for the disk.
-const QUEUED_PARTS: usize = 4;
-
-/// The next part of the table, in trial order.
-#[derive(Debug, Default)]
-pub struct Part {
-    /// The rows.
-    pub rows: Vec<Row>,
-    /// The jobs that they come from.
-    pub jobs: Vec<JobTelemetry>,
-    /// The next trial expected after the part.
-    pub high_water: u64,
-    /// The hash of the table up to there.
-    pub results_hash: String,
-}
-
-enum Message {
-    Part(Part),
-    Finish(Finished),
-}
-
-/// Whether the view has every row that was sent.
+/// Whether the view has every row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coverage {
     /// It has.
     Whole,
-    /// Another program kept the file open for so long that it was left behind. The ledger has
-    /// everything, and the next run brings the view up to it.
+    /// Another program keeps the file open. The ledger has everything, and the next run brings
+    /// the view up to it.
     Behind,
 }
 
-/// The sending end of the thread.
+/// Up to where the table goes, as far as the study's loop has released it.
+#[derive(Clone, Debug, Default)]
+struct Mark {
+    /// The next trial expected after the table.
+    trials: u64,
+    /// The hash of the table.
+    hash: String,
+    end: Option<End>,
+}
+
+#[derive(Clone, Debug)]
+enum End {
+    Finished(Finished),
+    Abandoned,
+}
+
+#[derive(Default)]
+struct Shared {
+    mark: Mutex<Mark>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Mark> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Mark)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+}
+
+/// The study's side of the thread.
 pub struct Ingest {
-    sender: Option<SyncSender<Message>>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<Result<Coverage, ResultsError>>>,
 }
 
 impl Ingest {
-    /// Starts the thread on a view.
+    /// Starts the thread.
     #[must_use]
-    pub fn start(view: View) -> Self {
-        let (sender, receiver) = sync_channel(QUEUED_PARTS);
-        let thread = std::thread::spawn(move || run(view, &receiver));
-        Self { sender: Some(sender), thread: Some(thread) }
+    pub fn start(view: View, ledger: LedgerReader, frame: Frame) -> Self {
+        let shared = Arc::new(Shared::default());
+        let follower = Follower { view, ledger, frame, shared: Arc::clone(&shared) };
+        Self { shared, thread: Some(std::thread::spawn(move || follower.run())) }
     }
 
-    /// Sends the next part.
+    /// Says up to where the table goes by now.
     ///
     /// # Errors
     /// The thread has failed; says why.
-    pub fn send(&mut self, part: Part) -> Result<(), ResultsError> {
-        self.post(Message::Part(part))
-    }
-
-    fn post(&mut self, message: Message) -> Result<(), ResultsError> {
-        let sender = self.sender.as_ref().expect("nothing is sent after the end");
-        match sender.send(message) {
-            Ok(()) => Ok(()),
-            Err(_) => self.join().map(|_| ()),
+    pub fn advance(&mut self, trials: u64, hash: String) -> Result<(), ResultsError> {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            return self.join().map(|_| ());
         }
+        self.shared.set(|mark| (mark.trials, mark.hash) = (trials, hash));
+        Ok(())
     }
 
-    /// Writes what is still under way, marks the view as ended, and waits for it.
+    /// Writes what is lacking, marks the view as ended, and waits for it.
     ///
     /// # Errors
     /// The thread failed; says why.
     pub fn finish(mut self, finished: Finished) -> Result<Coverage, ResultsError> {
-        self.post(Message::Finish(finished))?;
+        self.shared.set(|mark| {
+            mark.trials = finished.trials;
+            mark.hash.clone_from(&finished.results_hash);
+            mark.end = Some(End::Finished(finished));
+        });
         self.join()
     }
 
     fn join(&mut self) -> Result<Coverage, ResultsError> {
-        self.sender = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
@@ -97,54 +113,100 @@ impl Ingest {
 impl Drop for Ingest {
     /// A study that ends with an error leaves the view as far as it came.
     fn drop(&mut self) {
-        self.sender = None;
         if let Some(thread) = self.thread.take() {
+            self.shared.set(|mark| mark.end = Some(End::Abandoned));
             let _ = thread.join();
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "when rows are written is never hashed")]
-fn run(mut view: View, receiver: &Receiver<Message>) -> Result<Coverage, ResultsError> {
-    let mut waiting = Part::default();
-    let mut since = Instant::now();
-    loop {
-        let patience = PERIOD.saturating_sub(since.elapsed());
-        match receiver.recv_timeout(patience) {
-            Ok(Message::Part(part)) => {
-                waiting.rows.extend(part.rows);
-                waiting.jobs.extend(part.jobs);
-                waiting.high_water = part.high_water;
-                waiting.results_hash = part.results_hash;
-                if waiting.rows.len() < MAX_ROWS && since.elapsed() < PERIOD {
-                    continue;
-                }
-            }
-            Ok(Message::Finish(finished)) => {
-                if append(&mut view, &mut waiting)? == Coverage::Behind {
-                    return Ok(Coverage::Behind);
-                }
-                return patient(view.finish(&finished));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return append(&mut view, &mut waiting),
-        }
-        if append(&mut view, &mut waiting)? == Coverage::Behind {
-            // Rows after a gap are of no use to the view; the ledger has them.
-            while receiver.recv().is_ok() {}
-            return Ok(Coverage::Behind);
-        }
-        since = Instant::now();
-    }
+struct Follower {
+    view: View,
+    ledger: LedgerReader,
+    frame: Frame,
+    shared: Arc<Shared>,
 }
 
-fn append(view: &mut View, part: &mut Part) -> Result<Coverage, ResultsError> {
-    if part.jobs.is_empty() {
-        return Ok(Coverage::Whole);
+impl Follower {
+    fn run(mut self) -> Result<Coverage, ResultsError> {
+        loop {
+            let mark = self.wait();
+            let coverage = match &mark.end {
+                Some(End::Abandoned) => return Ok(Coverage::Behind),
+                _ => patient(self.catch_up(&mark))?,
+            };
+            if let Some(End::Finished(finished)) = &mark.end {
+                return match coverage {
+                    Coverage::Whole => patient(self.view.finish(finished)),
+                    Coverage::Behind => Ok(Coverage::Behind),
+                };
+            }
+        }
     }
-    let Part { rows, jobs, high_water, results_hash } = std::mem::take(part);
-    let batch = Batch { rows: &rows, jobs: &jobs, high_water, results_hash: &results_hash };
-    patient(view.append(&batch))
+
+    /// Waits for a while, or for the end.
+    fn wait(&self) -> Mark {
+        let waiting = |mark: &mut Mark| mark.end.is_none();
+        let (mark, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), PERIOD, waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        mark.clone()
+    }
+
+    /// Appends what the ledger has and the view lacks, up to the mark.
+    fn catch_up(&mut self, mark: &Mark) -> Result<(), ResultsError> {
+        let (mut rows, mut jobs) = (Vec::new(), Vec::new());
+        let first = self.view.high_water();
+        if first >= mark.trials {
+            return Ok(());
+        }
+        for record in self.ledger.records_from(first)? {
+            let record = record?;
+            let begins = record.job.id.0.0;
+            if begins >= mark.trials {
+                break;
+            }
+            // The last job of a study may go on beyond the last trial that was asked for.
+            let mut result = record.result;
+            let kept = usize::try_from(mark.trials - begins).unwrap_or(usize::MAX);
+            result.trials.truncate(kept);
+            jobs.push(JobTelemetry::from(&result));
+            for (offset, trial) in (0..).zip(&result.trials) {
+                rows.extend(self.row(&record.job, begins, offset, trial));
+            }
+            let end = begins + result.trials.len() as u64;
+            if rows.len() >= MAX_ROWS && end < mark.trials {
+                self.append(&rows, &jobs, end, "")?;
+                (rows, jobs) = (Vec::new(), Vec::new());
+                if matches!(self.shared.lock().end, Some(End::Abandoned)) {
+                    return Ok(());
+                }
+            }
+        }
+        self.append(&rows, &jobs, mark.trials, &mark.hash)
+    }
+
+    fn row(
+        &self,
+        job: &jobs::JobSpec,
+        begins: u64,
+        offset: u64,
+        trial: &TrialResult,
+    ) -> Option<Row> {
+        self.frame.row(&job.work, begins, offset, trial)
+    }
+
+    fn append(
+        &mut self,
+        rows: &[Row],
+        jobs: &[JobTelemetry],
+        high_water: u64,
+        results_hash: &str,
+    ) -> Result<(), ResultsError> {
+        self.view.append(&Batch { rows, jobs, high_water, results_hash })
+    }
 }
 
 /// A notebook that keeps the view open is no reason to stop the study.

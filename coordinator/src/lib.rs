@@ -15,6 +15,7 @@ pub mod cli;
 pub mod commands;
 pub mod driver;
 mod exit;
+mod frame;
 mod ingest;
 mod library;
 mod pace;

@@ -30,6 +30,10 @@ pub struct Progress {
     pub rate: f64,
     /// Jobs under way.
     pub open_jobs: usize,
+    /// The first trial that failed, and why.
+    pub first_failure: Option<(u64, String)>,
+    /// Whether all trials are done, and the last of them are being written.
+    pub is_writing: bool,
 }
 
 impl Progress {
@@ -43,6 +47,9 @@ impl Progress {
 
     fn details(&self) -> String {
         let mut parts = Vec::new();
+        if self.is_writing {
+            parts.push("writing the last trials to DuckDB".to_owned());
+        }
         for best in &self.best {
             parts.push(format!("best {} {}", best.metric, short(best.value)));
         }

@@ -12,11 +12,12 @@ use tokio::sync::watch;
 
 use crate::driver::{Accepted, Driver, Next};
 use crate::exit::Failure;
-use crate::ingest::{Coverage, Ingest, Part};
+use crate::frame::Frame;
+use crate::ingest::{Coverage, Ingest};
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::study::{Goal, Study};
-use crate::tally::{Frame, Tally};
+use crate::tally::Tally;
 
 /// Results that may wait for an earlier one before no further jobs are pushed.
 const MAX_WAITING: usize = 512;
@@ -75,6 +76,8 @@ pub struct Ended {
     pub contradictions: Vec<String>,
     /// Whether the view has all of it.
     pub coverage: Coverage,
+    /// Whether it ended because no points were found any more.
+    pub is_barren: bool,
 }
 
 /// Where the loop gets its work done.
@@ -99,22 +102,21 @@ pub struct Places<'a> {
 /// Disk or queue fail, or the recorded points are not the ones that are asked again. What was
 /// recorded stays.
 pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
-    let (schema, sequence) = (study.schema.clone(), study.sequence.clone());
-    let (seed, goal, chunk) = (study.choices.seed, study.goal(), study.choices.chunk);
+    let (goal, chunk) = (study.goal(), study.choices.chunk);
+    let frame = Frame::from(&study);
     let mut run = Run {
-        frame: Frame { schema: &schema, sequence: sequence.as_deref(), seed },
         goal,
         chunk,
-        ingested: places.view.high_water(),
         queue: places.queue,
         slots: places.slots,
         control: places.control,
         progress: places.progress,
+        ingest: Ingest::start(places.view, places.ledger.reader(), frame.clone()),
+        was_complete: is_complete(&places.ledger)?,
         ledger: places.ledger,
-        ingest: Ingest::start(places.view),
         driver: study.into_driver(),
-        tally: Tally::new(&schema),
-        part: Part::default(),
+        tally: Tally::new(&frame.schema),
+        frame,
         pace: Pace::default(),
         resumed: 0,
         contradictions: Vec::new(),
@@ -125,11 +127,9 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
 }
 
 struct Run<'a> {
-    frame: Frame<'a>,
+    frame: Frame,
     goal: Goal,
     chunk: u64,
-    /// The view has the rows before this trial already.
-    ingested: u64,
     queue: &'a dyn Queue,
     slots: usize,
     control: &'a Control,
@@ -138,7 +138,8 @@ struct Run<'a> {
     ingest: Ingest,
     driver: Driver,
     tally: Tally,
-    part: Part,
+    /// Whether the study came to its end in an earlier run.
+    was_complete: bool,
     pace: Pace,
     /// Trials that were there before this run.
     resumed: u64,
@@ -151,7 +152,7 @@ impl Run<'_> {
         for record in self.ledger.records()? {
             let Record { job, result } = record?;
             self.driver.replay(job.id.0.0, job.work, result)?;
-            self.take_up_released()?;
+            self.take_up_released();
         }
         self.resumed = self.tally.evaluated;
         Ok(())
@@ -171,7 +172,7 @@ impl Run<'_> {
             let last = stopping && (self.driver.open_jobs() == 0 || self.control.is_drained());
             let (events, trials) = self.collect()?;
             finished += trials;
-            self.take_up_released()?;
+            self.take_up_released();
             if last && events == 0 {
                 return Ok(false);
             }
@@ -182,28 +183,34 @@ impl Run<'_> {
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
                 self.progress.send_replace(self.snapshot());
-                self.flush()?;
+                self.ingest.advance(self.tally.numbers, self.tally.hash())?;
             }
         }
     }
 
     /// Pushes jobs while there is room; whether there is nothing left to do.
     fn issue(&mut self) -> Result<bool, Failure> {
-        while self.driver.waiting_results() < MAX_WAITING
-            && (self.driver.learns() || self.driver.open_jobs() < self.slots)
-        {
+        while self.has_room() {
             let left = self.goal.total().map(|total| total.saturating_sub(self.done()));
             let hint = match self.chunk {
                 0 => self.pace.next_size(left, self.slots as u64),
                 chunk => chunk,
             };
-            match self.driver.next_job(hint)? {
+            match self.driver.next_job(hint) {
                 Next::Job(job) => self.queue.push(job)?,
                 Next::Wait => return Ok(false),
                 Next::Done => return Ok(true),
             }
         }
         Ok(false)
+    }
+
+    /// Whether a further job may be pushed. Too many results that wait for an earlier one stop
+    /// fresh jobs, and never those that are waited for.
+    fn has_room(&self) -> bool {
+        let has_slot = self.driver.learns() || self.driver.open_jobs() < self.slots;
+        let few_waiting = self.driver.waiting_results() < MAX_WAITING;
+        has_slot && (few_waiting || self.driver.has_backlog())
     }
 
     /// Waits for results, makes them durable together, and hands them to the driver; the number
@@ -222,9 +229,11 @@ impl Run<'_> {
                 break;
             }
         }
-        let (fresh, repeated) = self.sort(group)?;
+        let (fresh, repeated) = self.sort(group);
         let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
-        self.ledger.append(&records)?;
+        if !records.is_empty() {
+            self.ledger.append(&records)?;
+        }
         let mut trials = 0;
         for result in fresh {
             trials += result.trials.len() as u64;
@@ -238,24 +247,21 @@ impl Run<'_> {
     }
 
     /// Tells first results from repeated ones.
-    fn sort(&self, group: Vec<JobResult>) -> Result<(Vec<JobResult>, Vec<JobResult>), Failure> {
+    fn sort(&self, group: Vec<JobResult>) -> (Vec<JobResult>, Vec<JobResult>) {
         let (mut fresh, mut repeated) = (Vec::<JobResult>::new(), Vec::new());
-        for result in group {
+        for mut result in group {
             let first = fresh.iter().all(|known| known.id != result.id);
             match self.driver.unanswered(result.id) {
-                Some(job) if result.trials.len() as u64 > job.len() => {
-                    return Err(Failure::infrastructure(format!(
-                        "a worker returned {} results for the {} trials of job {}",
-                        result.trials.len(),
-                        job.len(),
-                        result.id.0.0
-                    )));
+                Some(job) if first => {
+                    // The late result of a longer job that has been divided since.
+                    let len = usize::try_from(job.len()).unwrap_or(usize::MAX);
+                    result.trials.truncate(len);
+                    fresh.push(result);
                 }
-                Some(_) if first => fresh.push(result),
                 _ => repeated.push(result),
             }
         }
-        Ok((fresh, repeated))
+        (fresh, repeated)
     }
 
     /// What the ledger keeps of a result; nothing where the driver will ask for the job again.
@@ -266,53 +272,33 @@ impl Run<'_> {
         (whole || prefix).then(|| Record { job, result: result.clone() })
     }
 
-    /// A second result of a job has to be the first one again, as far as both go.
+    /// A second result of a trial has to be the first one again, whichever job it came with.
     fn compare(&mut self, result: &JobResult) -> Result<(), Failure> {
-        let Some(known) = self.ledger.records_from(result.id.0.0)?.next().transpose()? else {
-            return Ok(());
-        };
-        let both = known.result.trials.iter().zip(&result.trials);
-        if known.job.id != result.id {
-            return Ok(());
-        }
-        for (offset, (known, found)) in both.enumerate() {
-            if !same(known, found) {
-                let trial = result.id.0.0 + offset as u64;
-                self.contradictions.push(format!(
-                    "trial {trial} gave {:?} first and {:?} when it was run again by {}",
-                    known.outcome, found.outcome, result.worker
-                ));
+        let (first, end) = (result.id.0.0, result.id.0.0 + result.trials.len() as u64);
+        for known in self.ledger.records_from(first)? {
+            let known = known?;
+            let begins = known.job.id.0.0;
+            if begins >= end {
+                break;
+            }
+            for (number, recorded) in (begins..end).zip(&known.result.trials) {
+                let Some(offset) = number.checked_sub(first) else { continue };
+                let found = &result.trials[usize::try_from(offset).expect("a list fits")];
+                if !same(recorded, found) {
+                    self.contradictions.push(format!(
+                        "trial {number} gave {:?} first and {:?} when it was run again by {}",
+                        recorded.outcome, found.outcome, result.worker
+                    ));
+                }
             }
         }
         Ok(())
     }
 
-    fn take_up_released(&mut self) -> Result<(), Failure> {
+    fn take_up_released(&mut self) {
         while let Some(released) = self.driver.release() {
-            self.tally.take_up(&self.frame, &released, &mut self.part);
-            if self.part.rows.len() >= 10_000 {
-                self.flush()?;
-            }
+            self.tally.take_up(&self.frame, &released);
         }
-        Ok(())
-    }
-
-    /// Sends what the view lacks of the rows taken up so far.
-    fn flush(&mut self) -> Result<(), Failure> {
-        let mut part = std::mem::take(&mut self.part);
-        if part.jobs.is_empty() {
-            return Ok(());
-        }
-        if self.ingested > 0 {
-            let ingested = self.ingested;
-            part.rows.retain(|row| row.trial >= ingested);
-            part.jobs.retain(|job| job.first_trial >= ingested);
-        }
-        if part.high_water > self.ingested {
-            part.results_hash = self.tally.hash();
-            self.ingest.send(part)?;
-        }
-        Ok(())
     }
 
     fn done(&self) -> u64 {
@@ -328,28 +314,42 @@ impl Run<'_> {
             failed: self.tally.failed,
             infeasible: self.tally.infeasible,
             skipped: self.tally.skipped,
-            best: self.tally.best(self.frame.schema),
+            best: self.tally.best(&self.frame.schema),
             frontier: self.tally.frontier(),
             rate: self.pace.rate(),
             open_jobs: self.driver.open_jobs(),
+            first_failure: self.tally.first_failure().cloned(),
+            is_writing: false,
         }
     }
 
     fn end(mut self, complete: bool) -> Result<Ended, Failure> {
-        self.take_up_released()?;
-        self.flush()?;
+        self.take_up_released();
+        let complete = complete || self.was_complete;
+        let is_barren = self.driver.is_barren();
         let early = self.control.stopped().unwrap_or(StudyState::Interrupted);
         let finished = Finished {
-            state: if complete { StudyState::Complete } else { early },
+            state: match (complete, is_barren) {
+                (_, true) => StudyState::Stopped,
+                (true, false) => StudyState::Complete,
+                (false, false) => early,
+            },
             results_hash: self.tally.hash(),
             trials: self.tally.numbers,
         };
-        let progress = self.snapshot();
+        let progress = Progress { is_writing: true, ..self.snapshot() };
+        self.progress.send_replace(progress.clone());
         let coverage = self.ingest.finish(finished.clone())?;
         self.ledger.finish(&finished)?;
-        self.progress.send_replace(progress.clone());
-        Ok(Ended { finished, progress, contradictions: self.contradictions, coverage })
+        let contradictions = self.contradictions;
+        Ok(Ended { finished, progress, contradictions, coverage, is_barren })
     }
+}
+
+/// A study that came to its end stays complete, however it is opened again.
+fn is_complete(ledger: &Ledger) -> Result<bool, Failure> {
+    let finished = ledger.finished()?;
+    Ok(finished.is_some_and(|finished| finished.state == StudyState::Complete))
 }
 
 /// Whether two results of one trial are equal to the bit; a NaN equals a NaN.

@@ -1,12 +1,10 @@
 //! What is known of a study so far: counts, bests, frontier and hash, kept up row by row.
 
-use jobs::{Outcome, Purpose, Work, derived_seed};
 use optimizers::pareto::Archive;
-use results::{Best, JobTelemetry, ResultsHash, Row, Status, StudySchema};
+use results::{Best, ResultsHash, Row, Status, StudySchema};
 
 use crate::driver::Released;
-use crate::ingest::Part;
-use crate::study::Study;
+use crate::frame::Frame;
 
 /// The results of a study's released prefix, summed up.
 #[derive(Debug)]
@@ -23,6 +21,7 @@ pub struct Tally {
     pub skipped: u64,
     /// For each objective, the best trial and its value.
     best: Vec<Option<(u64, f64)>>,
+    first_failure: Option<(u64, String)>,
     archive: Archive,
     hash: ResultsHash,
 }
@@ -38,6 +37,7 @@ impl Tally {
             infeasible: 0,
             skipped: 0,
             best: vec![None; schema.objectives().len()],
+            first_failure: None,
             archive: Archive::new(schema.objectives().len()),
             hash: ResultsHash::new(schema),
         }
@@ -49,10 +49,16 @@ impl Tally {
         self.evaluated - self.failed - self.infeasible
     }
 
-    /// Trials on the frontier.
+    /// Different points of the frontier; trials with equal objectives count once.
     #[must_use]
     pub fn frontier(&self) -> u64 {
-        if self.complete() == 0 { 0 } else { self.archive.len() as u64 }
+        (self.archive.objectives().len() / self.best.len()) as u64
+    }
+
+    /// The first trial that failed, and why.
+    #[must_use]
+    pub fn first_failure(&self) -> Option<&(u64, String)> {
+        self.first_failure.as_ref()
     }
 
     /// The hash of the table so far.
@@ -75,30 +81,16 @@ impl Tally {
         schema.objectives().iter().zip(&self.best).filter_map(named).collect()
     }
 
-    /// Takes up a released job and appends its rows to `part`.
-    pub fn take_up(&mut self, study: &Frame<'_>, released: &Released, part: &mut Part) {
+    /// Takes up a released job.
+    pub fn take_up(&mut self, frame: &Frame, released: &Released) {
         let trials = &released.result.trials;
-        for (offset, trial) in trials.iter().enumerate() {
-            let number = released.first + offset as u64;
-            if trial.outcome == Outcome::Skipped {
-                self.skipped += 1;
-                continue;
+        for (offset, trial) in (0..).zip(trials) {
+            match frame.row(&released.work, released.first, offset, trial) {
+                Some(row) => self.count(&frame.schema, &row),
+                None => self.skipped += 1,
             }
-            let point = match &released.work {
-                Work::Points(points) => points[offset].clone(),
-                Work::Range { .. } => {
-                    let sequence = study.sequence.expect("ranges are of a sequence");
-                    sequence.point(number).expect("an evaluated number holds a point")
-                }
-            };
-            let seed = derived_seed(study.seed, Purpose::Trial, number);
-            let row = study.schema.row(number, seed, point, trial).expect("not skipped");
-            self.count(study.schema, &row);
-            part.rows.push(row);
         }
         self.numbers = released.first + trials.len() as u64;
-        part.jobs.push(JobTelemetry::from(&released.result));
-        part.high_water = self.numbers;
     }
 
     fn count(&mut self, schema: &StudySchema, row: &Row) {
@@ -112,6 +104,10 @@ impl Tally {
             Status::Complete => {}
             _ => {
                 self.failed += 1;
+                if self.first_failure.is_none() {
+                    let message = row.message.clone().unwrap_or_default();
+                    self.first_failure = Some((row.trial, message));
+                }
                 return;
             }
         }
@@ -122,26 +118,5 @@ impl Tally {
             }
         }
         self.archive.insert(row.trial, &objectives, 0.0);
-    }
-}
-
-/// The parts of a study that turn results into rows.
-#[derive(Clone, Copy)]
-pub struct Frame<'a> {
-    /// Its columns.
-    pub schema: &'a StudySchema,
-    /// Its sequence, where it has one.
-    pub sequence: Option<&'a dyn search_spaces::Sequence>,
-    /// Its seed.
-    pub seed: u64,
-}
-
-impl<'a> From<&'a Study> for Frame<'a> {
-    fn from(study: &'a Study) -> Self {
-        Self {
-            schema: &study.schema,
-            sequence: study.sequence.as_deref(),
-            seed: study.choices.seed,
-        }
     }
 }

@@ -33,6 +33,7 @@ impl Optimizer for OnePlusOne {
     }
 
     fn ask(&mut self, _: u64, generator: &mut ChaCha8Rng, pending: &[Point]) -> Option<Point> {
+        assert!(self.ready(), "asked within a closed generation");
         self.asked += 1;
         let random = unit_from_bits(generator.next_u64());
         // The count of pending points takes part, so that a wrong list would show as well.
@@ -161,7 +162,7 @@ fn play(
     loop {
         let mut done = false;
         while busy.len() < slots {
-            match driver.next_job(1 + schedule % 7).expect("enough points") {
+            match driver.next_job(1 + schedule % 7) {
                 Next::Job(job) => busy.push_back(job),
                 Next::Wait => break,
                 Next::Done => {
@@ -216,6 +217,7 @@ fn cases() -> Vec<Case> {
         ("lag 16", Box::new(|| learning(None)), inputs(Some(200), 1, 16)),
         ("chunked", Box::new(|| learning(None)), inputs(Some(203), 4, 20)),
         ("generations", Box::new(|| learning(Some(10))), inputs(Some(150), 1, 64)),
+        ("chunked generations", Box::new(|| learning(Some(10))), inputs(Some(150), 4, 12)),
         ("grid", plan("grid", None), inputs(None, 1, 1)),
         ("grid, limited", plan("grid:shuffle", None), inputs(Some(100), 1, 1)),
         ("random", plan("random", None), inputs(Some(200), 1, 1)),
@@ -284,7 +286,7 @@ fn a_recorded_point_that_is_not_asked_again_is_found_out() {
 fn open_trials_never_exceed_the_lag() {
     let mut driver = Driver::new(inputs(None, 1, 8), learning(None), teller());
     let mut open = Vec::new();
-    while let Next::Job(job) = driver.next_job(1).expect("no constraints") {
+    while let Next::Job(job) = driver.next_job(1) {
         open.push(job);
     }
     assert_eq!(open.len(), 8);
@@ -292,8 +294,59 @@ fn open_trials_never_exceed_the_lag() {
     for job in open.drain(4..) {
         driver.accept(evaluate(&job, None));
     }
-    assert_eq!(driver.next_job(1), Ok(Next::Wait));
+    assert_eq!(driver.next_job(1), Next::Wait);
     driver.accept(evaluate(&open[0], None));
-    assert!(matches!(driver.next_job(1), Ok(Next::Job(_))));
-    assert_eq!(driver.next_job(1), Ok(Next::Wait));
+    assert!(matches!(driver.next_job(1), Next::Job(_)));
+    assert_eq!(driver.next_job(1), Next::Wait);
+}
+
+#[test]
+fn a_late_result_of_a_lost_job_counts_once() {
+    let mut driver = Driver::new(inputs(Some(5), 1, 1), named("grid:shuffle", Some(5)), teller());
+    let Next::Job(job) = driver.next_job(1) else { panic!("a job") };
+    driver.lost(job.id);
+    let Plan::Sequence(sequence) = named("grid:shuffle", Some(5)) else { panic!("a sequence") };
+    let result = evaluate(&job, Some(&sequence));
+    assert_eq!(driver.accept(result.clone()), Accepted::Fresh);
+    assert_eq!(driver.accept(result), Accepted::Repeated);
+    let Next::Job(next) = driver.next_job(1) else { panic!("a job") };
+    assert_ne!(next.id, job.id, "it is not pushed again");
+}
+
+#[test]
+fn a_sample_without_points_ends_in_the_same_place_in_every_run() {
+    let text = "x = { float = [0, 1] }\ny = { float = [0, 1] }\nconstraints = ['x + y == 1']";
+    let document = Document::parse("t", text).expect("TOML");
+    let space = Arc::new(Space::read(document.section()).expect("not proven to be empty"));
+    let ends: Vec<u64> = [1000, 37_003]
+        .into_iter()
+        .map(|hint| {
+            let sobol = Algorithm::parse("sobol").expect("known");
+            let plan = sobol.plan(&space, 1, Some(9)).expect("plannable");
+            let mut driver = Driver::new(inputs(Some(9), 1, 1), plan, teller());
+            let mut end = 0;
+            while let Next::Job(job) = driver.next_job(hint) {
+                let skipped = TrialResult { outcome: Outcome::Skipped, reports: Vec::new() };
+                let trials = vec![skipped; usize::try_from(job.len()).unwrap()];
+                driver.accept(JobResult { trials, ..evaluate_nothing(&job) });
+                while let Some(released) = driver.release() {
+                    end = released.first + released.result.trials.len() as u64;
+                }
+            }
+            assert!(driver.is_barren());
+            end
+        })
+        .collect();
+    assert_eq!(ends[0], ends[1]);
+}
+
+fn evaluate_nothing(job: &JobSpec) -> JobResult {
+    JobResult {
+        study: job.study,
+        id: job.id,
+        attempt: job.attempt,
+        trials: Vec::new(),
+        worker: String::new(),
+        elapsed_ns: 0,
+    }
 }

@@ -159,7 +159,7 @@ impl ResultsError {
         Self::DiskFull { path: path.to_owned(), study: study_of(path) }
     }
 
-    pub(crate) fn damaged(path: &Path, detail: &impl ToString) -> Self {
+    pub(crate) fn damaged(path: &Path, detail: &(impl ToString + ?Sized)) -> Self {
         Self::Damaged { path: path.to_owned(), detail: detail.to_string() }
     }
 }

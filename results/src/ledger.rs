@@ -5,7 +5,9 @@
 //! is in here; everything else, the DuckDB view included, can be made again from it.
 
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jobs::{JobResult, JobSpec};
 use redb::{Builder, Database, ReadableDatabase, TableDefinition};
@@ -65,8 +67,7 @@ impl Record {
 /// The ledger of a study, held by this process alone until it is dropped.
 #[derive(Debug)]
 pub struct Ledger {
-    database: Database,
-    path: PathBuf,
+    reader: LedgerReader,
     record: StudyRecord,
     /// Released after the database is closed, since fields are dropped in order.
     _lock: StudyLock,
@@ -85,7 +86,8 @@ impl Ledger {
         let database = builder().create_file(file).map_err(|error| fault(&path, error))?;
         start(&database, record).map_err(|error| fault(&path, error))?;
         write_json(&folder.record_path(), record)?;
-        Ok(Self { database, path, record: record.clone(), _lock: lock })
+        let reader = LedgerReader { database: Arc::new(database), path };
+        Ok(Self { reader, record: record.clone(), _lock: lock })
     }
 
     /// Opens the ledger of a study, to go on with it.
@@ -99,9 +101,13 @@ impl Ledger {
             return Err(folder.not_found());
         }
         let lock = StudyLock::take(&folder.lock_path())?;
-        let database = builder().open(&path).map_err(|error| fault(&path, error))?;
-        let record = read_record(&database, &path)?;
-        Ok(Self { database, path, record, _lock: lock })
+        let (database, record) = undamaged(&path, || {
+            let database = builder().open(&path).map_err(|error| fault(&path, error))?;
+            let record = read_record(&database, &path)?;
+            Ok((database, record))
+        })?;
+        let reader = LedgerReader { database: Arc::new(database), path };
+        Ok(Self { reader, record, _lock: lock })
     }
 
     /// The study.
@@ -117,7 +123,9 @@ impl Ledger {
     /// # Errors
     /// A full disk or another fault of the file system, or a job that is recorded already.
     pub fn append(&mut self, records: &[Record]) -> Result<(), ResultsError> {
-        let known = append(&self.database, records).map_err(|error| fault(&self.path, error))?;
+        let LedgerReader { database, path } = &self.reader;
+        let known =
+            undamaged(path, || append(database, records).map_err(|error| fault(path, error)))?;
         match known {
             None => Ok(()),
             Some(trial) => {
@@ -133,7 +141,7 @@ impl Ledger {
     /// # Errors
     /// A fault of the file system, or damage.
     pub fn records(&self) -> Result<Records, ResultsError> {
-        self.records_from(0)
+        self.reader.records_from(0)
     }
 
     /// The records of `trial` and all later ones, in order of their first trial.
@@ -141,8 +149,13 @@ impl Ledger {
     /// # Errors
     /// A fault of the file system, or damage.
     pub fn records_from(&self, trial: u64) -> Result<Records, ResultsError> {
-        let range = range_from(&self.database, trial).map_err(|error| fault(&self.path, error))?;
-        Ok(Records { range, from: trial, path: self.path.clone() })
+        self.reader.records_from(trial)
+    }
+
+    /// A reader for another thread, which sees what was recorded before each of its calls.
+    #[must_use]
+    pub fn reader(&self) -> LedgerReader {
+        self.reader.clone()
     }
 
     /// Writes down how the study ended. A resumed study ends once more, and the last end counts.
@@ -151,11 +164,12 @@ impl Ledger {
     /// A fault of the file system.
     pub fn finish(&mut self, finished: &Finished) -> Result<(), ResultsError> {
         let write = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+            let transaction = self.reader.database.begin_write()?;
             transaction.open_table(META)?.insert("finished", json(finished).as_slice())?;
             Ok(transaction.commit()?)
         };
-        write().map_err(|error| fault(&self.path, error))
+        let path = &self.reader.path;
+        undamaged(path, || write().map_err(|error| fault(path, error)))
     }
 
     /// How the study ended; none while it has not.
@@ -163,8 +177,38 @@ impl Ledger {
     /// # Errors
     /// A fault of the file system, or damage.
     pub fn finished(&self) -> Result<Option<Finished>, ResultsError> {
-        read_meta(&self.database, &self.path, "finished")
+        let LedgerReader { database, path } = &self.reader;
+        undamaged(path, || read_meta(database, path, "finished"))
     }
+}
+
+/// Reads a ledger beside the one that writes it.
+#[derive(Clone, Debug)]
+pub struct LedgerReader {
+    database: Arc<Database>,
+    path: PathBuf,
+}
+
+impl LedgerReader {
+    /// The records of `trial` and all later ones, in order of their first trial.
+    ///
+    /// # Errors
+    /// A fault of the file system, or damage.
+    pub fn records_from(&self, trial: u64) -> Result<Records, ResultsError> {
+        let Self { database, path } = self;
+        let range =
+            undamaged(path, || range_from(database, trial).map_err(|error| fault(path, error)))?;
+        Ok(Records { range, from: trial, path: path.clone() })
+    }
+}
+
+/// `redb` panics on some kinds of damage; here they are errors like the others.
+fn undamaged<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, ResultsError>,
+) -> Result<T, ResultsError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ResultsError::damaged(path, "its pages contradict each other")))
 }
 
 /// Records of a ledger, read one by one; see [`Ledger::records`].
@@ -179,7 +223,13 @@ impl Iterator for Records {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let record = match self.range.next()? {
+            let path = self.path.clone();
+            let next = undamaged(&path, || Ok(self.range.next()));
+            let next = match next {
+                Ok(next) => next?,
+                Err(error) => return Some(Err(error)),
+            };
+            let record = match next {
                 Ok((_, value)) => Record::from_bytes(value.value())
                     .map_err(|detail| ResultsError::damaged(&self.path, &detail)),
                 Err(error) => Err(fault(&self.path, error)),

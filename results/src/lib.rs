@@ -32,7 +32,7 @@ mod view;
 
 pub use error::ResultsError;
 pub use hash::ResultsHash;
-pub use ledger::{Ledger, Record, Records};
+pub use ledger::{Ledger, LedgerReader, Record, Records};
 pub use ranking::{Hypervolume, Ranked, Ranker, Ranking};
 pub use reader::{Cell, Format, Table, ViewReader, trials_sql};
 pub use record::{Finished, LEDGER_FORMAT, StudyRecord, StudyState};

@@ -36,7 +36,8 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     let algorithm = Algorithm::parse(&args.algorithm)
         .map_err(|error| Failure::usage(format!("--algorithm: {error}")))?;
     let is_grid = algorithm.to_string().starts_with("grid");
-    let unlimited = is_grid || args.run.max_time.is_some();
+    let needs_trials = algorithm.to_string() == "lhs";
+    let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
     let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
     let name = args.name.clone().unwrap_or_else(|| template.name.clone());
     check_study_name(&name)
@@ -87,30 +88,44 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
     let ledger = Ledger::open(&folder)?;
     let study = Study::reopen(ledger.record())?;
     if !args.run.quiet {
-        say!("study {}: resuming", folder.name());
+        let goal = match study.goal().total() {
+            None if args.run.max_time.is_none() => ", until Ctrl-C or --max-time",
+            _ => "",
+        };
+        say!("study {}: resuming{goal}", folder.name());
     }
     supervise(study, ledger, &folder, &args.run, &args.store.store)
 }
 
 fn template(args: &Start) -> Result<Template, Failure> {
     let mut overrides = args.set.clone();
-    if !args.objective.is_empty() {
-        let mut table = Vec::new();
-        for objective in &args.objective {
-            let direction = match objective.rsplit_once(':') {
-                Some((metric, "max" | "maximize")) => Some((metric, "maximize")),
-                Some((metric, "min" | "minimize")) => Some((metric, "minimize")),
-                _ => None,
-            };
-            let Some((metric, direction)) = direction else {
-                return Err(Failure::usage(format!(
-                    "--objective: found {objective:?}, allowed: METRIC:max or METRIC:min, \
-                     such as sharpe:max"
-                )));
-            };
-            table.push(format!("{metric} = \"{direction}\""));
+    let mut objectives = Vec::new();
+    for objective in &args.objective {
+        let direction = match objective.rsplit_once(':') {
+            Some((metric, "max" | "maximize")) => Some((metric, "maximize")),
+            Some((metric, "min" | "minimize")) => Some((metric, "minimize")),
+            _ => None,
+        };
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let Some((metric, direction)) =
+            direction.filter(|(metric, _)| !metric.is_empty() && metric.chars().all(word))
+        else {
+            return Err(Failure::usage(format!(
+                "--objective: found {objective:?}, allowed: METRIC:max or METRIC:min, such as \
+                 sharpe:max"
+            )));
+        };
+        if objectives.iter().any(|(known, _)| *known == metric) {
+            return Err(Failure::usage(format!(
+                "--objective: found {metric:?} twice, allowed: every metric once"
+            )));
         }
-        overrides.push(format!("objectives={{ {} }}", table.join(", ")));
+        objectives.push((metric, direction));
+    }
+    if !objectives.is_empty() {
+        let entries = objectives.iter().map(|(metric, way)| format!("{metric} = \"{way}\""));
+        let entries: Vec<String> = entries.collect();
+        overrides.push(format!("objectives={{ {} }}", entries.join(", ")));
     }
     library::load(&args.template, &overrides)
 }
@@ -188,7 +203,7 @@ impl Session {
         let deadline = tokio::time::sleep(max_time.unwrap_or(Duration::from_secs(1 << 32)));
         tokio::pin!(deadline);
         let mut tick = tokio::time::interval(Duration::from_millis(100));
-        let (mut ticks, mut drained) = (0u32, false);
+        let (mut ticks, mut drained, mut interrupts_seen) = (0u32, false, 0);
         let ended = loop {
             tokio::select! {
                 ended = &mut study_loop => break joined(ended)?,
@@ -198,8 +213,9 @@ impl Session {
                     control.drain();
                 }
                 () = interrupts.next() => {
-                    if control.stopped() == Some(StudyState::Interrupted) {
-                        std::process::exit(Exit::Interrupted as i32);
+                    interrupts_seen += 1;
+                    if interrupts_seen > 1 {
+                        self.leave(&watched.borrow());
                     }
                     control.stop(StudyState::Interrupted);
                     worker_stop.store(true, Ordering::Relaxed);
@@ -238,6 +254,14 @@ impl Session {
         ended
     }
 
+    /// Ends the program without waiting for anything.
+    fn leave(&self, progress: &Progress) -> ! {
+        self.display.clear();
+        self.write_status(progress, StudyState::Interrupted, None, None);
+        say!("to go on: optimize resume {}", self.folder.name());
+        std::process::exit(Exit::Interrupted as i32);
+    }
+
     /// Tells other processes how far the study is. A status that cannot be written stops
     /// nothing: the ledger will say so itself if the disk is full.
     fn write_status(
@@ -270,12 +294,14 @@ impl Session {
     }
 }
 
-/// The requests to stop: Ctrl-C and SIGTERM.
+/// The requests to stop: Ctrl-C, SIGTERM, and the closing of the terminal.
 struct Interrupts {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -290,6 +316,7 @@ impl Interrupts {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
         })
     }
 
@@ -297,6 +324,7 @@ impl Interrupts {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -330,72 +358,82 @@ fn report(
     store: &Path,
     elapsed: Duration,
 ) -> Result<Exit, Failure> {
-    let Ended { finished, progress, contradictions, coverage } = ended;
+    let progress = &ended.progress;
     match args.format {
-        Output::Json => {
-            let status = crate::commands::status::known(folder)?;
-            print(&crate::commands::json(&status)?)?;
-        }
+        Output::Json => print(&crate::commands::json(&crate::commands::status::known(folder)?)?)?,
         Output::Table => {
-            if progress.frontier > 0 && *coverage == Coverage::Whole {
+            if progress.frontier > 0 && ended.coverage == Coverage::Whole {
                 print(&frontier_table(folder, 10)?)?;
             }
-            let run = progress.evaluated - progress.resumed;
-            let rate = run as f64 / elapsed.as_secs_f64().max(1e-9);
-            let rate = thousands(rate as u64);
-            print(&format!(
-                "\n{}: {}, {} trials ({} in {}, {rate} trials/s){}\nresults hash {}",
-                folder.name(),
-                finished.state.name(),
-                thousands(progress.evaluated),
-                thousands(run),
-                duration(elapsed),
-                exceptions(progress),
-                finished.results_hash,
-            ))?;
+            print(&summary(ended, folder.name(), elapsed))?;
         }
     }
-    let in_store = if store == Path::new("optimize-store") {
-        String::new()
-    } else {
-        format!(" --store {}", store.display())
+    let in_store = match store == Path::new("optimize-store") {
+        true => String::new(),
+        false => format!(" --store {}", store.display()),
     };
-    if *coverage == Coverage::Behind {
+    let name = format!("{}{in_store}", folder.name());
+    if ended.coverage == Coverage::Behind {
         say!(
             "another program keeps {} open, so it lacks the latest trials; nothing is lost: close \
-             it there and run `optimize resume {}{in_store}`",
-            folder.view_path().display(),
-            folder.name()
+             it there and run `optimize resume {name}`",
+            folder.view_path().display()
         );
     }
-    if finished.state == StudyState::Interrupted {
-        say!("to go on: optimize resume {}{in_store}", folder.name());
+    if let Some((trial, message)) = &progress.first_failure {
+        say!("the first trial that failed, {trial}: {message}");
+    }
+    if !ended.contradictions.is_empty() {
+        let contradictions = ended.contradictions.join("; ");
+        let message = format!("the simulator is not deterministic: {contradictions}");
+        return Err(Failure { exit: Exit::NonDeterministic, message });
+    }
+    if ended.finished.state == StudyState::Interrupted {
+        say!("to go on: optimize resume {name}");
         return Ok(Exit::Interrupted);
     }
-    if !args.quiet && args.format == Output::Table {
-        say!("more: optimize results {}{in_store}", folder.name());
-    }
-    if !contradictions.is_empty() {
-        return Err(Failure {
-            exit: Exit::NonDeterministic,
-            message: format!("the simulator is not deterministic: {}", contradictions.join("; ")),
-        });
-    }
-    if progress.evaluated == progress.failed + progress.infeasible {
+    if ended.is_barren {
         say!(
-            "no trial completed: see `optimize results {}{in_store} --sql 'select * from trials'`",
-            folder.name()
+            "the constraints leave so little of the space that sampling finds no further points: \
+             narrow the ranges towards those that meet them"
         );
         return Ok(Exit::Short);
     }
+    if progress.evaluated == progress.failed + progress.infeasible {
+        say!("no trial completed");
+        return Ok(Exit::Short);
+    }
+    if !args.quiet && args.format == Output::Table {
+        say!("more: optimize results {name}");
+    }
     Ok(Exit::Done)
+}
+
+fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
+    let Ended { finished, progress, .. } = ended;
+    let run = progress.evaluated - progress.resumed;
+    let work = match (run, finished.state) {
+        (0, StudyState::Complete) => "all of them before".to_owned(),
+        _ => {
+            let rate = run as f64 / elapsed.as_secs_f64().max(1e-9);
+            let (run, rate) = (thousands(run), thousands(rate as u64));
+            format!("{run} in {}, {rate} trials/s", duration(elapsed))
+        }
+    };
+    format!(
+        "\n{name}: {}, {} trials ({work}){}\nresults hash {}",
+        finished.state.name(),
+        thousands(progress.evaluated),
+        exceptions(progress),
+        finished.results_hash,
+    )
 }
 
 fn exceptions(progress: &Progress) -> String {
     let counts = [
         (progress.failed, "failed"),
         (progress.infeasible, "infeasible"),
-        (progress.skipped, "ruled out by the constraints"),
+        (progress.skipped, "ruled out by constraints or conditions"),
     ];
     let said: Vec<String> = counts
         .into_iter()

@@ -11,12 +11,12 @@ use crate::cli::{Output, Verify};
 use crate::commands::{chosen, json};
 use crate::driver::{Mismatch, Released};
 use crate::exit::{Exit, Failure};
-use crate::ingest::Part;
+use crate::frame::Frame;
 use crate::progress::thousands;
 use crate::run::same;
 use crate::say::print;
 use crate::study::Study;
-use crate::tally::{Frame, Tally};
+use crate::tally::Tally;
 
 /// What came of a verification, as JSON tells it.
 #[derive(Serialize)]
@@ -61,7 +61,8 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
         worker: study.for_worker(),
         frame: Frame::from(&study),
         tally: Tally::new(&study.schema),
-        sample: Sample::new(args.sample, numbers(&ledger, end)?),
+        sample: Sample::new(args.sample, evaluated(&ledger, end)?),
+        seen: 0,
         verified: 0,
         differences: Vec::new(),
         end,
@@ -115,51 +116,61 @@ fn conclude(report: &Report, format: Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The number of trial numbers on record, up to where the table goes.
-fn numbers(ledger: &Ledger, end: u64) -> Result<u64, Failure> {
-    let mut numbers = 0;
+/// How many trials of the table were evaluated.
+fn evaluated(ledger: &Ledger, end: u64) -> Result<u64, Failure> {
+    let mut count = 0;
     for record in ledger.records()? {
         let record = record?;
-        numbers = record.job.id.0.0 + record.result.trials.len() as u64;
+        let numbers = record.job.id.0.0..end;
+        let trials = numbers.zip(&record.result.trials);
+        count += trials.filter(|(_, trial)| trial.outcome != Outcome::Skipped).count() as u64;
     }
-    Ok(numbers.min(end))
+    Ok(count)
 }
 
-/// Which trials to run again: a random subset of the numbers, always the same one.
+/// Which trials to run again: a random subset of the evaluated ones, always the same one.
 struct Sample(Option<(KeyedPermutation, u64)>);
 
 impl Sample {
-    fn new(wanted: Option<u64>, numbers: u64) -> Self {
-        let wanted = wanted.filter(|wanted| *wanted < numbers);
-        Self(wanted.map(|wanted| (KeyedPermutation::new(numbers, 0), wanted)))
+    fn new(wanted: Option<u64>, evaluated: u64) -> Self {
+        let wanted = wanted.filter(|wanted| *wanted < evaluated);
+        Self(wanted.map(|wanted| (KeyedPermutation::new(evaluated, 0), wanted)))
     }
 
-    fn has(&self, number: u64) -> bool {
-        self.0.as_ref().is_none_or(|(order, wanted)| order.apply(number) < *wanted)
+    /// Whether the evaluated trial of this place, counted from 0, is among them.
+    fn has(&self, place: u64) -> bool {
+        self.0.as_ref().is_none_or(|(order, wanted)| order.apply(place) < *wanted)
     }
 }
 
-struct Checker<'a> {
+struct Checker {
     worker: worker::Study,
-    frame: Frame<'a>,
+    frame: Frame,
     tally: Tally,
     sample: Sample,
+    /// Evaluated trials gone through so far.
+    seen: u64,
     verified: u64,
     differences: Vec<Difference>,
     end: u64,
 }
 
-impl Checker<'_> {
+impl Checker {
     fn check(&mut self, record: Record) {
         let Record { job, mut result } = record;
         let first = job.id.0.0;
         // What lies beyond the table's end was computed, but is no part of the results.
         let kept = self.end.saturating_sub(first);
         result.trials.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
-        let chosen: Vec<usize> = (0..result.trials.len())
-            .filter(|offset| self.sample.has(first + *offset as u64))
-            .filter(|offset| result.trials[*offset].outcome != Outcome::Skipped)
-            .collect();
+        let mut chosen = Vec::new();
+        for (offset, trial) in result.trials.iter().enumerate() {
+            if trial.outcome != Outcome::Skipped {
+                if self.sample.has(self.seen) {
+                    chosen.push(offset);
+                }
+                self.seen += 1;
+            }
+        }
         let whole = chosen.len() == result.trials.len();
         let again = if whole { self.run(&job, &result.trials) } else { Vec::new() };
         for offset in chosen {
@@ -178,7 +189,7 @@ impl Checker<'_> {
             }
         }
         let released = Released { first, work: job.work, result };
-        self.tally.take_up(&self.frame, &released, &mut Part::default());
+        self.tally.take_up(&self.frame, &released);
     }
 
     fn run(&self, job: &JobSpec, trials: &[TrialResult]) -> Vec<TrialResult> {
