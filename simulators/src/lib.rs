@@ -41,5 +41,5 @@ mod problems;
 
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Trace, Trade};
 pub use contract::{Failure, Report, Session, Simulator};
-pub use open::{OpenError, open};
+pub use open::{OpenError, open, simulator_names};
 pub use problem::{Problem, problem_names, problem_template};

@@ -8,8 +8,6 @@ use crate::backtest::{Backtest, DataError};
 use crate::contract::Simulator;
 use crate::problem::Problem;
 
-/// The names under which [`open`] knows the simulators; a simulator's settings are in the
-/// template's table of the same name.
 const NAMES: [&str; 2] = ["backtest", "problem"];
 
 /// Why a simulator could not be opened. Nothing has run yet.
@@ -23,13 +21,19 @@ pub enum OpenError {
     Data(#[from] DataError),
     /// There is no simulator of that name.
     #[error(
-        "unknown simulator \"{name}\"; allowed: {}",
+        "unknown simulator {name:?}; allowed: {}",
         NAMES.map(|n| format!("\"{n}\"")).join(", ")
     )]
     UnknownSimulator {
         /// The name that was found.
         name: String,
     },
+}
+
+/// The names under which [`open`] knows the simulators, in alphabetical order. A simulator's
+/// settings are in the template's table of the same name.
+pub fn simulator_names() -> &'static [&'static str] {
+    &NAMES
 }
 
 /// Opens the simulator called `name` ("problem" or "backtest") with the `settings` of its table
@@ -47,5 +51,35 @@ pub fn open(
         "problem" => Ok(Box::new(Problem::open(settings, space)?)),
         "backtest" => Ok(Box::new(Backtest::open(settings, space, folder)?)),
         _ => Err(OpenError::UnknownSimulator { name: name.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use search_spaces::{Document, Template};
+
+    use super::*;
+
+    fn error(name: &str) -> OpenError {
+        let text = "name = 't'\nsimulator = 'problem'\n[space]\nx = { float = [0, 1] }\n\
+             [objectives]\nf = 'minimize'\n[problem]\n";
+        let document = Document::parse("t.toml", text).expect("valid");
+        let template = Template::read(document, Path::new("")).expect("valid");
+        let settings = template.settings().expect("a table");
+        match open(name, settings, &template.space, Path::new("")) {
+            Ok(_) => panic!("{name} opened without its settings"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn the_names_are_exactly_those_that_open_knows() {
+        for name in simulator_names() {
+            assert!(!matches!(error(name), OpenError::UnknownSimulator { .. }), "{name}");
+        }
+        let message = error("bactest\u{1b}").to_string();
+        let expected = "unknown simulator \"bactest\\u{1b}\"; allowed: \"backtest\", \"problem\"";
+        assert_eq!(message, expected);
+        assert!(simulator_names().is_sorted());
     }
 }

@@ -16,7 +16,20 @@ fn rule_refusal(rule: &str) -> String {
 
 /// Rules with a fault, and what the message says of it.
 const EXPRESSIONS: &[(&str, &str)] = &[
-    ("close >", "at column 8, allowed: a condition"),
+    (
+        "close >",
+        "long_entry: found a syntax error (expected a value, found end) at column 8, allowed: a \
+         condition, such as close > sma(close, 50)",
+    ),
+    ("close > 1 2", "found a syntax error (unexpected 2) at column 11, allowed: a condition"),
+    ("close > #", "found a syntax error (unexpected '#') at column 9"),
+    ("close > sma(close, 0)", "found the length 0 of 'sma' at column 20, allowed: a whole number"),
+    ("close > ema(close, -3)", "found the length -3 of 'ema' at column 20"),
+    ("close > highest(high, 2.5)", "found the length 2.5 of 'highest' at column 23"),
+    ("rsi(close, 7 - max(7, 2)) > 5", "found the length 0 of 'rsi' at column 14"),
+    ("cross_above(close, previous(close, 0/0))", "found the length NaN of 'previous' at column 37"),
+    ("flag and n > lowest(sma(low, 1/0), n)", "found the length inf of 'sma' at column 31"),
+    ("close > '\\u001b[2J'", "found the text '\\u{1b}[2J' at column 9"),
     ("close", "found the number 'close' at column 1, allowed: a condition"),
     ("close + 1", "found a number (of '+') at column 7, allowed: a condition"),
     ("-close", "found a number at column 1"),
@@ -96,6 +109,15 @@ fn settings_outside_their_range_are_refused() {
     }
     let absent = refusal(&backtest_text(SPACE, "data = 'none.csv'", rule));
     assert!(absent.contains("none.csv: found a file that cannot be read"), "{absent}");
+}
+
+#[test]
+fn lengths_that_a_parameter_can_mend_are_left_to_the_trials() {
+    for rule in ["close > sma(close, n - 1)", "close > sma(close, 0 * n)", "close > sma(close, 1)"]
+    {
+        let text = backtest_text(SPACE, DATA, &format!("long_entry = \"{rule}\""));
+        assert!(support::open(&text).is_ok(), "{rule}");
+    }
 }
 
 #[test]

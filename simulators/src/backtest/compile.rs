@@ -5,8 +5,9 @@ use search_spaces::expr::{self, BinaryOp, Expr, Node};
 use search_spaces::{Domain, Parameter, Section, Space, TemplateError};
 
 use super::data::Price;
-use super::expression::{Comparison, Condition, Number, Operation, Strategy};
+use super::expression::{Comparison, Condition, Number, Operation, Strategy, whole_number};
 use super::indicators::Indicator;
+use super::text::printable;
 
 const CONDITION: &str = "a condition, such as close > sma(close, 50)";
 const NUMBER: &str = "a number or a series of numbers";
@@ -44,8 +45,8 @@ pub(super) fn strategy(
         let condition = match &text {
             None => None,
             Some(text) => Some(compiler.rule(text).map_err(|fault| {
-                let found = format!("{} at column {}", fault.found, fault.column);
-                section.error(key, found, fault.allowed)
+                let found = format!("{} at column {}", printable(&fault.found), fault.column);
+                section.error(key, found, printable(&fault.allowed))
             })?),
         };
         texts.push(text);
@@ -74,7 +75,7 @@ impl Compiler<'_> {
     fn rule(&self, text: &str) -> Compiled<Condition> {
         let expr = expr::parse(text).map_err(|error| Fault {
             column: error.column,
-            found: error.message,
+            found: format!("a syntax error ({})", error.message),
             allowed: CONDITION.to_owned(),
         })?;
         self.condition(&expr)
@@ -273,6 +274,11 @@ impl Compiler<'_> {
                 if !compiled.is_fixed() {
                     let found = format!("a length of '{name}' that changes from bar to bar");
                     return fault(length, found, "parameters and numbers only");
+                }
+                // A length without parameters would fail every trial in the same way.
+                if let Some(value) = compiled.constant().filter(|v| whole_number(*v).is_none()) {
+                    let found = format!("the length {value} of '{name}'");
+                    return fault(length, found, "a whole number from 1 on");
                 }
                 return Ok(Number::Indicator(*indicator, series, compiled));
             }

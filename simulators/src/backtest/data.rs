@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::date::Date;
+use super::text::printable;
 
 /// What is wrong with a data file: where, what was found there and what is allowed.
 ///
@@ -19,6 +20,31 @@ pub struct DataError {
     pub found: String,
     /// What would have been accepted.
     pub allowed: String,
+}
+
+impl DataError {
+    /// A fault whose words can be shown as they are: control characters of the data are escaped,
+    /// and of a long text only the beginning is told.
+    pub(crate) fn new(
+        file: &str,
+        line: Option<u64>,
+        column: &str,
+        found: &str,
+        allowed: &str,
+    ) -> Self {
+        const CHARACTERS: usize = 300;
+        let found = match found.char_indices().nth(CHARACTERS) {
+            Some((end, _)) => format!("{}…", &found[..end]),
+            None => found.to_owned(),
+        };
+        Self {
+            file: printable(file),
+            line,
+            column: column.to_owned(),
+            found: printable(&found),
+            allowed: allowed.to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for DataError {
@@ -110,8 +136,45 @@ impl Series {
         for date in &self.dates {
             hasher.update(&date.seconds().to_le_bytes());
         }
+        // Whole seconds have the fingerprint that they had before there were fractions.
+        if self.dates.iter().any(|date| date.nanoseconds() > 0) {
+            hasher.update(b"fractions");
+            for date in &self.dates {
+                hasher.update(&date.nanoseconds().to_le_bytes());
+            }
+        }
         for value in self.columns.iter().flatten() {
             hasher.update(&value.to_bits().to_le_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(dates: [&str; 2]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        let dates = dates.iter().map(|date| Date::parse(date).expect(date)).collect();
+        Series { dates, ..Series::default() }.hash(&mut hasher);
+        hasher.finalize()
+    }
+
+    #[test]
+    fn fractions_of_a_second_are_part_of_the_fingerprint() {
+        let whole = fingerprint(["2020-01-01T10:00:00Z", "2020-01-01T10:00:01"]);
+        assert_eq!(whole, fingerprint(["2020-01-01 10:00", "2020-01-01 11:00:01.000+01:00"]));
+        let half = fingerprint(["2020-01-01T10:00:00.5", "2020-01-01T10:00:01"]);
+        assert_ne!(whole, half);
+        assert_ne!(half, fingerprint(["2020-01-01T10:00:00.25", "2020-01-01T10:00:01"]));
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let error = DataError::new("p.csv", Some(1), "", &"é".repeat(5000), "less");
+        assert_eq!(
+            error.to_string(),
+            format!("p.csv:1: found {}…, allowed: less", "é".repeat(300))
+        );
     }
 }

@@ -1,32 +1,45 @@
-//! Dates of bars, without a time zone: whatever zone the data are in.
+//! Dates of bars: in UTC where the data say their offset from it, else in whatever zone the data
+//! are in.
 
 use std::fmt;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// The date, with or without a time, of a bar: seconds since 1970-01-01T00:00:00 in the data's own
-/// time zone.
+/// The date, with or without a time, of a bar: the time since 1970-01-01T00:00:00, in UTC where
+/// the data give an offset from it, else in the data's own time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date(i64);
+pub struct Date {
+    seconds: i64,
+    /// The fraction of a second that comes on top, below 10^9.
+    nanoseconds: u32,
+}
 
 impl Date {
     /// What [`Date::parse`] reads, for messages.
-    pub(crate) const ALLOWED: &'static str =
-        "a date YYYY-MM-DD, optionally followed by HH:MM or HH:MM:SS";
+    pub(crate) const ALLOWED: &'static str = "a date YYYY-MM-DD, optionally with a time HH:MM, \
+         HH:MM:SS or HH:MM:SS.123, and with the time optionally Z or an offset such as +01:00";
 
-    /// Seconds since 1970-01-01T00:00:00.
+    /// Whole seconds since 1970-01-01T00:00:00, rounded down.
     #[must_use]
     pub fn seconds(self) -> i64 {
-        self.0
+        self.seconds
+    }
+
+    /// What comes on top of [`Date::seconds`], below 10^9.
+    pub(crate) fn nanoseconds(self) -> u32 {
+        self.nanoseconds
     }
 
     /// Days from `earlier` to this date, with a fraction.
     #[must_use]
     pub fn days_since(self, earlier: Self) -> f64 {
-        (self.0 - earlier.0) as f64 / SECONDS_A_DAY as f64
+        let fraction = (f64::from(self.nanoseconds) - f64::from(earlier.nanoseconds)) / 1e9;
+        ((self.seconds - earlier.seconds) as f64 + fraction) / SECONDS_A_DAY as f64
     }
 
-    /// Reads `YYYY-MM-DD`, optionally followed by a space or `T` and `HH:MM` or `HH:MM:SS`.
+    /// Reads `YYYY-MM-DD`, optionally followed by a space or `T` and a time: `HH:MM`, `HH:MM:SS`
+    /// or a fraction, `HH:MM:SS.123456789`. After the time there may be `Z` or an offset from UTC
+    /// (`+01:00`, `+0100`, `+01`), by which the time is converted to UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (date, time) = match text.get(10..11) {
@@ -44,29 +57,67 @@ impl Date {
         if !(1..=12).contains(&month) || !(1..=days_in_month).contains(&day) {
             return None;
         }
-        let [hour, minute, second] = match time {
-            None => [0; 3],
-            Some(time) if time.len() == 5 => {
-                let [hour, minute] = numbers(time, ':', [2, 2])?;
-                [hour, minute, 0]
-            }
-            Some(time) => numbers(time, ':', [2, 2, 2])?,
+        let midnight = days_of(year, month, day) * SECONDS_A_DAY;
+        let Some(time) = time else {
+            return Some(Self { seconds: midnight, nanoseconds: 0 });
         };
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        let seconds = hour * 3600 + minute * 60 + second;
-        Some(Self(days_of(year, month, day) * SECONDS_A_DAY + seconds))
+        let (clock, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
+        let clock = if zone.is_empty() { clock } else { clock.strip_suffix(' ').unwrap_or(clock) };
+        let (seconds, nanoseconds) = time_of_day(clock)?;
+        Some(Self { seconds: midnight + seconds - offset(zone)?, nanoseconds })
     }
 
-    /// The same day at its last second, so that a closing bound includes the whole day.
+    /// The same day at its last moment, so that a closing bound includes the whole day.
     pub(crate) fn end_of_day(self) -> Self {
-        Self(self.0 - self.0.rem_euclid(SECONDS_A_DAY) + SECONDS_A_DAY - 1)
+        let midnight = self.seconds - self.seconds.rem_euclid(SECONDS_A_DAY);
+        Self { seconds: midnight + SECONDS_A_DAY - 1, nanoseconds: 999_999_999 }
     }
 
     pub(crate) fn is_midnight(self) -> bool {
-        self.0 % SECONDS_A_DAY == 0
+        self.seconds % SECONDS_A_DAY == 0 && self.nanoseconds == 0
     }
+}
+
+/// Seconds and nanoseconds since midnight of `HH:MM` or `HH:MM:SS`, the latter with at most nine
+/// digits after a point: more would be lost, and times that differ could seem to be the same.
+fn time_of_day(clock: &str) -> Option<(i64, u32)> {
+    let (whole, nanoseconds) = match clock.split_once('.') {
+        None => (clock, 0),
+        Some((whole, digits)) if whole.len() == 8 && (1..=9).contains(&digits.len()) => {
+            let [number] = numbers(digits, '.', [digits.len()])?;
+            let zeros = u32::try_from(9 - digits.len()).ok()?;
+            (whole, u32::try_from(number * 10_i64.pow(zeros)).ok()?)
+        }
+        Some(_) => return None,
+    };
+    let [hour, minute, second] = match whole.len() {
+        5 => {
+            let [hour, minute] = numbers(whole, ':', [2, 2])?;
+            [hour, minute, 0]
+        }
+        _ => numbers(whole, ':', [2, 2, 2])?,
+    };
+    let valid = hour <= 23 && minute <= 59 && second <= 59;
+    valid.then_some((hour * 3600 + minute * 60 + second, nanoseconds))
+}
+
+/// The seconds by which a zone is ahead of UTC: 0 for `Z` and for none.
+fn offset(zone: &str) -> Option<i64> {
+    let (sign, ahead) = match zone.split_at_checked(1) {
+        None | Some(("Z", "")) => return Some(0),
+        Some(("+", ahead)) => (1, ahead),
+        Some(("-", ahead)) => (-1, ahead),
+        Some(_) => return None,
+    };
+    let [hours, minutes] = match ahead.len() {
+        2 => [numbers::<1>(ahead, ':', [2])?[0], 0],
+        4 => {
+            let [both] = numbers(ahead, ':', [4])?;
+            [both / 100, both % 100]
+        }
+        _ => numbers(ahead, ':', [2, 2])?,
+    };
+    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 /// Numbers of exactly these widths with `separator` between them.
@@ -92,10 +143,11 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
     365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
-/// Displays as `YYYY-MM-DD`, with `THH:MM:SS` where the time is not midnight.
+/// Displays as `YYYY-MM-DD`, with `THH:MM:SS` where the time is not midnight, and with the
+/// fraction of a second where there is one.
 impl fmt::Display for Date {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days = self.0.div_euclid(SECONDS_A_DAY);
+        let days = self.seconds.div_euclid(SECONDS_A_DAY);
         // Years are at most 366 days long before 1970 and at least 365 after, so the estimate is
         // never too early; the loop mends the rest.
         let mut year = 1971 + days.div_euclid(365).max(days.div_euclid(366));
@@ -108,12 +160,17 @@ impl fmt::Display for Date {
             .expect("January begins with the year");
         let day = days - days_of(year, month, 1) + 1;
         write!(out, "{year:04}-{month:02}-{day:02}")?;
-        let seconds = self.0.rem_euclid(SECONDS_A_DAY);
-        if seconds == 0 {
+        if self.is_midnight() {
             return Ok(());
         }
+        let seconds = self.seconds.rem_euclid(SECONDS_A_DAY);
         let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
-        write!(out, "T{hour:02}:{minute:02}:{:02}", seconds % 60)
+        write!(out, "T{hour:02}:{minute:02}:{:02}", seconds % 60)?;
+        if self.nanoseconds > 0 {
+            let digits = format!("{:09}", self.nanoseconds);
+            write!(out, ".{}", digits.trim_end_matches('0'))?;
+        }
+        Ok(())
     }
 }
 
@@ -133,7 +190,7 @@ mod tests {
     #[test]
     fn every_day_of_four_centuries_prints_and_reads_back() {
         for day in days_of(1800, 1, 1)..days_of(2201, 1, 1) {
-            let date = Date(day * SECONDS_A_DAY);
+            let date = Date { seconds: day * SECONDS_A_DAY, nanoseconds: 0 };
             assert_eq!(Date::parse(&date.to_string()), Some(date));
         }
     }
@@ -155,11 +212,69 @@ mod tests {
             "2020-01-01x",
             "2020-01-01 24:00",
             "2020-01-01 1:00",
-            "2020-01-01 10:00:00Z",
+            "2020-01-01 10:00:00z",
+            "2020-01-01 10:00:00ZZ",
+            "2020-01-01 10:00:00 ",
+            "2020-01-01 10:00:00  +01:00",
+            "2020-01-01 10:00:00+",
+            "2020-01-01 10:00:00+1",
+            "2020-01-01 10:00:00+24:00",
+            "2020-01-01 10:00:00+01:60",
+            "2020-01-01 10:00:00+0x00",
+            "2020-01-01 10:00:00+01:00:00",
+            "2020-01-01 10:00:00+é1",
+            "2020-01-01 10:00:00.",
+            "2020-01-01 10:00:00.1234567890",
+            "2020-01-01 10:00:00.1.2",
+            "2020-01-01 10:00:00.-1",
+            "2020-01-01 10:00.5",
+            "2020-01-01Z",
+            "2020-01-01+01:00",
+            "2020-01-01 Z",
             "2020/01/01",
             "2020-01-0é",
         ] {
             assert_eq!(Date::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn offsets_convert_to_utc() {
+        for (text, utc) in [
+            ("2020-01-01T09:30:00Z", "2020-01-01T09:30:00"),
+            ("2020-01-01T09:30Z", "2020-01-01T09:30:00"),
+            ("2020-01-01T09:30:00+01:00", "2020-01-01T08:30:00"),
+            ("2020-01-01 09:30:00+0100", "2020-01-01T08:30:00"),
+            ("2020-01-01 09:30:00 +01", "2020-01-01T08:30:00"),
+            ("2020-01-01 00:15-05:45", "2020-01-01T06:00:00"),
+            ("2020-01-01T00:00:00+14:00", "2019-12-31T10:00:00"),
+            ("2020-12-31T19:00:00.000-05:00", "2021-01-01"),
+        ] {
+            let date = Date::parse(text).expect(text);
+            assert_eq!(date.to_string(), utc, "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_of_a_second_order_and_print() {
+        let date = |text| Date::parse(text).expect(text);
+        let ascending = [
+            "2019-12-31T23:59:59.999999999",
+            "2020-01-01",
+            "2020-01-01T00:00:00.000000001",
+            "2020-01-01T00:00:00.09",
+            "2020-01-01T00:00:00.1",
+            "2020-01-01T00:00:01",
+        ];
+        for pair in ascending.windows(2) {
+            assert!(date(pair[0]) < date(pair[1]), "{pair:?}");
+            assert_eq!(date(pair[0]).to_string(), pair[0]);
+        }
+        assert_eq!(date("2020-01-01 10:00:00.500"), date("2020-01-01T11:00:00.5+01:00"));
+        let days = date("2020-01-02T00:00:00.5").days_since(date("2020-01-01T00:00:00.75"));
+        assert_eq!(days, (86_400.0 - 0.25) / 86_400.0);
+        assert_eq!(date("1969-12-31T23:59:59.5").seconds(), -1);
+        assert!(date("2020-01-01").end_of_day() >= date("2020-01-01T23:59:59.999999999"));
+        assert!(!date("2020-01-01T00:00:00.1").is_midnight());
     }
 }

@@ -6,7 +6,7 @@ use search_spaces::Value;
 
 use super::cache::Cache;
 use super::data::Series;
-use super::expression::{Comparison, Condition, Number};
+use super::expression::{Comparison, Condition, Number, whole_number};
 use super::indicators::Indicator;
 use super::mask::{self, Mask};
 use super::settings::{Crossing, Summation};
@@ -256,12 +256,6 @@ impl<'a> Evaluator<'a> {
             }
         }
     }
-}
-
-/// The number, if it is whole and from 1 to 2^53.
-fn whole_number(number: f64) -> Option<usize> {
-    let fits = number >= 1.0 && number == number.floor() && number <= 9_007_199_254_740_992.0;
-    fits.then_some(number as usize)
 }
 
 /// Compares two columns, at least one of which is a series.

@@ -85,13 +85,25 @@ impl Number {
 
     /// The value of a fixed number at a point; an inactive parameter is NaN.
     pub(super) fn fixed(&self, values: &[Value]) -> Option<f64> {
+        self.evaluate(&|index| Some(values[index].as_number().unwrap_or(f64::NAN)))
+    }
+
+    /// The value of a number that is made of literals alone, and thus the same at all points.
+    pub(super) fn constant(&self) -> Option<f64> {
+        self.evaluate(&|_| None)
+    }
+
+    /// The value, where prices do not matter and `parameter` has an answer for all that do.
+    fn evaluate(&self, parameter: &impl Fn(usize) -> Option<f64>) -> Option<f64> {
         Some(match self {
             Self::Constant(value) => *value,
-            Self::Parameter(index) => values[*index].as_number().unwrap_or(f64::NAN),
+            Self::Parameter(index) => parameter(*index)?,
             Self::Price(_) | Self::Indicator(..) => return None,
-            Self::Negate(a) => -a.fixed(values)?,
-            Self::Absolute(a) => a.fixed(values)?.abs(),
-            Self::Binary(operation, a, b) => operation.apply(a.fixed(values)?, b.fixed(values)?),
+            Self::Negate(a) => -a.evaluate(parameter)?,
+            Self::Absolute(a) => a.evaluate(parameter)?.abs(),
+            Self::Binary(operation, a, b) => {
+                operation.apply(a.evaluate(parameter)?, b.evaluate(parameter)?)
+            }
         })
     }
 
@@ -125,6 +137,12 @@ impl Number {
             }
         }
     }
+}
+
+/// The number as a length of an indicator, if it is whole and from 1 to 2^53.
+pub(super) fn whole_number(number: f64) -> Option<usize> {
+    let fits = number >= 1.0 && number == number.floor() && number <= 9_007_199_254_740_992.0;
+    fits.then_some(number as usize)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod portfolio;
 mod read;
 mod settings;
 mod simulator;
+mod text;
 
 pub use data::DataError;
 pub use date::Date;

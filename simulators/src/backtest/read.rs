@@ -1,11 +1,11 @@
 //! Reading prices from CSV text, plain or gzipped, with every fault named by line and column.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use super::data::{DataError, Series};
 use super::date::Date;
+use super::text::{decoded, unpacked};
 
 /// The name under which templates know the built-in prices.
 pub(crate) const BUILT_IN: &str = "stocks-daily";
@@ -33,6 +33,10 @@ const ADJUSTED: usize = 5;
 const DATE: usize = 6;
 const TICKER: usize = 7;
 
+/// By how much, as a fraction, an open or close may lie outside of its bar: adjusted and converted
+/// prices are rounded.
+const ROUNDING: f64 = 1e-6;
+
 /// Where each known column is in the file.
 type Columns = [Option<usize>; COLUMNS.len()];
 
@@ -44,12 +48,11 @@ pub(crate) fn read(data: &str, folder: &Path) -> Result<Vec<Series>, DataError> 
     }
     let path = folder.join(data);
     let file = path.display().to_string();
-    let bytes = std::fs::read(&path).map_err(|error| DataError {
-        file: file.clone(),
-        line: None,
-        column: String::new(),
-        found: format!("a file that cannot be read ({error})"),
-        allowed: format!("\"{BUILT_IN}\", or the path of a CSV file from the template's folder"),
+    let bytes = std::fs::read(&path).map_err(|error| {
+        let found = format!("a file that cannot be read ({error})");
+        let allowed =
+            format!("\"{BUILT_IN}\", or the path of a CSV file from the template's folder");
+        DataError::new(&file, None, "", &found, &allowed)
     })?;
     let name = path.file_name().map(|name| name.to_string_lossy());
     let name = name.as_deref().unwrap_or(data);
@@ -58,17 +61,9 @@ pub(crate) fn read(data: &str, folder: &Path) -> Result<Vec<Series>, DataError> 
 
 /// Parses CSV bytes; `only` is the symbol of a file without a ticker column.
 fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError> {
-    let mut text = Vec::new();
-    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-        flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|error| {
-            let found = format!("a gzip file that cannot be unpacked ({error})");
-            fault(file, None, "", found, "a CSV file, plain or gzipped")
-        })?;
-        &text
-    } else {
-        bytes
-    };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let bytes = unpacked(bytes, file)?;
+    let text = decoded(&bytes, file)?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| broken(file, &error))?.clone();
     let columns = columns(&header, file)?;
     let mut series: Vec<Series> = Vec::new();
@@ -83,7 +78,11 @@ fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError>
         };
         let symbol = columns[TICKER].map_or(only, |column| &record[column]);
         if symbol.is_empty() {
-            return Err(row.fault(TICKER, "nothing".into(), "the symbol of the bar"));
+            return Err(row.fault(TICKER, "nothing", "the symbol of the bar"));
+        }
+        if symbol.contains(char::is_control) {
+            let found = format!("\"{symbol}\"");
+            return Err(row.fault(TICKER, &found, "a symbol without control characters"));
         }
         let place = places.get(symbol).copied().unwrap_or_else(|| {
             places.insert(symbol.to_owned(), series.len());
@@ -94,8 +93,8 @@ fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError>
         row.append_to(&mut series[place])?;
     }
     if series.is_empty() {
-        let found = "no rows after the header".to_owned();
-        return Err(fault(file, None, "", found, "at least one bar"));
+        let found = "no rows after the header";
+        return Err(DataError::new(file, None, "", found, "at least one bar"));
     }
     Ok(series)
 }
@@ -116,7 +115,7 @@ fn columns(header: &csv::StringRecord, file: &str) -> Result<Columns, DataError>
         };
         if columns[column].replace(at).is_some() {
             let found = format!("a second column of this kind, \"{name}\"");
-            return Err(fault(file, Some(1), COLUMNS[column].0, found, "one"));
+            return Err(DataError::new(file, Some(1), COLUMNS[column].0, &found, "one"));
         }
     }
     for required in [DATE, OPEN, HIGH, LOW, CLOSE] {
@@ -125,7 +124,7 @@ fn columns(header: &csv::StringRecord, file: &str) -> Result<Columns, DataError>
             let found = format!("no such column among {}", names.join(", "));
             let allowed = "a header with Date, Open, High, Low, Close and optionally Volume, \
                            Adj Close, Ticker";
-            return Err(fault(file, Some(1), COLUMNS[required].0, found, allowed));
+            return Err(DataError::new(file, Some(1), COLUMNS[required].0, &found, allowed));
         }
     }
     Ok(columns)
@@ -143,12 +142,15 @@ impl Row<'_> {
     fn append_to(&self, series: &mut Series) -> Result<(), DataError> {
         let text = self.text(DATE).expect("the header has a date column");
         let date = Date::parse(text)
-            .ok_or_else(|| self.fault(DATE, format!("\"{text}\""), Date::ALLOWED))?;
+            .ok_or_else(|| self.fault(DATE, &format!("\"{text}\""), Date::ALLOWED))?;
         if let Some(last) = series.dates.last().filter(|last| **last >= date) {
-            let how = if *last == date { "again" } else { "too late" };
-            let found = format!("{date} {how}, after {last} of {}", series.symbol);
-            let allowed = "dates in ascending order, each once for a symbol";
-            return Err(self.fault(DATE, found, allowed));
+            let symbol = &series.symbol;
+            let found = match *last == date {
+                true => format!("{date} a second time for {symbol}"),
+                false => format!("{date}, which follows {last} of {symbol}"),
+            };
+            let allowed = "dates that ascend, oldest first, each once for a symbol";
+            return Err(self.fault(DATE, &found, allowed));
         }
         series.dates.push(date);
         for column in [OPEN, HIGH, LOW, CLOSE] {
@@ -158,7 +160,18 @@ impl Row<'_> {
         let (high, low) = (series.columns[HIGH][bar], series.columns[LOW][bar]);
         if high < low {
             let found = format!("{high} below the low {low}");
-            return Err(self.fault(HIGH, found, "a high that is at least the low"));
+            return Err(self.fault(HIGH, &found, "a high that is at least the low"));
+        }
+        for column in [OPEN, CLOSE] {
+            let price = series.columns[column][bar];
+            let found = if price > high * (1.0 + ROUNDING) {
+                format!("{price} above the high {high}")
+            } else if price < low * (1.0 - ROUNDING) {
+                format!("{price} below the low {low}")
+            } else {
+                continue;
+            };
+            return Err(self.fault(column, &found, "a price from the low to the high"));
         }
         let volume = match self.text(VOLUME) {
             Some(text) => self.number(VOLUME, text, |v| v >= 0.0, "a number from 0 on")?,
@@ -190,26 +203,15 @@ impl Row<'_> {
         let number = text.parse::<f64>().ok();
         number
             .filter(|number| number.is_finite() && fits(*number))
-            .ok_or_else(|| self.fault(column, format!("\"{text}\""), allowed))
+            .ok_or_else(|| self.fault(column, &format!("\"{text}\""), allowed))
     }
 
-    fn fault(&self, column: usize, found: String, allowed: &str) -> DataError {
-        fault(self.file, self.line, COLUMNS[column].0, found, allowed)
-    }
-}
-
-fn fault(file: &str, line: Option<u64>, column: &str, found: String, allowed: &str) -> DataError {
-    DataError {
-        file: file.to_owned(),
-        line,
-        column: column.to_owned(),
-        found,
-        allowed: allowed.to_owned(),
+    fn fault(&self, column: usize, found: &str, allowed: &str) -> DataError {
+        DataError::new(self.file, self.line, COLUMNS[column].0, found, allowed)
     }
 }
 
-/// The fault of text that is no CSV: a line with too few or too many fields, or bytes that are no
-/// text.
+/// The fault of text that is no CSV: a line with too few or too many fields.
 fn broken(file: &str, error: &csv::Error) -> DataError {
     let line = error.position().map(csv::Position::line);
     let found = match error.kind() {
@@ -219,11 +221,13 @@ fn broken(file: &str, error: &csv::Error) -> DataError {
         _ => format!("text that is no CSV ({error})"),
     };
     let allowed = "CSV text with as many fields in each line as in the header";
-    fault(file, line, "", found, allowed)
+    DataError::new(file, line, "", &found, allowed)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     fn message(text: &str) -> String {
@@ -275,10 +279,19 @@ mod tests {
             ),
             (
                 "2020-01-01,1,2,1,1.5,10,0.7,A",
-                "p.csv:3: Date: found 2020-01-01 again, after 2020-01-01 of A, \
-                 allowed: dates in ascending order, each once for a symbol",
+                "p.csv:3: Date: found 2020-01-01 a second time for A, \
+                 allowed: dates that ascend, oldest first, each once for a symbol",
             ),
-            ("2019-12-31,1,2,1,1.5,10,0.7,A", "2019-12-31 too late, after 2020-01-01 of A"),
+            (
+                "2019-12-31,1,2,1,1.5,10,0.7,A",
+                "p.csv:3: Date: found 2019-12-31, which follows 2020-01-01 of A, \
+                 allowed: dates that ascend, oldest first",
+            ),
+            ("2020-01-01T01:00:00.0+01:00,1,2,1,1.5,10,0.7,A", "2020-01-01 a second time for A"),
+            (
+                "2020-01-01T00:30+01:00,1,2,1,1.5,10,0.7,A",
+                "found 2019-12-31T23:30:00, which follows 2020-01-01 of A",
+            ),
             (
                 "01/02/2020,1,2,1,1.5,10,0.7,A",
                 "p.csv:3: Date: found \"01/02/2020\", allowed: a date",
@@ -287,13 +300,61 @@ mod tests {
                 "2020-01-02,1,2,3,1.5,10,0.7,A",
                 "p.csv:3: High: found 2 below the low 3, allowed: a high that is at least the low",
             ),
+            (
+                "2020-01-02,2.1,2,1,1.5,10,0.7,A",
+                "p.csv:3: Open: found 2.1 above the high 2, allowed: a price from the low to the",
+            ),
+            ("2020-01-02,0.9,2,1,1.5,10,0.7,A", "p.csv:3: Open: found 0.9 below the low 1"),
+            ("2020-01-02,1,2,1,2.00001,10,0.7,A", "p.csv:3: Close: found 2.00001 above the high 2"),
+            ("2020-01-02,1,2,1,0.99999,10,0.7,A", "p.csv:3: Close: found 0.99999 below the low 1"),
             ("2020-01-02,1,2,1,1.5,10,0.7,", "p.csv:3: Ticker: found nothing"),
+            ("2020-01-02,1,2,1,1.5,10,0.7,\u{1b}[2J", "p.csv:3: Ticker: found \"\\u{1b}[2J\""),
+            ("2020-01-02,1,2,1,\u{7}x,10,0.7,A", "p.csv:3: Close: found \"\\u{7}x\""),
             ("2020-01-02,1,2", "p.csv:3: found 3 field(s) where the header has 8"),
         ];
         for (row, expected) in cases {
             let message = row_message(row);
             assert!(message.contains(expected), "{row}: {message}");
         }
+    }
+
+    #[test]
+    fn bars_of_the_built_in_data_hold_their_prices_adjusted_or_not() {
+        for mut series in read(BUILT_IN, Path::new("")).expect("valid") {
+            series.adjust();
+            for bar in 0..series.len() {
+                let [open, high, low, close, _] =
+                    [OPEN, HIGH, LOW, CLOSE, VOLUME].map(|column| series.columns[column][bar]);
+                assert!(low <= open.min(close) && open.max(close) <= high, "{bar}");
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_may_carry_a_price_out_of_its_bar() {
+        let text = format!("{HEADER}2020-01-01,2.000001,2,1,0.9999995,1,1,A\n");
+        let series = parse(text.as_bytes(), "p.csv", "p").expect("valid");
+        assert_eq!(
+            (series[0].columns[OPEN][0], series[0].columns[CLOSE][0]),
+            (2.000001, 0.9999995)
+        );
+    }
+
+    #[test]
+    fn times_ascend_by_their_zones_and_fractions() {
+        let times = [
+            "2020-11-01T01:59:59.25-04:00",
+            "2020-11-01 01:59:59.75-0400",
+            "2020-11-01 01:00:00-05",
+            "2020-11-01T06:30:00Z",
+        ];
+        let rows: Vec<String> =
+            times.iter().map(|time| format!("{time},1,2,1,1,1,1,A\n")).collect();
+        let text = format!("{HEADER}{}", rows.concat());
+        let series = parse(text.as_bytes(), "p.csv", "p").expect("ascending");
+        let dates: Vec<String> = series[0].dates.iter().map(Date::to_string).collect();
+        let expected = ["05:59:59.25", "05:59:59.75", "06:00:00", "06:30:00"];
+        assert_eq!(dates, expected.map(|time| format!("2020-11-01T{time}")));
     }
 
     #[test]
@@ -307,7 +368,20 @@ mod tests {
         let missing = message("Date,Open,High,Low\n2020-01-01,1,1,1\n");
         assert!(missing.starts_with("p.csv:1: Close: found no such column among Date, Open"));
         assert!(message(HEADER).contains("no rows after the header"));
-        assert!(message("").contains("no such column"));
+        assert_eq!(
+            message(""),
+            "p.csv: found nothing: the file is empty, allowed: a header, and at least one bar"
+        );
+        let packed = |text: &[u8]| {
+            let mut packed = Vec::new();
+            flate2::read::GzEncoder::new(text, flate2::Compression::fast())
+                .read_to_end(&mut packed)
+                .expect("reading memory succeeds");
+            parse(&packed, "p.gz", "p").unwrap_err().to_string()
+        };
+        assert!(packed(b"").starts_with("p.gz: found nothing: the file is empty"));
+        assert!(packed(b"Date\n\xff").starts_with("p.gz:2: found the byte 0xFF"));
+        assert!(message("Da\u{1b}te,Open\n").contains("among Da\\u{1b}te, Open"));
         let twice = message("Date,Open,High,Low,Close,close\n");
         assert!(twice.contains("Close: found a second column of this kind"), "{twice}");
         let gzip = parse(&[0x1f, 0x8b, 1, 2], "p.gz", "p").unwrap_err().to_string();

@@ -155,7 +155,7 @@ fn metrics(section: &mut Section<'_>) -> Result<Vec<Metric>, TemplateError> {
                 } else {
                     "which is no metric"
                 };
-                return Err(section.error("metrics", format!("\"{name}\" {what}"), allowed()));
+                return Err(section.error("metrics", format!("{name:?} {what}"), allowed()));
             }
         }
     }
@@ -213,7 +213,7 @@ fn date(section: &mut Section<'_>, key: &str) -> Result<Option<Date>, TemplateEr
     };
     match Date::parse(&text) {
         Some(date) => Ok(Some(date)),
-        None => Err(section.error(key, format!("\"{text}\""), Date::ALLOWED)),
+        None => Err(section.error(key, format!("{text:?}"), Date::ALLOWED)),
     }
 }
 
@@ -229,7 +229,7 @@ fn choose(
     for symbol in wanted {
         let Some(place) = all.iter().position(|series| series.symbol == *symbol) else {
             let what = if names.contains(symbol) { "again" } else { "which is not in the data" };
-            return Err(section.error("symbols", format!("\"{symbol}\" {what}"), allowed()));
+            return Err(section.error("symbols", format!("{symbol:?} {what}"), allowed()));
         };
         chosen.push(all.swap_remove(place));
     }
