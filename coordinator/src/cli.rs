@@ -67,6 +67,37 @@ pub struct StoreArgs {
     pub store: PathBuf,
 }
 
+/// A whole number from 1 to a limit, said so that a person knows what is allowed.
+fn count_to(limit: u64) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let digits: String = text.chars().filter(|c| !matches!(c, '_' | ',')).collect();
+        match digits.parse() {
+            Ok(count) if (1..=limit).contains(&count) => Ok(count),
+            _ if limit == u64::MAX => Err("allowed: a whole number from 1".to_owned()),
+            _ => Err(format!("allowed: a whole number from 1 to {limit}")),
+        }
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("allowed: a whole number from 0 to {}", u64::MAX))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; allowed: a time such as 90s, 10m or 2h 30m"))
+}
+
+/// Which study, where none means all of them.
+#[derive(Clone, Debug, Args)]
+pub struct AnyNamed {
+    /// The study; all of them where it is left out
+    pub study: Option<String>,
+    /// The study, as an option
+    #[arg(long, value_name = "NAME", conflicts_with = "study")]
+    pub name: Option<String>,
+}
+
 /// Which study.
 #[derive(Clone, Debug, Args)]
 pub struct Named {
@@ -98,10 +129,11 @@ pub enum Output {
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     /// Threads that run trials [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = count_to(4096), allow_negative_numbers = true)]
     pub threads: Option<u64>,
     /// End the study after this time (90s, 10m, 2h 30m); what is done by then is kept
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(allow_hyphen_values = true)]
     pub max_time: Option<Duration>,
     /// Show no progress
     #[arg(long, short)]
@@ -126,11 +158,12 @@ pub struct Start {
     /// How points are chosen: grid, grid:shuffle, random, sobol or lhs
     #[arg(long, short, value_name = "A", default_value = "random")]
     pub algorithm: String,
-    /// Trials at most [default: the whole of a grid, 1000 otherwise]
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Trials at most [default: the whole of a grid, otherwise 1000 or as --max-time allows]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
     pub trials: Option<u64>,
     /// The seed of everything random; the same seed gives the same results, on any machine
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = seed)]
+    #[arg(allow_negative_numbers = true)]
     pub seed: u64,
     /// An objective in place of the template's; may be repeated, the most important first
     #[arg(long, value_name = "METRIC:max|min")]
@@ -142,11 +175,11 @@ pub struct Start {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// Trials per job [default: follows the speed of the workers]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    #[arg(long, value_name = "N", value_parser = count_to(65_536), allow_negative_numbers = true)]
     #[arg(help_heading = "Scheduling")]
     pub chunk: Option<u64>,
     /// Trials that may be open when an algorithm that learns chooses the next
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, hide = true, value_name = "N", value_parser = count_to(1_000_000), allow_negative_numbers = true)]
     #[arg(help_heading = "Scheduling")]
     pub lag: Option<u64>,
     /// How to run.
@@ -174,9 +207,9 @@ pub struct Resume {
 /// `optimize status`.
 #[derive(Clone, Debug, Args)]
 pub struct StudyArgs {
-    /// Which study; all of them where it is left out
+    /// Which study.
     #[command(flatten)]
-    pub study: Named,
+    pub study: AnyNamed,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Output,
@@ -214,16 +247,17 @@ pub struct Results {
     /// Which study.
     #[command(flatten)]
     pub study: Named,
-    /// Show so many trials [default: 20 in a table, all otherwise]
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
+    /// Show the best so many trials [default: 20 in a table; otherwise all, in trial order]
+    #[arg(long, value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
+    pub top: Option<u64>,
     /// Only the Pareto-optimal trials
     #[arg(long)]
     pub pareto: bool,
-    /// Order by a metric or parameter, best first; METRIC:asc or METRIC:desc to say which way
+    /// Order by a metric or parameter, best first and complete trials before others; METRIC:asc
+    /// or METRIC:desc to say which way
     #[arg(long, value_name = "METRIC")]
     pub sort: Option<String>,
-    /// Only trials that meet an SQL condition
+    /// Only trials that meet an SQL condition; they are ranked among themselves
     #[arg(long = "where", value_name = "SQL")]
     pub filter: Option<String>,
     /// The answer to an SQL query instead
@@ -232,7 +266,7 @@ pub struct Results {
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: ResultsFormat,
-    /// Write to a file instead of printing
+    /// Write to a file instead of printing; by its name as .csv, .json or .parquet, or by --format
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Where.
@@ -247,10 +281,10 @@ pub struct Verify {
     #[command(flatten)]
     pub study: Named,
     /// Run so many trials again, spread over the study [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
     pub sample: Option<u64>,
     /// Threads that run trials [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = count_to(4096), allow_negative_numbers = true)]
     pub threads: Option<u64>,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
@@ -282,7 +316,7 @@ pub enum TemplatesAction {
         /// Its name or path
         template: String,
     },
-    /// Check a template without running it: its space, its simulator, its data.
+    /// Check a template: its space, its simulator, its data, and a few random trials.
     Check {
         /// Its name or path
         template: String,

@@ -75,6 +75,7 @@ impl From<ResultsError> for Failure {
             ResultsError::NotFound { .. }
             | ResultsError::NoStudies { .. }
             | ResultsError::BadName { .. }
+            | ResultsError::BadOutput { .. }
             | ResultsError::Query(_) => Exit::Usage,
             _ => Exit::Infrastructure,
         };

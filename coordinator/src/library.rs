@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use search_spaces::{Document, TEMPLATES, Template, nearest, template};
-use simulators::{problem_names, problem_template};
+use simulators::{problem_names, problem_template, simulator_names};
 
 use crate::exit::Failure;
 
@@ -83,7 +83,14 @@ pub fn document(source: &Source, overrides: &[String]) -> Result<Document, Failu
         document.set(assignment)?;
     }
     let mut root = document.section();
-    if root.text("simulator")?.as_deref() == Some("problem") {
+    let simulator = root.text("simulator")?;
+    if let Some(name) = simulator.as_deref().filter(|name| !simulator_names().contains(name)) {
+        let hint = nearest(name, simulator_names().iter().copied())
+            .map_or(String::new(), |name| format!(" (did you mean \"{name}\"?)"));
+        let found = format!("\"{name}\"{hint}");
+        return Err(root.error("simulator", found, simulator_names().join(", ")).into());
+    }
+    if simulator.as_deref() == Some("problem") {
         let name = root.section_or_empty("problem")?.text("name")?;
         if let Some(text) = name.and_then(|name| problem_template(&name)) {
             document.fill_from(&Document::parse("built-in problem", &text)?);

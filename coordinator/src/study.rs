@@ -243,8 +243,8 @@ fn schema(template: &Template, metrics: &[String]) -> Result<StudySchema, Failur
     let mut constraints = Vec::new();
     for source in &template.outcome_constraints {
         let constraint = OutcomeConstraint::compile(source, metrics).map_err(|error| {
-            let found = format!("\"{source}\"");
-            template.error("outcome_constraints", &found, &error.to_string())
+            let allowed = format!("a comparison of {}, such as trades >= 30", metrics.join(", "));
+            template.error("outcome_constraints", &error.found_in(source), &allowed)
         })?;
         constraints.push(constraint);
     }

@@ -43,12 +43,6 @@ impl Tally {
         }
     }
 
-    /// Trials that completed and meet every outcome constraint.
-    #[must_use]
-    pub fn complete(&self) -> u64 {
-        self.evaluated - self.failed - self.infeasible
-    }
-
     /// Different points of the frontier; trials with equal objectives count once.
     #[must_use]
     pub fn frontier(&self) -> u64 {

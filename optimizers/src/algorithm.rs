@@ -102,6 +102,10 @@ impl Algorithm {
                 Arc::new(CubeSearch::new(shared(), SobolSequence::new(dimensions, seed)))
             }
             Kind::LatinHypercube => {
+                if let Some(trials) = trials.filter(|n| *n > LatinHypercube::MAX_SAMPLES) {
+                    let most = LatinHypercube::MAX_SAMPLES;
+                    return Err(format!("lhs has {most} strata at most, found {trials} trials"));
+                }
                 let trials = trials.filter(|trials| *trials > 0).ok_or(
                     "lhs divides every parameter into as many parts as there are trials: \
                      say how many with --trials N",

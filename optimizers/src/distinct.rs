@@ -10,7 +10,10 @@ use crate::grid::GridSearch;
 use crate::optimizer::{Optimizer, Told};
 
 /// After so many repetitions in a row, the rest is taken from the grid.
-const PATIENCE: u32 = 200;
+const REPETITIONS: u32 = 200;
+
+/// After so many numbers in a row without a point that meets the constraints, likewise.
+const MISSES: u32 = 5000;
 
 /// Turns a plan that may repeat itself into one that gives every point of a finite space at most
 /// once, and every point of it in the end.
@@ -22,6 +25,7 @@ pub struct Distinct {
     next: u64,
     given: BTreeSet<u128>,
     repetitions: u32,
+    misses: u32,
     rest: Option<GridSearch>,
     next_of_rest: u64,
 }
@@ -32,21 +36,32 @@ impl Distinct {
     pub fn new(plan: Arc<dyn Sequence>, space: &Arc<Space>, seed: u64) -> Self {
         // A space too large for a grid will never be exhausted either.
         let rest = GridSearch::new(Arc::clone(space), Some(seed)).ok();
-        Self { plan, next: 0, given: BTreeSet::new(), repetitions: 0, rest, next_of_rest: 0 }
+        Self {
+            plan,
+            next: 0,
+            given: BTreeSet::new(),
+            repetitions: 0,
+            misses: 0,
+            rest,
+            next_of_rest: 0,
+        }
     }
 
     fn next_of_plan(&mut self) -> Option<Point> {
-        while self.repetitions < PATIENCE || self.rest.is_none() {
+        // Without a grid to fall back on, the plan is all there is, and gets more patience.
+        let patience = if self.rest.is_some() { 1 } else { 100 };
+        while self.repetitions < REPETITIONS * patience && self.misses < MISSES * patience {
             if self.plan.end().is_some_and(|end| self.next >= end) {
                 return None;
             }
             self.next += 1;
             match self.plan.point(self.next - 1) {
                 Some(point) if self.given.insert(point.hash()) => {
-                    self.repetitions = 0;
+                    (self.repetitions, self.misses) = (0, 0);
                     return Some(point);
                 }
-                _ => self.repetitions += 1,
+                Some(_) => self.repetitions += 1,
+                None => self.misses += 1,
             }
         }
         None

@@ -19,15 +19,50 @@ pub enum ResultsError {
     },
     /// No space, or a limit on the size of files. Everything recorded before is safe.
     #[error(
-        "no space left on the disk of {}; nothing recorded is lost: free some and run \
-         `optimize resume {study}`",
-        path.display()
+        "no space left on the disk of {}; nothing recorded is lost: free some and {}",
+        path.display(),
+        remedy_text(study.as_deref())
     )]
     DiskFull {
         /// The file that could not grow.
         path: PathBuf,
+        /// The study that cannot go on; none where only an answer could not be written.
+        study: Option<String>,
+    },
+    /// The file that says which format a store has says nothing of the kind.
+    #[error(
+        "{} is damaged ({detail}); it says which format the store has, and nothing else: if this \
+         version of the program made the store, the file may be deleted",
+        path.display()
+    )]
+    DamagedFormat {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The study began, but its ledger is not there.
+    #[error(
+        "{} is missing: what study {study} found is in results.duckdb only (`optimize results \
+         {study}`), and it cannot be resumed",
+        path.display()
+    )]
+    NoLedger {
+        /// Where the ledger should be.
+        path: PathBuf,
         /// The study.
         study: String,
+    },
+    /// An answer is to be written where only studies write.
+    #[error(
+        "found the output {}, which is {what}, allowed: a file outside of every store",
+        path.display()
+    )]
+    BadOutput {
+        /// What was asked for.
+        path: PathBuf,
+        /// What it would have damaged.
+        what: String,
     },
     /// A ledger, which cannot be rebuilt from anything, holds something impossible.
     #[error(
@@ -138,6 +173,13 @@ fn pid_text(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
 }
 
+fn remedy_text(study: Option<&str>) -> String {
+    match study {
+        Some(study) => format!("run `optimize resume {study}`"),
+        None => "try again".to_owned(),
+    }
+}
+
 fn hint_text(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!("; did you mean {name}?"),
@@ -156,7 +198,15 @@ impl ResultsError {
     }
 
     pub(crate) fn disk_full(path: &Path) -> Self {
-        Self::DiskFull { path: path.to_owned(), study: study_of(path) }
+        Self::DiskFull { path: path.to_owned(), study: Some(study_of(path)) }
+    }
+
+    /// An error while an answer is written, which no study waits for.
+    pub(crate) fn output(path: &Path, source: std::io::Error) -> Self {
+        match Self::io("write", path, source) {
+            Self::DiskFull { path, .. } => Self::DiskFull { path, study: None },
+            other => other,
+        }
     }
 
     pub(crate) fn damaged(path: &Path, detail: &(impl ToString + ?Sized)) -> Self {

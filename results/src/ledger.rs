@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jobs::{JobResult, JobSpec};
-use redb::{Builder, Database, ReadableDatabase, TableDefinition};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ResultsError;
 use crate::lock::StudyLock;
 use crate::record::{Finished, LEDGER_FORMAT, StudyRecord};
-use crate::store::{StudyFolder, write_json};
+use crate::store::{StudyFolder, write_json_durably};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
@@ -85,7 +85,7 @@ impl Ledger {
         let file = file.map_err(|error| ResultsError::io("create", &path, error))?;
         let database = builder().create_file(file).map_err(|error| fault(&path, error))?;
         start(&database, record).map_err(|error| fault(&path, error))?;
-        write_json(&folder.record_path(), record)?;
+        write_json_durably(&folder.record_path(), record)?;
         let reader = LedgerReader { database: Arc::new(database), path };
         Ok(Self { reader, record: record.clone(), _lock: lock })
     }
@@ -93,12 +93,15 @@ impl Ledger {
     /// Opens the ledger of a study, to go on with it.
     ///
     /// # Errors
-    /// No such study; one that another process holds, that a newer program wrote, or that is
-    /// damaged; a fault of the file system.
+    /// No such study, or one without its ledger; one that another process holds, that a newer
+    /// program wrote, or that is damaged; a fault of the file system.
     pub fn open(folder: &StudyFolder) -> Result<Self, ResultsError> {
         let path = folder.ledger_path();
         if !path.exists() {
-            return Err(folder.not_found());
+            return Err(match folder.record_path().exists() {
+                true => ResultsError::NoLedger { path, study: folder.name().to_owned() },
+                false => folder.not_found(),
+            });
         }
         let lock = StudyLock::take(&folder.lock_path())?;
         let (database, record) = undamaged(&path, || {
@@ -106,6 +109,10 @@ impl Ledger {
             let record = read_record(&database, &path)?;
             Ok((database, record))
         })?;
+        if !folder.has_record_file() {
+            // A copy: a full disk must not keep anybody from resuming a study without it.
+            let _ = write_json_durably(&folder.record_path(), &record);
+        }
         let reader = LedgerReader { database: Arc::new(database), path };
         Ok(Self { reader, record, _lock: lock })
     }
@@ -178,7 +185,7 @@ impl Ledger {
     /// A fault of the file system, or damage.
     pub fn finished(&self) -> Result<Option<Finished>, ResultsError> {
         let LedgerReader { database, path } = &self.reader;
-        undamaged(path, || read_meta(database, path, "finished"))
+        undamaged(path, || read_meta(&**database, path, "finished"))
     }
 }
 
@@ -200,6 +207,27 @@ impl LedgerReader {
             undamaged(path, || range_from(database, trial).map_err(|error| fault(path, error)))?;
         Ok(Records { range, from: trial, path: path.clone() })
     }
+}
+
+/// The record in the ledger of a study that no process holds.
+pub(crate) fn recorded_in_ledger(folder: &StudyFolder) -> Result<StudyRecord, ResultsError> {
+    let path = folder.ledger_path();
+    if !path.exists() {
+        return Err(folder.not_found());
+    }
+    // Whoever is about to create or open this ledger must not find it in use.
+    let Some(_shared) = StudyLock::share(&folder.lock_path()) else {
+        return Err(ResultsError::Locked { study: folder.name().to_owned(), pid: None });
+    };
+    undamaged(&path, || match builder().open_read_only(&path) {
+        Ok(database) => read_record(&database, &path),
+        // Its process died: that is put right now, or when the study is resumed.
+        Err(DatabaseError::RepairAborted) => {
+            let database = builder().open(&path).map_err(|error| fault(&path, error))?;
+            read_record(&database, &path)
+        }
+        Err(error) => Err(fault(&path, error)),
+    })
 }
 
 /// `redb` panics on some kinds of damage; here they are errors like the others.
@@ -288,7 +316,7 @@ fn range_from(
 }
 
 fn read_meta<T: DeserializeOwned>(
-    database: &Database,
+    database: &impl ReadableDatabase,
     path: &Path,
     key: &str,
 ) -> Result<Option<T>, ResultsError> {
@@ -302,7 +330,7 @@ fn read_meta<T: DeserializeOwned>(
 }
 
 /// The format is looked at on its own, before a record that this program need not understand.
-fn read_record(database: &Database, path: &Path) -> Result<StudyRecord, ResultsError> {
+fn read_record(database: &impl ReadableDatabase, path: &Path) -> Result<StudyRecord, ResultsError> {
     let missing = |key: &str| ResultsError::damaged(path, &format!("no {key}"));
     let found: u32 = read_meta(database, path, "format")?.ok_or_else(|| missing("format"))?;
     if found > LEDGER_FORMAT {

@@ -18,6 +18,7 @@
 //! decision about what to run next.
 
 mod error;
+mod export;
 mod hash;
 mod ledger;
 mod lock;
@@ -31,10 +32,11 @@ mod table;
 mod view;
 
 pub use error::ResultsError;
+pub use export::Format;
 pub use hash::ResultsHash;
 pub use ledger::{Ledger, LedgerReader, Record, Records};
 pub use ranking::{Hypervolume, Ranked, Ranker, Ranking};
-pub use reader::{Cell, Format, Table, ViewReader, trials_sql};
+pub use reader::{Cell, Table, ViewReader, trials_sql};
 pub use record::{Finished, LEDGER_FORMAT, StudyRecord, StudyState};
 pub use status::{Best, StudyStatus};
 pub use store::{STORE_FORMAT, Store, StudyFolder};

@@ -19,6 +19,12 @@ pub(crate) struct StudyLock {
     _file: File,
 }
 
+/// Sees to it that nobody takes a study, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SharedLock {
+    _file: Option<File>,
+}
+
 impl StudyLock {
     /// Takes the lock at `path`, leaving the process id in it for others to name.
     pub(crate) fn take(path: &Path) -> Result<Self, ResultsError> {
@@ -51,10 +57,19 @@ impl StudyLock {
         Ok(Self { _file: file })
     }
 
+    /// Keeps everybody from taking the lock at `path` for as long as what is returned lives,
+    /// without taking it; none where somebody holds it. A lock that nobody ever took needs none.
+    pub(crate) fn share(path: &Path) -> Option<SharedLock> {
+        let Ok(file) = File::open(path) else { return Some(SharedLock { _file: None }) };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => None,
+            _ => Some(SharedLock { _file: Some(file) }),
+        }
+    }
+
     /// Whether some process holds the lock at `path`.
     pub(crate) fn is_held(path: &Path) -> bool {
-        let Ok(file) = File::open(path) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        Self::share(path).is_none()
     }
 }
 

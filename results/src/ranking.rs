@@ -176,14 +176,15 @@ impl Ranker {
     /// Drops trials that as many others as are wanted weakly dominate.
     fn prune(&mut self) {
         let width = self.directions.len();
-        if width > 2 {
+        let wanted = self.top.max(1);
+        // So few are all wanted, whatever dominates them; and no heap grows beyond their number.
+        if width > 2 || self.trials.len() <= wanted {
             return;
         }
         let mut sorted: Vec<usize> = (0..self.trials.len()).collect();
         sorted.sort_unstable_by(|&a, &b| self.order(a, b));
         // In this order whatever weakly dominates a trial stands before it, and of those before
         // it the ones with no larger second objective do. The heap keeps the smallest of these.
-        let wanted = self.top.max(1);
         let mut smallest: BinaryHeap<Total> = BinaryHeap::with_capacity(wanted + 1);
         let mut kept = Vec::new();
         for index in sorted {
@@ -326,6 +327,15 @@ mod tests {
         // Staircase (9, 4), (8, 8), (4, 9) above the reference.
         let expected = 8.8 * 3.8 + 7.8 * 4.0 + 3.8 * 1.0;
         assert!((volume.volume - expected).abs() < 1e-9, "{}", volume.volume);
+    }
+
+    #[test]
+    fn a_top_beyond_all_memory_is_everything() {
+        let rows: [&[f64]; 4] = [&[2.0, 1.0], &[1.0, 2.0], &[2.0, 2.0], &[3.0, 3.0]];
+        let all = order(&ranking(&[MIN, MIN], 4, &rows));
+        for top in [1 << 40, usize::MAX - 1, usize::MAX] {
+            assert_eq!(order(&ranking(&[MIN, MIN], top, &rows)), all);
+        }
     }
 
     #[test]

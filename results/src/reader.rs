@@ -2,7 +2,6 @@
 //!
 //! The file is open only during a call, so that the study is never kept waiting for long.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +12,10 @@ use serde::{Serialize, Serializer};
 
 use crate::error::ResultsError;
 use crate::ranking::{Ranker, Ranking};
-use crate::sql::{as_source, single_statement};
+use crate::sql::{said_of_sql, single_condition, single_query, text_literal};
 use crate::view::access::{Access, Fault, PATIENCE, open_to_read};
 use crate::view::columns::quoted;
+use crate::view::read_high_water;
 
 /// Trial numbers that are read at a time.
 const PAGE: u64 = 1 << 20;
@@ -75,21 +75,11 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// A kind of file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Apache Parquet, compressed.
-    Parquet,
-    /// Comma-separated values with a header.
-    Csv,
-    /// One JSON array of objects.
-    Json,
-}
-
 /// The view of a study, for reading.
 #[derive(Clone, Debug)]
 pub struct ViewReader {
     path: PathBuf,
+    high_water: u64,
     objectives: Vec<Objective>,
     /// Columns of the objectives in `trials`.
     objective_columns: Vec<String>,
@@ -105,6 +95,7 @@ impl ViewReader {
     pub fn open(path: &Path) -> Result<Self, ResultsError> {
         let mut reader = Self {
             path: path.to_owned(),
+            high_water: 0,
             objectives: Vec::new(),
             objective_columns: Vec::new(),
             violation_columns: Vec::new(),
@@ -115,6 +106,7 @@ impl ViewReader {
 
     fn describe(&mut self) -> Result<(), Fault> {
         let access = open_to_read(&self.path, PATIENCE)?;
+        self.high_water = read_high_water(&access.connection)?;
         let sql = "SELECT name, kind, source, direction FROM columns
                    WHERE kind = 'constraint' OR importance IS NOT NULL
                    ORDER BY importance, position";
@@ -136,6 +128,17 @@ impl ViewReader {
         Ok(())
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next trial that the view expected when it was opened: it held every row before this
+    /// one. The ledger may be ahead.
+    #[must_use]
+    pub fn high_water(&self) -> u64 {
+        self.high_water
+    }
+
     /// The objectives, in order of importance.
     #[must_use]
     pub fn objectives(&self) -> &[Objective] {
@@ -147,42 +150,12 @@ impl ViewReader {
     /// # Errors
     /// Whatever DuckDB says against it, or a view that cannot be opened.
     pub fn query(&self, sql: &str) -> Result<Table, ResultsError> {
-        let statement = as_source(single_statement(sql)?);
+        let statement = single_query(sql)?;
         let access = self.open_locked_down(None)?;
         // A table of its own says what types the columns have, before a row is read.
         let create = format!("CREATE TEMP TABLE answer AS {statement}");
         access.connection.execute_batch(&create).map_err(query_error)?;
         read_answer(&access.connection).map_err(query_error)
-    }
-
-    /// The trials that meet a condition (or all), in trial order, with all their columns.
-    ///
-    /// # Errors
-    /// As [`ViewReader::query`].
-    pub fn load_rows(&self, filter: Option<&str>) -> Result<Table, ResultsError> {
-        self.query(&trials_sql(filter)?)
-    }
-
-    /// These trials in this order; numbers that are no trial are left out.
-    ///
-    /// # Errors
-    /// A view that cannot be opened.
-    pub fn rows_of(&self, trials: &[u64]) -> Result<Table, ResultsError> {
-        let numbers: Vec<String> = trials.iter().map(u64::to_string).collect();
-        let which = match numbers.join(", ") {
-            none if none.is_empty() => "false".to_owned(),
-            numbers => format!("trial IN ({numbers})"),
-        };
-        let Table { columns, rows } = self.load_rows(Some(&which))?;
-        let mut by_trial: BTreeMap<i128, Vec<Cell>> = BTreeMap::new();
-        for row in rows {
-            if let Some(Cell::Int(trial)) = row.first() {
-                by_trial.insert(*trial, row);
-            }
-        }
-        let rows = trials.iter().filter_map(|trial| by_trial.get(&(*trial).into()).cloned());
-        let rows = rows.collect();
-        Ok(Table { columns, rows })
     }
 
     /// The `top` best trials among those that meet a condition (or all).
@@ -254,65 +227,9 @@ impl ViewReader {
         Ok(())
     }
 
-    /// Writes the answer to a user's SQL into a file, and returns how many rows it has. The file
-    /// is there as a whole or not at all; one that was there before is replaced. NaN and
-    /// infinities are texts in JSON.
-    ///
-    /// # Errors
-    /// As [`ViewReader::query`], or a file that cannot be written.
-    pub fn export(&self, sql: &str, format: Format, path: &Path) -> Result<u64, ResultsError> {
-        let statement = as_source(single_statement(sql)?);
-        // The one file that this connection may touch, and the user's SQL with it.
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let folder =
-            folder.canonicalize().map_err(|error| ResultsError::io("write to", folder, error))?;
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.partial", std::process::id()));
-        let beside = folder.join(name);
-        let text = beside.to_str().ok_or_else(|| {
-            let source = std::io::Error::other("the path is no UTF-8");
-            ResultsError::io("write", path, source)
-        })?;
-        let access = self.open_locked_down(Some(text))?;
-        let options = match format {
-            Format::Parquet => "FORMAT parquet, COMPRESSION zstd",
-            Format::Csv => "FORMAT csv, HEADER",
-            Format::Json => "FORMAT json, ARRAY",
-        };
-        let copy = || {
-            let source = match format {
-                Format::Json => with_texts_for_infinities(&access.connection, &statement)?,
-                Format::Parquet | Format::Csv => statement,
-            };
-            let copy = format!("COPY ({source}\n) TO {} ({options})", text_literal(text));
-            access.connection.execute(&copy, [])
-        };
-        let result = copy().map_err(|error| match error.into() {
-            Fault::DiskFull => {
-                ResultsError::io("write", path, std::io::ErrorKind::StorageFull.into())
-            }
-            Fault::Other(text) => ResultsError::Query(text),
-            busy @ Fault::Busy => busy.into_error(path),
-        });
-        drop(access);
-        let rename = || std::fs::rename(&beside, path);
-        let result = result.and_then(|rows| {
-            rename().map_err(|error| ResultsError::io("write", path, error))?;
-            Ok(rows as u64)
-        });
-        if result.is_err() {
-            // Best effort: the error that matters is the one at hand.
-            let _ = std::fs::remove_file(&beside);
-        }
-        result
-    }
-
     /// A connection for a user's SQL: read-only, without any file but `writable`, and with no way
     /// to change that.
-    fn open_locked_down(&self, writable: Option<&str>) -> Result<Access, ResultsError> {
+    pub(crate) fn open_locked_down(&self, writable: Option<&str>) -> Result<Access, ResultsError> {
         let open = || -> Result<Access, Fault> {
             let access = open_to_read(&self.path, PATIENCE)?;
             if let Some(path) = writable {
@@ -341,40 +258,14 @@ pub fn trials_sql(filter: Option<&str>) -> Result<String, ResultsError> {
 fn condition(filter: Option<&str>) -> Result<String, ResultsError> {
     match filter {
         None => Ok("true".to_owned()),
-        Some(text) => Ok(format!("({}\n)", single_statement(text)?)),
+        Some(text) => Ok(format!("({}\n)", single_condition(text)?)),
     }
 }
 
-fn text_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// JSON has no NaN and no infinities, and DuckDB writes them all the same: they become texts.
-fn with_texts_for_infinities(connection: &Connection, statement: &str) -> duckdb::Result<String> {
-    let sql = format!("SELECT column_name, column_type FROM (DESCRIBE {statement}\n)");
-    let mut described = connection.prepare(&sql)?;
-    let columns = described.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let columns: Vec<(String, String)> = columns.collect::<Result<_, _>>()?;
-    let floats = columns.iter().filter(|(_, kind)| matches!(kind.as_str(), "DOUBLE" | "FLOAT"));
-    let replaced: Vec<String> = floats
-        .map(|(name, _)| {
-            let name = quoted(name);
-            format!(
-                "CASE WHEN isfinite({name}) THEN to_json({name})
-                 ELSE to_json({name}::VARCHAR) END AS {name}"
-            )
-        })
-        .collect();
-    if replaced.is_empty() {
-        return Ok(statement.to_owned());
-    }
-    Ok(format!("SELECT * REPLACE ({}) FROM ({statement}\n)", replaced.join(", ")))
-}
-
-/// What DuckDB says about a query is said to the user as it is.
+/// What DuckDB says about a query is said to the user.
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn query_error(error: duckdb::Error) -> ResultsError {
-    ResultsError::Query(error.to_string())
+    ResultsError::Query(said_of_sql(&error.to_string()))
 }
 
 fn read_answer(connection: &Connection) -> duckdb::Result<Table> {

@@ -67,7 +67,7 @@ impl StudyState {
         match self {
             Self::Running => "running",
             Self::Interrupted => "interrupted",
-            Self::Crashed => "interrupted (crashed)",
+            Self::Crashed => "crashed",
             Self::Complete => "complete",
             Self::Stopped => "stopped",
             Self::Failed => "failed",

@@ -9,7 +9,7 @@
 //! <store>/<study>/lock           held by the process that runs it, whose id it holds
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ResultsError;
+use crate::ledger::recorded_in_ledger;
 use crate::lock::StudyLock;
 use crate::record::{LEDGER_FORMAT, StudyRecord, StudyState};
 use crate::status::StudyStatus;
@@ -44,7 +45,11 @@ impl Store {
     /// A store that a newer program wrote, or one that cannot be read.
     pub fn open(folder: &Path) -> Result<Self, ResultsError> {
         let path = folder.join("format.json");
-        if let Some(FormatFile { format: found }) = read_json(&path)? {
+        let found = read_json(&path).map_err(|error| match error {
+            ResultsError::Damaged { path, detail } => ResultsError::DamagedFormat { path, detail },
+            other => other,
+        })?;
+        if let Some(FormatFile { format: found }) = found {
             check_format(&path, found, STORE_FORMAT)?;
         }
         Ok(Self { folder: folder.to_owned() })
@@ -67,7 +72,7 @@ impl Store {
         create(&self.folder).map_err(|error| ResultsError::io("create", &self.folder, error))?;
         let format = self.folder.join("format.json");
         if !format.exists() {
-            write_json(&format, &FormatFile { format: STORE_FORMAT })?;
+            write_json_durably(&format, &FormatFile { format: STORE_FORMAT })?;
         }
         for number in 1u64.. {
             let name = match number {
@@ -84,11 +89,11 @@ impl Store {
         unreachable!("some number is free")
     }
 
-    /// The studies, oldest first. Folders without a `study.json`, whose study never began, are
-    /// left out.
+    /// The studies, oldest first: every folder with a `study.json`, or with a ledger that holds a
+    /// study. The others, whose study never began, are left out.
     ///
     /// # Errors
-    /// A folder or a `study.json` that cannot be read.
+    /// The folder cannot be read.
     pub fn studies(&self) -> Result<Vec<StudyFolder>, ResultsError> {
         let fault = |error| ResultsError::io("read", &self.folder, error);
         let entries = match fs::read_dir(&self.folder) {
@@ -99,9 +104,18 @@ impl Store {
         for entry in entries {
             let name = entry.map_err(fault)?.file_name();
             let study = name.to_str().map(|name| self.folder_of(name));
-            let Some(study) = study.filter(|study| study.record_path().is_file()) else { continue };
-            // A record that this program does not understand must not hide the other studies.
-            let created_at = study.record().map_or(0, |record| record.created_at);
+            let Some(study) = study.filter(StudyFolder::has_files) else { continue };
+            let created_at = match study.record() {
+                Ok(record) => record.created_at,
+                // Its process ended before the ledger held a study.
+                Err(ResultsError::NotFound { .. } | ResultsError::Damaged { .. })
+                    if !study.record_path().is_file() =>
+                {
+                    continue;
+                }
+                // A record that this program does not understand must not hide any study.
+                Err(_) => 0,
+            };
             found.push((created_at, study));
         }
         // Several studies may begin in one millisecond: then by name.
@@ -190,16 +204,38 @@ impl StudyFolder {
         ResultsError::NotFound { study: self.name.clone(), store, nearest: None }
     }
 
-    /// The study's record, also while another process runs it.
+    fn has_files(&self) -> bool {
+        self.record_path().is_file() || self.ledger_path().is_file()
+    }
+
+    /// The study's record, also while another process runs it: the copy in `study.json`, or where
+    /// that is missing or damaged and no process holds the study, what the ledger says.
     ///
     /// # Errors
     /// A study that never began, that a newer program wrote, or that cannot be read.
     pub fn record(&self) -> Result<StudyRecord, ResultsError> {
+        match self.record_file() {
+            Ok(Some(record)) => Ok(record),
+            Ok(None) => recorded_in_ledger(self),
+            // The ledger may have nothing to say; then the copy is what is wrong.
+            Err(damaged @ ResultsError::Damaged { .. }) => {
+                recorded_in_ledger(self).map_err(|_| damaged)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether `study.json` can be read, or is at least nothing to be overwritten.
+    pub(crate) fn has_record_file(&self) -> bool {
+        !matches!(self.record_file(), Ok(None) | Err(ResultsError::Damaged { .. }))
+    }
+
+    fn record_file(&self) -> Result<Option<StudyRecord>, ResultsError> {
         let path = self.record_path();
         if let Some(FormatFile { format: found }) = read_json(&path)? {
             check_format(&path, found, LEDGER_FORMAT)?;
         }
-        read_json(&path)?.ok_or_else(|| self.not_found())
+        read_json(&path)
     }
 
     /// Whether a process, this one or another, holds the study.
@@ -208,14 +244,18 @@ impl StudyFolder {
         StudyLock::is_held(&self.lock_path())
     }
 
-    /// How far the study is; none where it never said so. A study that says that it is running
+    /// How far the study is; none where it never said so, or in a file that is damaged: it is
+    /// soon written again, and must not hide other studies. A study that says that it is running
     /// while nobody holds it has crashed, and [`StudyState::Crashed`] is what is returned.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn status(&self) -> Result<Option<StudyStatus>, ResultsError> {
         let path = self.status_path();
-        let read = || read_json::<StudyStatus>(&path);
+        let read = || match read_json::<StudyStatus>(&path) {
+            Err(ResultsError::Damaged { .. }) => Ok(None),
+            read => read,
+        };
         let Some(status) = read()? else { return Ok(None) };
         if status.state != StudyState::Running || self.is_running() {
             return Ok(Some(status));
@@ -241,6 +281,14 @@ impl StudyFolder {
     }
 }
 
+/// The store that a file would be in, by the `format.json` in one of the folders above it.
+pub(crate) fn store_around(file: &Path) -> Option<&Path> {
+    let is_store = |folder: &&Path| {
+        matches!(read_json(&folder.join("format.json")), Ok(Some(FormatFile { .. })))
+    };
+    file.ancestors().skip(1).find(is_store)
+}
+
 fn bad_name(name: &str, allowed: String) -> ResultsError {
     ResultsError::BadName { name: name.to_owned(), allowed }
 }
@@ -264,14 +312,31 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ResultsError
 /// and none of them may rename what another has only begun.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
-/// Replaces a file as a whole: written beside it first, then renamed.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+/// Replaces a file as a whole, so that a power cut leaves the old one or the new one too.
+pub(crate) fn write_json_durably(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+    replace_json(path, value, File::sync_all)
+}
+
+/// Replaces a file as a whole for readers, one that is soon replaced again: after a power cut it
+/// may be empty.
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+    replace_json(path, value, |_| Ok(()))
+}
+
+/// Written beside it first, settled as asked, then renamed.
+fn replace_json(
+    path: &Path,
+    value: &impl Serialize,
+    settle: impl Fn(&File) -> std::io::Result<()>,
+) -> Result<(), ResultsError> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("plain structures have a JSON form");
     bytes.push(b'\n');
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_extension(format!("json.{}.{number}", std::process::id()));
     let write = || {
-        fs::File::create(&beside)?.write_all(&bytes)?;
+        let mut file = File::create(&beside)?;
+        file.write_all(&bytes)?;
+        settle(&file)?;
         fs::rename(&beside, path)
     };
     write().map_err(|error| {

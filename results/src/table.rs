@@ -21,10 +21,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order of their codes.
-    pub const ALL: [Self; 5] =
-        [Self::Complete, Self::Infeasible, Self::Failed, Self::Timeout, Self::Pruned];
-
     /// The word for it in tables, such as `complete`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -35,12 +31,6 @@ impl Status {
             Self::Timeout => "timeout",
             Self::Pruned => "pruned",
         }
-    }
-
-    /// The status of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
     /// The code that is hashed; it never changes.

@@ -88,6 +88,89 @@ fn a_store_of_a_newer_program_is_refused() {
 }
 
 #[test]
+fn a_damaged_format_says_what_may_be_done() {
+    let (_folder, store) = store();
+    store.create_study("a").unwrap();
+    let format = store.folder().join("format.json");
+    std::fs::write(&format, "").unwrap();
+    let error = Store::open(store.folder()).unwrap_err();
+    assert!(matches!(error, ResultsError::DamagedFormat { .. }));
+    let error = error.to_string();
+    assert!(error.contains("format.json is damaged ("), "{error}");
+    assert!(error.contains("which format the store has"), "{error}");
+    assert!(error.contains("if this version of the program made the store"), "{error}");
+    std::fs::remove_file(&format).unwrap();
+    Store::open(store.folder()).unwrap().create_study("b").unwrap();
+    assert!(format.is_file());
+}
+
+#[test]
+fn a_study_is_found_by_its_ledger_too() {
+    let (_folder, store) = store();
+    for (name, created_at) in [("a", 2), ("b", 1)] {
+        let study = store.create_study(name).unwrap();
+        let mut record = record(name);
+        record.created_at = created_at;
+        drop(Ledger::create(&study, &record).unwrap());
+    }
+    let study = store.study("a").unwrap();
+    let whole = std::fs::read(study.record_path()).unwrap();
+    let listed = || -> Vec<String> {
+        store.studies().unwrap().iter().map(|study| study.name().to_owned()).collect()
+    };
+    for text in [None, Some(""), Some("{\"format\": 1")] {
+        match text {
+            None => std::fs::remove_file(study.record_path()).unwrap(),
+            Some(text) => std::fs::write(study.record_path(), text).unwrap(),
+        }
+        assert_eq!(listed(), ["b", "a"], "in order of creation");
+        assert_eq!(study.record().unwrap().created_at, 2);
+        let ledger = Ledger::open(&study).unwrap();
+        assert_eq!(std::fs::read(study.record_path()).unwrap(), whole, "written anew");
+        std::fs::remove_file(study.record_path()).unwrap();
+        assert_eq!(listed(), ["a", "b"], "found while it runs, though nobody knows since when");
+        assert!(matches!(study.record(), Err(ResultsError::Locked { .. })));
+        drop(ledger);
+    }
+    // What is left of studies that were never begun.
+    for bytes in [&b""[..], b"redb", &[0; 9000]] {
+        let study = store.create_study("never").unwrap();
+        std::fs::write(study.ledger_path(), bytes).unwrap();
+        assert_eq!(listed(), ["b", "a"]);
+        assert!(matches!(study.record(), Err(ResultsError::Damaged { .. })));
+    }
+}
+
+#[test]
+fn a_study_without_its_ledger_says_so() {
+    let (_folder, store) = store();
+    let study = store.create_study("a").unwrap();
+    drop(Ledger::create(&study, &record("a")).unwrap());
+    std::fs::remove_file(study.ledger_path()).unwrap();
+    assert_eq!(store.study("a").unwrap().record().unwrap(), record("a"));
+    let error = Ledger::open(&study).unwrap_err().to_string();
+    assert!(error.contains("ledger.redb is missing: what study a found is in results"), "{error}");
+    assert!(error.ends_with("and it cannot be resumed"), "{error}");
+    std::fs::write(study.record_path(), "").unwrap();
+    let error = study.record().unwrap_err().to_string();
+    assert!(error.contains("study.json is damaged"), "{error}");
+    assert_eq!(store.studies().unwrap().len(), 1, "it is listed all the same");
+}
+
+#[test]
+fn a_damaged_status_is_none() {
+    let (_folder, store) = store();
+    let study = store.create_study("a").unwrap();
+    study.write_status(&status("a")).unwrap();
+    assert_eq!(study.status().unwrap().unwrap().state, StudyState::Crashed);
+    assert_eq!(StudyState::Crashed.name(), "crashed");
+    for bytes in [&b""[..], b"{\"name\": ", b"\xff\x00", b"[]"] {
+        std::fs::write(study.status_path(), bytes).unwrap();
+        assert_eq!(study.status().unwrap(), None);
+    }
+}
+
+#[test]
 fn a_ledger_of_a_newer_program_is_refused() {
     let (_folder, store) = store();
     let study = store.create_study("a").unwrap();
@@ -163,7 +246,8 @@ fn child(role: &str, store: &Path) -> std::process::Child {
 fn child_holder() {
     let Ok(folder) = std::env::var("OPTIMIZE_TEST_STORE") else { return };
     let study = Store::open(Path::new(&folder)).unwrap().study("a").unwrap();
-    let _ledger = Ledger::open(&study).unwrap();
+    let mut ledger = Ledger::open(&study).unwrap();
+    ledger.append(&[job(0)]).unwrap();
     study.write_status(&status("a")).unwrap();
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
@@ -188,5 +272,8 @@ fn a_study_that_another_process_runs_is_locked_until_it_dies() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(study.status().unwrap().unwrap().state, StudyState::Crashed);
-    Ledger::open(&study).unwrap();
+    // Nobody closed the ledger, and what it says of the study is read all the same.
+    std::fs::remove_file(study.record_path()).unwrap();
+    assert_eq!(store.latest().unwrap().record().unwrap(), record("a"));
+    assert_eq!(Ledger::open(&study).unwrap().records().unwrap().count(), 1);
 }

@@ -46,7 +46,7 @@ fn trials_have_typed_columns_and_nulls_where_there_is_nothing() {
     let (_folder, path) = folder();
     view(&path, 20);
     let reader = ViewReader::open(&path).unwrap();
-    let table = reader.load_rows(None).unwrap();
+    let table = reader.query(&trials_sql(None).unwrap()).unwrap();
     assert_eq!(
         table.columns,
         [
@@ -66,7 +66,11 @@ fn trials_have_typed_columns_and_nulls_where_there_is_nothing() {
         ]
     );
     assert_eq!(table.rows.len(), 18, "two of twenty are skipped");
-    let of = |trial: u64| reader.rows_of(&[trial]).unwrap().rows[0].clone();
+    assert!(table.rows.is_sorted_by_key(|row| row[0].to_string().parse::<u64>().unwrap()));
+    let of = |trial: u64| {
+        let is_it = |row: &&Vec<Cell>| row[0] == Cell::Int(trial.into());
+        table.rows.iter().find(is_it).unwrap().clone()
+    };
     let expected = row(&schema(), 2).unwrap();
     let text = |text: &str| Cell::Text(text.into());
     assert_eq!(
@@ -97,9 +101,6 @@ fn trials_have_typed_columns_and_nulls_where_there_is_nothing() {
     let not_finite = of(9);
     assert_eq!((&not_finite[1], &not_finite[6]), (&text("failed"), &Cell::Null));
     assert_eq!(not_finite[12], text("profit is NaN, not a finite number"));
-    let two = reader.rows_of(&[4, 3, 1]).unwrap();
-    let numbers: Vec<&Cell> = two.rows.iter().map(|row| &row[0]).collect();
-    assert_eq!(numbers, [&Cell::Int(4), &Cell::Int(1)], "in the order asked for, 3 is skipped");
     let reports = reader.query("FROM reports ORDER BY trial").unwrap();
     assert_eq!(reports.rows[1][..2], [Cell::Int(4), Cell::Int(1)]);
     assert_eq!(reports.rows[1][3..], [Cell::Null, Cell::Float(1.0)]);
@@ -128,6 +129,7 @@ fn a_crash_between_ledger_and_view_leaves_no_gap_and_no_duplicate() {
     let ledger = Ledger::open(&study).unwrap();
     let mut view = View::open(&study.view_path(), &record("a"), &schema).unwrap();
     assert_eq!(view.high_water(), 30);
+    assert_eq!(ViewReader::open(&study.view_path()).unwrap().high_water(), 30);
     let hash = replay(&ledger, &mut view, &schema);
     assert_eq!(view.high_water(), 50);
     let continued = all(&study.view_path());
@@ -208,7 +210,7 @@ fn damaged_and_foreign_views_are_moved_aside() {
 #[test]
 fn the_frontier_is_what_ranking_all_trials_gives() {
     let (_folder, path) = folder();
-    let view = view(&path, 400);
+    view(&path, 400);
     let reader = ViewReader::open(&path).unwrap();
     let directions: Vec<_> = reader.objectives().iter().map(|each| each.direction).collect();
     let (mut feasible, mut violations) = (Ranker::new(&directions, 400), 0);
@@ -232,7 +234,6 @@ fn the_frontier_is_what_ranking_all_trials_gives() {
     let ranked: Vec<Vec<Cell>> =
         ranked.map(|each| vec![Cell::Int(each.trial.into()), Cell::Bool(each.knee)]).collect();
     assert_eq!(frontier.rows, ranked);
-    assert_eq!(view.frontier_len(), ranked.len());
     let some = reader.ranking(400, Some("hedge AND trial < 100 -- even ones")).unwrap();
     assert!(some.trials.iter().all(|each| each.trial < 100 && each.trial % 2 == 0));
     assert!(!some.trials.is_empty());
@@ -256,7 +257,6 @@ fn of_equal_trials_the_frontier_keeps_the_first_and_counts_the_rest() {
     }
     let frontier = ViewReader::open(&path).unwrap().query("SELECT trial, ties FROM frontier");
     assert_eq!(frontier.unwrap().rows, [[Cell::Int(0), Cell::Int(9)]]);
-    assert_eq!(view.frontier_len(), 1);
 }
 
 #[test]
@@ -289,13 +289,40 @@ fn users_sql_changes_nothing_and_reaches_no_file() {
         assert!(reader.export(&sql, Format::Csv, &out).is_err(), "{sql}");
         assert!(!out.exists() && !target.exists(), "{sql}");
         let condition = format!("true) UNION ALL BY NAME ({sql}");
-        assert!(reader.load_rows(Some(&condition)).is_err(), "{sql}");
+        assert!(trials_sql(Some(&condition)).is_err(), "{sql}");
         assert!(reader.ranking(3, Some(&condition)).is_err(), "{sql}");
     }
     let several = reader.query("SELECT 1; SELECT 2").unwrap_err().to_string();
-    assert!(several.starts_with("found several statements, allowed: one statement"), "{several}");
+    assert!(several.starts_with("found several statements, allowed: a single SELECT"), "{several}");
     let typo = reader.query("SELECT profitt FROM trials").unwrap_err().to_string();
     assert!(typo.contains("profitt") && typo.contains("profit\""), "{typo}");
+    let drop = reader.query("drop table trials").unwrap_err().to_string();
+    assert_eq!(
+        drop,
+        "found a statement that begins with \"drop\", allowed: a single SELECT, such as SELECT * \
+         FROM trials"
+    );
+    // None of the SQL that is put around the user's is shown.
+    let out = folder.path().join("out.json");
+    for sql in [
+        "SELECT profitt FROM trials",
+        "SELECT 1 FROM",
+        "SELECT FROM WHERE",
+        "WITH a AS (SELECT 1) DELETE FROM trials",
+        "SHOW nonsense nonsense",
+        &trials_sql(Some("profit >")).unwrap(),
+        &trials_sql(Some("profit > 0 LIMIT 3")).unwrap(),
+    ] {
+        let export = |format| reader.export(sql, format, &out).unwrap_err();
+        for error in [reader.query(sql).unwrap_err(), export(Format::Csv), export(Format::Json)] {
+            let text = error.to_string();
+            assert!(matches!(error, results::ResultsError::Query(_)), "{sql}: {text}");
+            let alien = ["LINE", "answer", "COPY", "DESCRIBE", "\")\"", "^"];
+            assert!(!alien.iter().any(|alien| text.contains(alien)), "{sql}: {text}");
+        }
+    }
+    let cut = reader.ranking(3, Some("profit >")).unwrap_err().to_string();
+    assert_eq!(cut, "Parser Error: syntax error before a closing bracket or at the end");
     assert_eq!(all(&path), before);
     let files = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 2, "the view and the secret, no partial file");
@@ -323,7 +350,28 @@ fn answers_have_cells_of_their_own_kind() {
     assert_eq!(reader.query(sql).unwrap().rows, [expected]);
     let tables = reader.query("SHOW TABLES").unwrap();
     assert!(tables.rows.iter().any(|row| row[0] == text("trials")), "{tables:?}");
-    assert_eq!(reader.query("DESCRIBE trials").unwrap().rows.len(), 13);
+    for sql in ["DESCRIBE trials", "-- of them\ndesc trials;"] {
+        assert_eq!(reader.query(sql).unwrap().rows.len(), 13, "{sql}");
+    }
+    // Comments and names end where DuckDB has them end.
+    for (sql, width) in [
+        ("SELECT 1 AS a -- , 3 AS c\r, 2 AS b", 2),
+        ("SELECT a$$.x, 2, a$$.x FROM (SELECT 1 AS x) AS a$$", 3),
+        ("SELECT é$$.x FROM (SELECT 1 AS x) AS é$$", 1),
+        ("SELECT 1 /* /* */ , 2 */, 3", 2),
+    ] {
+        assert_eq!(reader.query(sql).unwrap().columns.len(), width, "{sql}");
+    }
+    for sql in [
+        "VALUES (1)",
+        "TABLE trials",
+        "SUMMARIZE reports",
+        "(SHOW TABLES)",
+        "(SELECT 1)",
+        "WITH a AS (SELECT 1) FROM a",
+    ] {
+        assert!(!reader.query(sql).unwrap().rows.is_empty(), "{sql}");
+    }
     let json = |sql: &str| serde_json::to_string(&reader.query(sql).unwrap()).unwrap();
     assert_eq!(
         json("SELECT 'NaN'::DOUBLE a, 1.5 b, 18446744073709551615 c, 1::HUGEINT << 100 d"),
@@ -367,6 +415,144 @@ fn exports_hold_what_the_query_gives() {
     let nowhere = folder.path().join("no-such-folder/out.csv");
     let error = reader.export(&sql, Format::Csv, &nowhere).unwrap_err().to_string();
     assert!(error.contains("no-such-folder"), "{error}");
+}
+
+#[test]
+fn an_answer_of_any_kind_can_be_written_to_a_stream() {
+    let (_folder, path) = folder();
+    view(&path, 30);
+    let reader = ViewReader::open(&path).unwrap();
+    for (format, start) in
+        [(Format::Csv, "trial\n0\n"), (Format::Json, "["), (Format::Parquet, "PAR1")]
+    {
+        let mut out = Vec::new();
+        let sql = "SELECT trial FROM trials ORDER BY trial";
+        assert_eq!(reader.export_to(sql, format, &mut out).unwrap(), 27);
+        assert!(out.starts_with(start.as_bytes()), "{format:?}");
+        out.clear();
+        assert!(reader.export_to("SELECT nonsense", format, &mut out).is_err());
+        assert!(out.is_empty(), "nothing of an answer that is none");
+    }
+    let error = reader.export_to("SELECT 1", Format::Csv, &mut [0; 1].as_mut_slice());
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("cannot write the output: "), "{error}");
+}
+
+#[test]
+fn a_store_is_no_place_for_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let study = Store::open(&store).unwrap().create_study("a").unwrap();
+    view(&study.view_path(), 10);
+    let reader = ViewReader::open(&study.view_path()).unwrap();
+    let inside = [
+        study.view_path(),
+        study.path().join("out.csv"),
+        store.join("format.json"),
+        study.path().join("../out.csv"),
+    ];
+    for path in &inside {
+        let error = reader.export("SELECT 1", Format::Csv, path).unwrap_err().to_string();
+        assert!(error.contains("is within the store"), "{error}");
+        assert!(error.ends_with("allowed: a file outside of every store"), "{error}");
+    }
+    // A folder that only resembles a store.
+    std::fs::write(folder.path().join("format.json"), "[]").unwrap();
+    assert_eq!(reader.export("SELECT 1", Format::Csv, &folder.path().join("out.csv")).unwrap(), 1);
+    // A study's folder without its store.
+    std::fs::remove_file(store.join("format.json")).unwrap();
+    for name in ["results.duckdb", "ledger.redb", "study.json"] {
+        let path = study.path().join(name);
+        let error = reader.export("SELECT 1", Format::Csv, &path).unwrap_err().to_string();
+        assert!(error.contains("is a file of the study itself"), "{error}");
+    }
+    assert_eq!(ViewReader::open(&study.view_path()).unwrap().high_water(), 10);
+    let files = std::fs::read_dir(study.path()).unwrap().count();
+    assert_eq!(files, 1, "the view, and no partial file");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::{FileTypeExt, symlink};
+
+    use super::*;
+
+    const SQL: &str = "SELECT 7 AS a";
+    const CSV: &str = "a\n7\n";
+
+    #[test]
+    fn of_a_link_the_file_that_it_names_is_written() {
+        let (folder, path) = folder();
+        view(&path, 10);
+        let reader = ViewReader::open(&path).unwrap();
+        std::fs::create_dir(folder.path().join("there")).unwrap();
+        for target in ["there/old.csv", "there/new.csv"] {
+            let file = folder.path().join(target);
+            if target.contains("old") {
+                std::fs::write(&file, "old").unwrap();
+            }
+            // By way of another link, and relative to the folder of each.
+            let (link, other) = (folder.path().join("link.csv"), folder.path().join("there/link"));
+            symlink("there/link", &link).unwrap();
+            symlink(file.file_name().unwrap(), &other).unwrap();
+            assert_eq!(reader.export(SQL, Format::Csv, &link).unwrap(), 1);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), CSV);
+            assert!(link.is_symlink() && other.is_symlink() && !file.is_symlink());
+            std::fs::remove_file(link).unwrap();
+            std::fs::remove_file(other).unwrap();
+        }
+        let folders = reader.export(SQL, Format::Csv, folder.path()).unwrap_err().to_string();
+        assert!(folders.contains("directory"), "{folders}");
+    }
+
+    #[test]
+    fn into_a_pipe_and_a_device_the_answer_is_copied() {
+        let (folder, path) = folder();
+        view(&path, 10);
+        let reader = ViewReader::open(&path).unwrap();
+        let pipe = folder.path().join("pipe.csv");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::thread::scope(|scope| {
+            let read = scope.spawn(|| std::fs::read_to_string(&pipe).unwrap());
+            assert_eq!(reader.export(SQL, Format::Csv, &pipe).unwrap(), 1);
+            assert_eq!(read.join().unwrap(), CSV);
+        });
+        let is = |path: &Path| std::fs::metadata(path).unwrap().file_type();
+        assert!(is(&pipe).is_fifo(), "it is still one");
+        let full = Path::new("/dev/full");
+        // Never try this on what is no device: it would be replaced.
+        if full.exists() && is(full).is_char_device() {
+            let link = folder.path().join("link.csv");
+            symlink(full, &link).unwrap();
+            for path in [full, &link] {
+                let error = reader.export(SQL, Format::Csv, path).unwrap_err().to_string();
+                let expected = format!(
+                    "no space left on the disk of {}; nothing recorded is lost: free some and try \
+                     again",
+                    path.display()
+                );
+                assert_eq!(error, expected);
+            }
+            assert!(is(full).is_char_device());
+        }
+    }
+
+    #[test]
+    fn a_descriptor_is_written_where_it_stands() {
+        let (folder, path) = folder();
+        view(&path, 10);
+        let reader = ViewReader::open(&path).unwrap();
+        if !Path::new("/dev/fd").exists() {
+            return;
+        }
+        let file = folder.path().join("redirected.csv");
+        std::fs::write(&file, "before\n").unwrap();
+        let open = std::fs::File::options().append(true).open(&file).unwrap();
+        let descriptor = format!("/dev/fd/{}", open.as_raw_fd());
+        assert_eq!(reader.export(SQL, Format::Csv, Path::new(&descriptor)).unwrap(), 1);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("before\n{CSV}"));
+    }
 }
 
 /// Reads the view over and over until it is whole, in another process; every answer must be

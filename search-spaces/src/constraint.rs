@@ -21,7 +21,7 @@ pub struct Constraint {
 
 /// An arithmetic expression whose leaves are numbered inputs.
 #[derive(Clone, Debug, PartialEq)]
-enum Number {
+pub(crate) enum Number {
     Constant(f64),
     Input(usize),
     Negate(Box<Number>),
@@ -31,14 +31,15 @@ enum Number {
 
 /// The functions of arithmetic; those of one value ignore the second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Function {
+pub(crate) enum Function {
     Abs,
     Min,
     Max,
 }
 
+/// A truth value whose leaves are the values of numbered parameters.
 #[derive(Clone, Debug, PartialEq)]
-enum Condition {
+pub(crate) enum Condition {
     Constant(bool),
     Flag(usize),
     Not(Box<Condition>),
@@ -73,6 +74,10 @@ impl Constraint {
     #[must_use]
     pub fn mentions(&self) -> &[usize] {
         &self.mentions
+    }
+
+    pub(crate) fn condition(&self) -> &Condition {
+        &self.condition
     }
 
     /// Whether the condition holds at `point`; none where it mentions an inactive parameter.
@@ -174,7 +179,7 @@ fn number(
             let last = number(&arguments[arity - 1], input)?;
             Ok(Number::Call(function, Box::new(first), Box::new(last)))
         }
-        _ => fault(expr, "expected a number here"),
+        _ => fault(expr, "expected a number"),
     }
 }
 
@@ -222,7 +227,7 @@ impl Compiler<'_> {
                     _ => fault(expr, format!("'{name}' is no bool; compare it with something")),
                 }
             }
-            _ => fault(expr, "expected a condition, such as a < b"),
+            _ => fault(expr, "expected a condition"),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use libm::{exp, floor, log};
 
+use crate::step::Step;
 use crate::value::Value;
 
 /// How a numeric domain is spread over the unit interval.
@@ -24,12 +25,13 @@ pub enum Domain {
     Float {
         /// Lower bound.
         low: f64,
-        /// Upper bound; with a step, the last step at or below it.
+        /// Upper bound; with a step, its last value.
         high: f64,
         /// Linear or logarithmic.
         scale: Scale,
-        /// Distance between neighbouring values; none where the domain is continuous.
-        step: Option<f64>,
+        /// The values, where they are evenly spaced between these bounds; none where the domain
+        /// is continuous.
+        step: Option<Step>,
         /// How many values a grid takes from a continuous domain.
         points: Option<u64>,
     },
@@ -67,16 +69,13 @@ pub(crate) const MAX_LEVELS: u64 = 1 << 50;
 pub(crate) const MAX_LOG_LEVELS: u64 = 1 << 40;
 
 impl Domain {
-    /// The number of values; none where the domain is continuous.
+    /// The number of values; none where the domain is continuous. A range of floats from a
+    /// number to itself has one.
     #[must_use]
     pub fn levels(&self) -> Option<u64> {
         match self {
-            Self::Float { low, high, step: Some(step), .. } => {
-                // The last step counts although rounding may put it a hair above the bound:
-                // [0, 1] in steps of 0.1 has eleven values.
-                Some(whole(floor((high - low) / step * (1.0 + 1e-12))) + 1)
-            }
-            Self::Float { .. } => None,
+            Self::Float { step: Some(step), .. } => Some(step.levels()),
+            Self::Float { low, high, .. } => (low == high).then_some(1),
             Self::Int { low, high, step, .. } => {
                 Some(high.abs_diff(*low) / step.unsigned_abs() + 1)
             }
@@ -90,7 +89,7 @@ impl Domain {
     #[must_use]
     pub fn grid_levels(&self) -> Option<u64> {
         match self {
-            Self::Float { step: None, points, .. } => *points,
+            Self::Float { points, .. } => self.levels().or(*points),
             _ => self.levels(),
         }
     }
@@ -112,11 +111,11 @@ impl Domain {
         }
     }
 
-    fn level_value(&self, level: u64) -> Value {
+    /// Value number `level` of a discrete domain, in ascending order.
+    pub(crate) fn level_value(&self, level: u64) -> Value {
         match self {
-            Self::Float { low, high, step, .. } => {
-                let step = step.expect("only stepped floats have levels");
-                Value::Float((low + ratio(level, 1) * step).min(*high))
+            Self::Float { low, step, .. } => {
+                Value::Float(step.map_or(*low, |step| step.value(level)))
             }
             Self::Int { low, step, .. } => {
                 let offset = step.saturating_mul(i64::try_from(level).unwrap_or(i64::MAX));
@@ -130,8 +129,8 @@ impl Domain {
     /// The level of a value of a discrete domain, if it is one of its values.
     fn level_of(&self, value: Value) -> Option<u64> {
         let level = match (self, value) {
-            (Self::Float { low, step: Some(step), .. }, Value::Float(value)) => {
-                whole(libm::round((value - low) / step))
+            (Self::Float { step, .. }, Value::Float(value)) => {
+                step.map_or(0, |step| step.nearest(value))
             }
             (Self::Int { low, step, .. }, Value::Int(value)) if value >= *low => {
                 value.abs_diff(*low) / step.unsigned_abs()
@@ -189,7 +188,9 @@ impl Domain {
     /// Lower bound and step of a stepped logarithmic domain.
     fn log_steps(&self) -> Option<(f64, f64)> {
         match self {
-            Self::Float { low, scale: Scale::Log, step: Some(step), .. } => Some((*low, *step)),
+            Self::Float { low, scale: Scale::Log, step: Some(step), .. } => {
+                Some((*low, step.size()))
+            }
             Self::Int { low, scale: Scale::Log, step, .. } => Some((*low as f64, *step as f64)),
             _ => None,
         }
@@ -281,6 +282,8 @@ mod tests {
     use super::*;
 
     fn float(low: f64, high: f64, scale: Scale, step: Option<f64>) -> Domain {
+        let step = step.map(|size| Step::new(low, high, size));
+        let high = step.map_or(high, Step::last);
         Domain::Float { low, high, scale, step, points: None }
     }
 
@@ -295,6 +298,18 @@ mod tests {
         assert_eq!(domain.grid_value(10), Value::Float(1.0));
         assert_eq!(int(4, 64, Scale::Linear, 4).levels(), Some(16));
         assert_eq!(int(0, 10, Scale::Linear, 4).grid_value(2), Value::Int(8));
+    }
+
+    #[test]
+    fn a_range_of_one_number_has_one_value() {
+        for scale in [Scale::Linear, Scale::Log] {
+            let domain = Domain::Float { low: 0.3, high: 0.3, scale, step: None, points: Some(20) };
+            assert_eq!((domain.levels(), domain.grid_levels()), (Some(1), Some(1)));
+            assert_eq!(domain.grid_value(0), Value::Float(0.3));
+            assert_eq!(domain.decode(0.7), Value::Float(0.3));
+            assert_eq!(domain.decode(domain.encode(Value::Float(0.3))), Value::Float(0.3));
+            assert!(!domain.contains(Value::Float(0.4)));
+        }
     }
 
     #[test]
@@ -336,6 +351,13 @@ mod tests {
         prop_oneof![
             (1e-6..1e3, 1e-3..1e6, scale.clone(), proptest::option::of(1e-3..10.0))
                 .prop_map(|(low, width, scale, step)| float(low, low + width, scale, step)),
+            (1i32..1000, 0i32..100_000, scale.clone(), 1i32..50).prop_map(
+                |(low, width, scale, step)| {
+                    let [low, high, step] =
+                        [low, low + width, step].map(|hundredths| f64::from(hundredths) / 100.0);
+                    float(low, high, scale, Some(step))
+                }
+            ),
             (-1e9..1e9, 0.0..1e12).prop_map(|(low, width)| float(
                 low,
                 low + width,

@@ -102,6 +102,20 @@ pub struct ExprError {
     pub message: String,
 }
 
+impl ExprError {
+    /// The faulty `source` together with its fault, as what was found in a template:
+    /// `"a = 1" (at column 3: unexpected '=')`. A long source is cut short.
+    #[must_use]
+    pub fn found_in(&self, source: &str) -> String {
+        const SHOWN: usize = 100;
+        let mut shown: String = source.chars().take(SHOWN).collect();
+        if shown.len() < source.len() {
+            shown.push('…');
+        }
+        format!("\"{shown}\" (at column {}: {})", self.column, self.message)
+    }
+}
+
 impl fmt::Display for ExprError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} at column {}", self.message, self.column)
@@ -110,10 +124,15 @@ impl fmt::Display for ExprError {
 
 impl std::error::Error for ExprError {}
 
-/// Deeper nesting than this is refused, so that no template can overflow the stack.
+/// Deeper nesting than this is refused: every level takes a dozen frames of the parser's stack.
 const MAX_DEPTH: u32 = 64;
 
-/// Parses an expression.
+/// Longer expressions than this are refused. A chain such as `a + b + c` nests to the left without
+/// a level of nesting in the text, so its length bounds the depth of the tree, and with it the
+/// stack of everything that walks one: compiling, evaluating, dropping.
+const MAX_TOKENS: usize = 2_000;
+
+/// Parses an expression of at most 2,000 numbers, texts, words and symbols, nested at most 64 deep.
 ///
 /// # Errors
 /// The first fault of syntax, with its column.
@@ -182,6 +201,10 @@ fn tokens(source: &str) -> Result<Vec<(Token, u32)>, ExprError> {
             let symbol = symbol.ok_or(ExprError { column: column(at), message })?;
             (Token::Symbol(symbol), symbol.len())
         };
+        if tokens.len() == MAX_TOKENS {
+            let message = format!("more than {MAX_TOKENS} words and symbols");
+            return Err(ExprError { column: column(at), message });
+        }
         tokens.push((token, column(at)));
         at += length;
     }
@@ -430,8 +453,37 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_not_overflown() {
         for open in ["(", "-", "not ", "f("] {
-            let source = open.repeat(100_000);
-            assert!(parse(&source).unwrap_err().message.contains("levels of nesting"));
+            let error = parse(&open.repeat(900)).unwrap_err();
+            assert!(error.message.contains("more than 64 levels of nesting"), "{error}");
         }
+    }
+
+    #[test]
+    fn long_chains_are_refused_not_overflown() {
+        for (first, next) in
+            [("a", " + a"), ("a < 1", " and a < 1"), ("f(a", ", a"), ("a", " / a"), ("a", " a")]
+        {
+            let error = parse(&(first.to_owned() + &next.repeat(300_000))).unwrap_err();
+            assert!(error.message.contains("more than 2000 words and symbols"), "{error}");
+        }
+        // The longest chain that is accepted, within the smallest stack of any platform's threads.
+        let source = "a".to_owned() + &" + a".repeat(999);
+        let depth = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
+            fn depth(expr: &Expr) -> u32 {
+                match &expr.node {
+                    Node::Binary(_, left, _) => 1 + depth(left),
+                    _ => 1,
+                }
+            }
+            depth(&parse(&source).unwrap())
+        });
+        assert_eq!(depth.unwrap().join().unwrap(), 1_000);
+    }
+
+    #[test]
+    fn a_fault_is_shown_in_its_source() {
+        let found = |source: &str| parse(source).unwrap_err().found_in(source);
+        assert_eq!(found("a = 1"), "\"a = 1\" (at column 3: unexpected '=')");
+        assert!(found(&"a ".repeat(500)).ends_with("a a …\" (at column 3: unexpected 'a')"));
     }
 }

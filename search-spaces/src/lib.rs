@@ -14,6 +14,8 @@
 //! * A [`Grid`] maps an index to a point in mixed radix, without a list of points anywhere.
 //! * [`Constraint`]s are checked before a point is evaluated, [`OutcomeConstraint`]s on its
 //!   metrics afterwards. Both, and the backtester's strategies, share the grammar of [`expr`].
+//!   Constraints that contradict each other are refused on proof, by interval arithmetic; merely
+//!   rare points are no reason to refuse.
 //!
 //! Deliberately absent: dependent ranges (write a constraint), permutations, and any notion of
 //! which point to try next.
@@ -37,12 +39,15 @@ mod document;
 mod domain;
 mod error;
 pub mod expr;
+mod feasibility;
 mod grid;
+mod interval;
 mod library;
 mod parameter;
 mod section;
 mod sequence;
 mod space;
+mod step;
 mod template;
 mod value;
 
@@ -56,5 +61,6 @@ pub use parameter::Parameter;
 pub use section::Section;
 pub use sequence::Sequence;
 pub use space::{Space, unit_from_bits};
+pub use step::Step;
 pub use template::{Direction, Objective, Template, check_study_name};
 pub use value::{Point, Value};

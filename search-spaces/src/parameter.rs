@@ -4,6 +4,7 @@ use crate::constraint::Constraint;
 use crate::domain::{Domain, MAX_LEVELS, MAX_LOG_LEVELS, Scale};
 use crate::error::TemplateError;
 use crate::section::Section;
+use crate::step::Step;
 use crate::value::Value;
 
 /// A named domain, and the condition under which it matters.
@@ -103,7 +104,7 @@ fn float(table: &mut Section<'_>) -> Result<Domain, TemplateError> {
     let [low, high] = bounds[..] else {
         return Err(table.error("float", format!("{bounds:?}"), "two numbers: [low, high]"));
     };
-    check_range(table, "float", low < high || (low <= high), &format!("[{low}, {high}]"))?;
+    check_range(table, "float", low <= high, &format!("[{low}, {high}]"))?;
     if !(high - low).is_finite() {
         return Err(table.error("float", format!("[{low}, {high}]"), "a range of finite width"));
     }
@@ -112,10 +113,11 @@ fn float(table: &mut Section<'_>) -> Result<Domain, TemplateError> {
         let allowed = "a lower bound above 0 beside scale = \"log\"";
         return Err(table.error("float", format!("[{low}, {high}]"), allowed));
     }
-    let step = table.number("step")?;
-    if let Some(step) = step.filter(|step| *step <= 0.0) {
-        return Err(table.error("step", step.to_string(), "a number above 0"));
+    let size = table.number("step")?;
+    if let Some(size) = size.filter(|size| *size <= 0.0) {
+        return Err(table.error("step", size.to_string(), "a number above 0"));
     }
+    let step = size.map(|size| Step::new(low, high, size));
     let points = match table.integer("points")? {
         Some(points) if step.is_some() => {
             let allowed = "points or step, not both";
@@ -127,13 +129,17 @@ fn float(table: &mut Section<'_>) -> Result<Domain, TemplateError> {
         },
         None => None,
     };
-    let domain = Domain::Float { low, high, scale, step, points };
-    check_levels(table, "step", &domain, scale)?;
     // The last step stands for the upper bound, so that no value lies beyond it.
-    let Some(step) = step else { return Ok(domain) };
-    let last = domain.levels().expect("stepped") - 1;
-    let high = high.min(low + last as f64 * step);
-    Ok(Domain::Float { low, high, scale, step: Some(step), points })
+    let domain = Domain::Float { low, high: step.map_or(high, Step::last), scale, step, points };
+    check_levels(table, "step", &domain, scale)?;
+    let least = Step::resolution(low, high);
+    match step {
+        Some(step) if step.levels() > 1 && step.size() < least => {
+            let allowed = format!("{least} or more, to tell numbers of this size apart");
+            Err(table.error("step", step.size().to_string(), allowed))
+        }
+        _ => Ok(domain),
+    }
 }
 
 fn int(table: &mut Section<'_>) -> Result<Domain, TemplateError> {
@@ -196,8 +202,11 @@ fn check_levels(
     };
     match domain.levels() {
         Some(levels) if levels > limit => {
-            let allowed = format!("at most {name}; use a larger step or a float");
-            Err(table.error(key, format!("{levels} values"), allowed))
+            let found = match levels {
+                u64::MAX => "2^64 values or more".to_owned(),
+                levels => format!("{levels} values"),
+            };
+            Err(table.error(key, found, format!("at most {name}; use a larger step or a float")))
         }
         _ => Ok(()),
     }

@@ -1,7 +1,10 @@
 //! The space of a study: its parameters, which of them are active where, and which points count.
 
 use crate::constraint::Constraint;
+use crate::domain::Domain;
 use crate::error::TemplateError;
+use crate::expr::ExprError;
+use crate::feasibility::{Feasibility, feasibility};
 use crate::grid::Grid;
 use crate::parameter::Parameter;
 use crate::section::Section;
@@ -18,9 +21,6 @@ pub struct Space {
 
 /// Spaces with at most this many points are searched whole for one that meets the constraints.
 const EXHAUSTIVE: u128 = 1 << 20;
-
-/// So many random points are tried in larger spaces.
-const PROBES: u64 = 100_000;
 
 impl Space {
     /// A space of parameters that are always active, without constraints.
@@ -39,7 +39,8 @@ impl Space {
     ///
     /// # Errors
     /// Any fault of a parameter, a condition or a constraint; conditions that depend on each
-    /// other in a circle; constraints that no point meets.
+    /// other in a circle; constraints that are known to be met by no point, because every point
+    /// of a small space was tried or because interval arithmetic proves it.
     pub fn read(mut section: Section<'_>) -> Result<Self, TemplateError> {
         let names: Vec<String> =
             section.keys().into_iter().filter(|key| key != "constraints").collect();
@@ -56,8 +57,9 @@ impl Space {
             table.finish()?;
         }
         let compile = |at: &Section<'_>, key: &str, source: &str, parameters: &[Parameter]| {
-            Constraint::compile(source, parameters)
-                .map_err(|error| at.error(key, format!("\"{source}\""), error.to_string()))
+            Constraint::compile(source, parameters).map_err(|error: ExprError| {
+                at.error(key, error.found_in(source), condition_on(parameters))
+            })
         };
         for (index, source) in conditions.iter().enumerate() {
             let Some(source) = source else { continue };
@@ -73,11 +75,11 @@ impl Space {
             let name = space.parameters[index].name();
             section.error(name, "a condition that depends on itself", "conditions without a circle")
         })?;
-        space.find_point().map_err(|tried| {
+        if let Some(how) = space.contradiction() {
             let sources: Vec<&str> = space.constraints.iter().map(Constraint::source).collect();
-            let found = format!("{sources:?}, which no point meets ({tried})");
-            section.error("constraints", found, "constraints that some point meets")
-        })?;
+            let found = format!("{sources:?}, which no point meets{how}");
+            return Err(section.error("constraints", found, "constraints that some point meets"));
+        }
         section.finish()?;
         Ok(space)
     }
@@ -101,31 +103,22 @@ impl Space {
         Ok(order)
     }
 
-    /// Some point that meets the constraints, or what was tried in vain.
-    fn find_point(&self) -> Result<(), String> {
+    /// How it is known that no point meets the constraints, as the end of a message; none where
+    /// some point does or that is not known.
+    fn contradiction(&self) -> Option<String> {
         if self.constraints.is_empty() {
-            return Ok(());
+            return None;
         }
         if let (Some(size @ 0..=EXHAUSTIVE), Ok(grid)) = (self.cardinality(), self.grid()) {
-            let mut indices = 0..grid.len();
-            return match indices.any(|index| grid.point(self, index).is_some()) {
-                true => Ok(()),
-                false => Err(format!("all {size} tried")),
-            };
+            let found = (0..grid.len()).any(|index| grid.point(self, index).is_some());
+            return (!found).then(|| format!(" (all {size} tried)"));
         }
-        let mut stream = blake3::Hasher::new().update(b"probe constraints").finalize_xof();
-        let mut unit = vec![0.0; self.parameters.len()];
-        for _ in 0..PROBES {
-            for coordinate in &mut unit {
-                let mut bytes = [0; 8];
-                stream.fill(&mut bytes);
-                *coordinate = unit_from_bits(u64::from_le_bytes(bytes));
-            }
-            if self.satisfies(&self.decode(&unit)) {
-                return Ok(());
-            }
-        }
-        Err(format!("{PROBES} random ones tried"))
+        (feasibility(self) == Feasibility::Infeasible).then(String::new)
+    }
+
+    /// The conditional parameters, each after those that its condition mentions.
+    pub(crate) fn conditional(&self) -> &[usize] {
+        &self.conditional
     }
 
     /// The parameters, in the order of the template.
@@ -232,6 +225,25 @@ pub fn unit_from_bits(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// What a constraint or condition may be, with an example that fits the parameters.
+fn condition_on(parameters: &[Parameter]) -> String {
+    let names: Vec<&str> = parameters.iter().map(Parameter::name).collect();
+    let numeric = |parameter: &&Parameter| {
+        matches!(parameter.domain(), Domain::Float { .. } | Domain::Int { .. })
+    };
+    let numbers: Vec<&Parameter> = parameters.iter().filter(numeric).collect();
+    let example = match (&numbers[..], parameters) {
+        ([a, b, ..], _) => format!("{} < {}", a.name(), b.name()),
+        ([a], _) => format!("{} < {}", a.name(), a.text(a.domain().decode(0.5))),
+        ([], [first, ..]) => match first.labels().first() {
+            Some(label) => format!("{} == '{label}'", first.name()),
+            None => format!("not {}", first.name()),
+        },
+        ([], []) => "a < b".to_owned(),
+    };
+    format!("a condition on {}, such as {example}", names.join(", "))
+}
+
 /// Names become columns and words of expressions.
 fn check_name(section: &Section<'_>, name: &str) -> Result<(), TemplateError> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -326,17 +338,55 @@ mod tests {
             ("constraints = []", "one or more parameters"),
             ("x = { int = [1, 5] }\nconstraints = ['x > y']", "unknown parameter 'y' (of x)"),
             ("x = { int = [1, 5] }\nconstraints = ['x > 3', 'x < 2']", "no point meets (all 5"),
-            ("x = { float = [0, 1] }\nconstraints = ['x > 3']", "(100000 random ones tried)"),
+            (
+                "x = { float = [0, 1] }\nconstraints = ['x > 3']",
+                "constraints: found [\"x > 3\"], which no point meets, allowed: constraints \
+                 that some point meets",
+            ),
+            (
+                "a = { int = [1, 5] }\nb = { int = [1, 5] }\nconstraints = ['a = 1']",
+                "constraints: found \"a = 1\" (at column 3: unexpected '='), allowed: a condition \
+                 on a, b, such as a < b",
+            ),
+            (
+                "x = { int = [1, 5], when = 'x <' }\ny = { bool = true }",
+                "x.when: found \"x <\" (at column 4: expected a value, found end), allowed: a \
+                 condition on x, y, such as x < 3",
+            ),
+            (
+                "k = { choice = ['a', 'b'] }\nconstraints = ['k == 1']",
+                "(at column 1: 'k' is no number), allowed: a condition on k, such as k == 'a'",
+            ),
             ("x = { bool = true, when = 'y' }\ny = { bool = true, when = 'x' }", "circle"),
             ("x = { float = [nan, 1] }", "a list of finite numbers"),
             ("x = { int = [1, 9007199254740993] }", "between -2^53 and 2^53"),
             ("x = { float = [0, 1], points = 1 }", "2 or more"),
             ("x = { float = [0, 1], points = 3, step = 0.5 }", "not both"),
+            ("x = { float = [0, 1], step = 1e-30 }", "2^64 values or more, allowed: at most 2^50"),
+            ("x = { float = [0, 1], step = 1e-300 }", "x.step: found 2^64 values or more"),
+            ("x = { float = [0, 1], step = 1e-16 }", "at most 2^50; use a larger step"),
+            ("x = { float = [1e15, 1.00000000000001e15], step = 0.1 }", "tell numbers of this"),
         ] {
             let error = space(text).expect_err(text).to_string();
             assert!(error.contains(message), "{text}: {error}");
             assert!(error.starts_with("t.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn stepped_floats_are_read_as_decimals() {
+        let space = space("x = { float = [0, 1], step = 0.3 }\ny = { float = [2, 2] }").unwrap();
+        let Domain::Float { high, .. } = space.parameters()[0].domain() else { panic!("a float") };
+        assert_eq!(*high, 0.9);
+        assert_eq!(space.cardinality(), Some(4));
+        let grid = space.grid().unwrap();
+        let texts: Vec<String> = (0..grid.len())
+            .map(|index| {
+                let point = grid.point(&space, index).unwrap();
+                space.parameters()[0].text(point.values()[0])
+            })
+            .collect();
+        assert_eq!(texts, ["0", "0.3", "0.6", "0.9"]);
     }
 
     #[test]

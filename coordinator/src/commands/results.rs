@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use ::results::{Cell, Format, Ranking, Store, StudyFolder, Table, ViewReader};
+use ::results::{Cell, Format, Ranking, Store, StudyFolder, StudyState, Table, ViewReader};
 use comfy_table::{Attribute, CellAlignment, Color};
-use search_spaces::{Direction, nearest};
-use serde_json::{Map, Value, json};
+use search_spaces::nearest;
+use serde_json::{Map, Value};
 
 use crate::cli::{Results, ResultsFormat};
+use crate::commands::status::known;
 use crate::commands::{chosen, people_table};
 use crate::exit::{Exit, Failure};
 use crate::progress::{short, thousands};
@@ -23,34 +24,65 @@ const DEFAULT_TOP: usize = 20;
 /// The study is not there, the query is wrong, or the output cannot be written.
 pub fn results(args: &Results) -> Result<Exit, Failure> {
     let folder = chosen(&Store::open(&args.store.store)?, &args.study)?;
-    if args.format == ResultsFormat::Parquet && args.output.is_none() {
+    let to_stdout = args.output.as_deref().is_none_or(|path| path == Path::new("-"));
+    if args.format == ResultsFormat::Parquet && to_stdout {
         return Err(Failure::usage("--format parquet: found no --output, allowed: -o FILE"));
     }
     let reader = ViewReader::open(&folder.view_path())?;
-    let to_file = args.output.is_some();
-    let people = args.format == ResultsFormat::Table && !to_file;
+    warn_if_behind(&reader, &folder)?;
     let (sql, ranking) = match &args.sql {
         Some(sql) => (sql.clone(), None),
-        None => select(&reader, args, to_file)?,
+        None => select(&reader, args)?,
     };
-    if let Some(path) = &args.output {
-        return write_file(&reader, &sql, args.format, path);
+    match &args.output {
+        Some(path) if !to_stdout => return write_file(&reader, &sql, args.format, path),
+        _ => {}
     }
     let table = reader.query(&sql)?;
     print(&match args.format {
-        ResultsFormat::Json => json_rows(&table)?,
+        ResultsFormat::Json => crate::commands::json(&json_rows(&table))?,
         ResultsFormat::Csv => csv(&table),
         _ if args.sql.is_some() => query_table(&table),
         _ => ranked_table(&reader, &table, ranking.as_ref())?,
     })?;
-    if people && table.rows.is_empty() && args.sql.is_none() {
-        say!("no trial of {} {}", folder.name(), why_empty(args));
+    if args.format == ResultsFormat::Table && table.rows.is_empty() && args.sql.is_none() {
+        say!("{}", why_empty(&reader, args)?);
     }
     Ok(Exit::Done)
 }
 
-fn why_empty(args: &Results) -> &'static str {
-    if args.filter.is_some() { "meets the condition" } else { "has completed yet" }
+/// A program that kept the view open may have kept trials out of it.
+fn warn_if_behind(reader: &ViewReader, folder: &StudyFolder) -> Result<(), Failure> {
+    let status = known(folder)?;
+    let numbers = status.evaluated + status.skipped;
+    if status.state != StudyState::Running && reader.high_water() < numbers {
+        say!(
+            "these are the first {} of {} trial numbers: another program kept the database open. \
+             `optimize resume {}` brings it up to date",
+            thousands(reader.high_water()),
+            thousands(numbers),
+            folder.name()
+        );
+    }
+    Ok(())
+}
+
+fn why_empty(reader: &ViewReader, args: &Results) -> Result<String, Failure> {
+    let sql = "select status, count(*), min(error) from trials group by status order by status";
+    let counts = reader.query(sql)?;
+    let counts = counts.rows.iter().map(|row| {
+        let error = match &row[2] {
+            Cell::Text(error) => format!(" (such as: {error})"),
+            _ => String::new(),
+        };
+        format!("{} {}{error}", text(&row[1]), text(&row[0]))
+    });
+    let counts: Vec<String> = counts.collect();
+    Ok(match (counts.is_empty(), &args.filter) {
+        (true, _) => "no trial has ended yet".to_owned(),
+        (false, Some(_)) => format!("no trial meets the condition; all: {}", counts.join(", ")),
+        (false, None) => format!("no trial completed; all: {}", counts.join(", ")),
+    })
 }
 
 /// The top of a study's frontier, as `optimize start` shows it at the end.
@@ -66,36 +98,38 @@ pub fn frontier_table(folder: &StudyFolder, top: usize) -> Result<String, Failur
 }
 
 /// The query that gives the trials asked for, and their ranking where they are ranked.
-fn select(
-    reader: &ViewReader,
-    args: &Results,
-    to_file: bool,
-) -> Result<(String, Option<Ranking>), Failure> {
+fn select(reader: &ViewReader, args: &Results) -> Result<(String, Option<Ranking>), Failure> {
     let filter = args.filter.as_deref();
-    let bulk = to_file || args.format == ResultsFormat::Csv;
-    let all = bulk && args.top.is_none() && !args.pareto && args.sort.is_none();
-    if all {
+    let to_file = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
+    let for_people = args.format == ResultsFormat::Table && !to_file;
+    if !for_people && args.top.is_none() && !args.pareto && args.sort.is_none() {
         return Ok((::results::trials_sql(filter)?, None));
     }
-    let top = args.top.unwrap_or(if args.pareto || bulk { usize::MAX } else { DEFAULT_TOP });
-    if let Some(sort) = &args.sort {
-        let order = order_by(reader, sort)?;
-        let pareto = match args.pareto {
-            true => {
-                let ranking = ranking(reader, usize::MAX, true, filter)?;
-                let trials: Vec<String> =
-                    ranking.trials.iter().map(|each| each.trial.to_string()).collect();
-                format!(" where trial in ({})", trials.join(", "))
-            }
-            false => String::new(),
-        };
-        let from = ::results::trials_sql(filter)?;
-        let limit = i64::try_from(top).unwrap_or(i64::MAX);
-        let sql = format!("select * from ({from}){pareto} order by {order}, trial limit {limit}");
-        return Ok((sql, None));
-    }
-    let ranking = ranking(reader, top, args.pareto, filter)?;
-    Ok((ranked_sql(&ranking), Some(ranking)))
+    let top = match args.top {
+        Some(top) => usize::try_from(top).unwrap_or(usize::MAX),
+        None if args.pareto || !for_people => usize::MAX,
+        None => DEFAULT_TOP,
+    };
+    let Some(sort) = &args.sort else {
+        let ranking = ranking(reader, top, args.pareto, filter)?;
+        return Ok((ranked_sql(&ranking), Some(ranking)));
+    };
+    let order = order_by(reader, sort)?;
+    let pareto = if args.pareto {
+        let ranking = ranking(reader, usize::MAX, true, filter)?;
+        let trials = ranking.trials.iter().map(|each| each.trial.to_string());
+        let trials: Vec<String> = trials.chain(["null".to_owned()]).collect();
+        format!(" where trial in ({})", trials.join(", "))
+    } else {
+        String::new()
+    };
+    let from = ::results::trials_sql(filter)?;
+    let limit = i64::try_from(top).unwrap_or(i64::MAX);
+    let sql = format!(
+        "select * from ({from}){pareto} \
+         order by status <> 'complete', {order}, trial limit {limit}"
+    );
+    Ok((sql, None))
 }
 
 fn ranking(
@@ -128,22 +162,18 @@ fn order_by(reader: &ViewReader, sort: &str) -> Result<String, Failure> {
         Some((name, "desc")) => (name, Some("desc")),
         _ => (sort, None),
     };
-    let columns = reader.query("select name from columns")?;
-    let columns: Vec<String> = columns.rows.iter().map(|row| text(&row[0])).collect();
-    if !columns.iter().any(|column| column == name) {
+    let described = reader.query("select name, direction from columns")?;
+    let Some(column) = described.rows.iter().find(|row| text(&row[0]) == name) else {
+        let columns: Vec<String> = described.rows.iter().map(|row| text(&row[0])).collect();
         let hint = nearest(name, columns.iter().map(String::as_str))
             .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
         let columns = columns.join(", ");
         return Err(Failure::usage(format!(
             "--sort: found {sort:?}{hint}, allowed: one of {columns}, with :asc or :desc after it"
         )));
-    }
-    // Best first: an objective by its direction, anything else from the top.
-    let of_objective = reader.objectives().iter().find(|objective| objective.metric == name);
-    let best = match of_objective.map(|objective| objective.direction) {
-        Some(Direction::Minimize) => "asc",
-        _ => "desc",
     };
+    // Best first: an objective by its direction, anything else from the top.
+    let best = if text(&column[1]) == "minimize" { "asc" } else { "desc" };
     let direction = direction.unwrap_or(best);
     Ok(format!("\"{}\" {direction} nulls last", name.replace('"', "\"\"")))
 }
@@ -208,28 +238,12 @@ fn short_text(cell: &Cell) -> String {
     }
 }
 
-fn json_cell(cell: &Cell) -> Value {
-    match cell {
-        Cell::Null => Value::Null,
-        Cell::Bool(value) => json!(value),
-        Cell::Int(value) => i64::try_from(*value)
-            .map(|value| json!(value))
-            .or_else(|_| u64::try_from(*value).map(|value| json!(value)))
-            .unwrap_or_else(|_| json!(value.to_string())),
-        // JSON has no infinities: they are texts, as DuckDB writes them.
-        Cell::Float(value) if !value.is_finite() => json!(value.to_string()),
-        Cell::Float(value) => json!(value),
-        Cell::Text(text) => json!(text),
-    }
-}
-
-fn json_rows(table: &Table) -> Result<String, Failure> {
-    let object = |row: &Vec<Cell>| {
-        let cells = table.columns.iter().cloned().zip(row.iter().map(json_cell));
-        Value::Object(cells.collect::<Map<_, _>>())
+fn json_rows(table: &Table) -> Vec<Map<String, Value>> {
+    let cell = |cell: &Cell| serde_json::to_value(cell).unwrap_or(Value::Null);
+    let object = |row: &Vec<Cell>| -> Map<String, Value> {
+        table.columns.iter().cloned().zip(row.iter().map(cell)).collect()
     };
-    let rows: Vec<Value> = table.rows.iter().map(object).collect();
-    crate::commands::json(&rows)
+    table.rows.iter().map(object).collect()
 }
 
 fn csv(table: &Table) -> String {
@@ -320,19 +334,25 @@ fn ranked_table(
 /// Rank, trial, objectives, parameters, then the other metrics; what is the same in every trial
 /// of a study of this kind (seed, attempts, an absent error) is left out.
 fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize>, Failure> {
-    let described = reader.query("select name, kind, importance is not null from columns")?;
+    let described = reader.query("select name, kind, importance from columns")?;
+    // Complete trials need not say so.
+    let complete = Cell::Text("complete".to_owned());
+    let status = table.columns.iter().position(|column| column == "status");
+    let shows_status =
+        status.is_some_and(|index| table.rows.iter().any(|row| row[index] != complete));
     let place = |name: &str| match name {
         "rank" => Some(0),
         "trial" => Some(1),
+        "status" if shows_status => Some(2),
         "status" | "seed" | "attempts" | "knee" => None,
-        "error" => Some(9),
+        "error" => Some(10),
         name => {
             let row = described.rows.iter().find(|row| text(&row[0]) == name)?;
             match (text(&row[1]).as_str(), &row[2]) {
-                ("metric", Cell::Bool(true)) => Some(2),
-                ("parameter", _) => Some(3),
-                ("metric", _) => Some(4),
-                _ => Some(5),
+                ("parameter", _) => Some(4),
+                ("metric", Cell::Null) => Some(5),
+                ("metric", _) => Some(3),
+                _ => Some(6),
             }
         }
     };
@@ -342,11 +362,14 @@ fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize
         .iter()
         .enumerate()
         .filter_map(|(index, name)| Some((place(name)?, index)))
-        .filter(|(place, index)| *place < 4 || !is_empty(*index))
+        .filter(|(place, index)| *place < 5 || !is_empty(*index))
         .collect();
     let importance = |index: usize| {
-        let name = &table.columns[index];
-        reader.objectives().iter().position(|objective| objective.metric == *name)
+        let row = described.rows.iter().find(|row| text(&row[0]) == table.columns[index]);
+        match row.map(|row| &row[2]) {
+            Some(Cell::Int(importance)) => *importance,
+            _ => i128::MAX,
+        }
     };
     order.sort_by_key(|(place, index)| (*place, importance(*index), *index));
     Ok(order.into_iter().map(|(_, index)| index).collect())
@@ -354,8 +377,9 @@ fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize
 
 fn footer(ranking: &Ranking) -> String {
     let mut text = format!(
-        "\n\nfrontier: {} of {} complete trials",
+        "\n\nfrontier: {} different {} among {} complete trials",
         thousands(ranking.frontier),
+        if ranking.frontier == 1 { "point" } else { "points" },
         thousands(ranking.complete)
     );
     // With one objective, the frontier is the best trial.

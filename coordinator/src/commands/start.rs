@@ -152,11 +152,17 @@ fn supervise(
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
         schema_name: folder.name().to_owned(),
     };
-    let started = now();
+    let (started, asked) = (now(), study.choices.trials);
     let outcome = runtime.block_on(session.run(study, ledger, args.max_time));
     // A worker that still holds a trial of hours must not keep the program from ending.
     runtime.shutdown_background();
     let ended = outcome?;
+    if let (StudyState::Complete, Some(asked)) = (ended.finished.state, asked)
+        && ended.progress.evaluated < asked
+    {
+        let evaluated = thousands(ended.progress.evaluated);
+        say!("the space has no more than {evaluated} points for the {} trials", thousands(asked));
+    }
     report(&ended, folder, args, store, started.elapsed())
 }
 

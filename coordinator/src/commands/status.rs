@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use results::{Store, StudyFolder, StudyState, StudyStatus};
+use results::{Ledger, Store, StudyFolder, StudyState, StudyStatus};
 
 use crate::cli::{Output, StudyArgs};
 use crate::commands::{json, people_table};
@@ -16,7 +16,7 @@ use crate::say::print;
 /// The study or the store is not there.
 pub fn status(args: &StudyArgs) -> Result<Exit, Failure> {
     let store = Store::open(&args.store.store)?;
-    match args.study.wanted() {
+    match args.study.study.as_deref().or(args.study.name.as_deref()) {
         Some(name) => {
             let status = known(&store.study(name)?)?;
             print(&match args.format {
@@ -27,7 +27,13 @@ pub fn status(args: &StudyArgs) -> Result<Exit, Failure> {
         None => {
             let mut all = Vec::new();
             for folder in store.studies()? {
-                all.push(known(&folder)?);
+                // A study that cannot be read must not hide the others.
+                all.push(known(&folder).unwrap_or_else(|failure| StudyStatus {
+                    name: folder.name().to_owned(),
+                    state: StudyState::Failed,
+                    message: Some(failure.message),
+                    ..StudyStatus::default()
+                }));
             }
             print(&match args.format {
                 Output::Json => json(&all)?,
@@ -42,14 +48,27 @@ pub fn status(args: &StudyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The status of a study; one that was stopped before it could write any has done nothing.
+/// The status of a study. Where its file is missing or damaged, the ledger says how it ended.
 pub(super) fn known(folder: &StudyFolder) -> Result<StudyStatus, Failure> {
-    let nothing = || StudyStatus {
-        name: folder.name().to_owned(),
-        state: if folder.is_running() { StudyState::Running } else { StudyState::Crashed },
-        ..StudyStatus::default()
-    };
-    Ok(folder.status()?.unwrap_or_else(nothing))
+    if let Some(status) = folder.status()? {
+        return Ok(status);
+    }
+    let name = folder.name().to_owned();
+    if folder.is_running() {
+        return Ok(StudyStatus { name, state: StudyState::Running, ..StudyStatus::default() });
+    }
+    let finished = Ledger::open(folder)?.finished()?;
+    let message = "its status file is missing; `optimize resume` makes it again".to_owned();
+    let status = StudyStatus { name, message: Some(message), ..StudyStatus::default() };
+    Ok(match finished {
+        None => StudyStatus { state: StudyState::Crashed, ..status },
+        Some(finished) => StudyStatus {
+            state: finished.state,
+            done: finished.trials,
+            results_hash: Some(finished.results_hash),
+            ..status
+        },
+    })
 }
 
 fn overview(all: &[StudyStatus]) -> String {

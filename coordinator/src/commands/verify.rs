@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use jobs::{JobId, JobSpec, Outcome, TrialId, TrialResult, Work};
 use optimizers::KeyedPermutation;
+use rayon::prelude::*;
 use results::{Ledger, Record, Store};
 use serde::Serialize;
 
@@ -22,7 +23,9 @@ use crate::tally::Tally;
 #[derive(Serialize)]
 struct Report {
     name: String,
-    /// Trials run again.
+    /// Trials of the table: those before the first gap that a crash left.
+    evaluated: u64,
+    /// Of those, how many were run again.
     verified: u64,
     /// Trials that gave another result, with both.
     differences: Vec<Difference>,
@@ -48,8 +51,6 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
     let ledger = Ledger::open(&folder)?;
     let study = Study::reopen(ledger.record())?;
     let finished = ledger.finished()?;
-    let end = finished.as_ref().map_or(u64::MAX, |finished| finished.trials);
-
     let mut threads = rayon::ThreadPoolBuilder::new();
     if let Some(count) = args.threads {
         threads = threads.num_threads(usize::try_from(count).unwrap_or(1));
@@ -57,26 +58,32 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
     let pool = threads
         .build()
         .map_err(|error| Failure::infrastructure(format!("failed to start threads: {error}")))?;
+    let end = finished.as_ref().map(|finished| finished.trials);
     let mut checker = Checker {
         worker: study.for_worker(),
         frame: Frame::from(&study),
         tally: Tally::new(&study.schema),
-        sample: Sample::new(args.sample, evaluated(&ledger, end)?),
+        sample: Sample::new(args.sample, evaluated(&ledger, study.choices.trials, end)?),
         seen: 0,
         verified: 0,
         differences: Vec::new(),
-        end,
     };
+    let mut table = TablePrefix::new(study.choices.trials, end);
+    let mut hash_at_end = None;
     for record in ledger.records()? {
-        let record = record?;
+        let Some(record) = table.next(record?) else { break };
         pool.install(|| checker.check(record));
+        if finished.as_ref().is_some_and(|end| end.trials == checker.tally.numbers) {
+            hash_at_end = Some(checker.tally.hash());
+        }
     }
     let Checker { tally, verified, differences, .. } = checker;
     let report = Report {
         name: folder.name().to_owned(),
         verified,
         differences,
-        results_hash: tally.hash(),
+        evaluated: tally.evaluated,
+        results_hash: hash_at_end.unwrap_or_else(|| tally.hash()),
         stored_hash: finished.map(|finished| finished.results_hash),
     };
     conclude(&report, args.format)
@@ -88,9 +95,10 @@ fn conclude(report: &Report, format: Output) -> Result<Exit, Failure> {
         print(&json(report)?)?;
     } else if report.differences.is_empty() && !hash_differs {
         print(&format!(
-            "{}: {} trials run again, all equal to the bit\nresults hash {}",
+            "{}: {} of {} trials run again, all equal to the bit\nresults hash {}",
             report.name,
             thousands(report.verified),
+            thousands(report.evaluated),
             report.results_hash
         ))?;
     }
@@ -116,14 +124,49 @@ fn conclude(report: &Report, format: Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Cuts the records of a ledger to the table that they stand for: no trial beyond the first gap,
+/// none beyond the last one that was asked for, and none of a job beyond where the study ended.
+struct TablePrefix {
+    next: u64,
+    left: Option<u64>,
+    end: Option<u64>,
+}
+
+impl TablePrefix {
+    fn new(trials: Option<u64>, end: Option<u64>) -> Self {
+        Self { next: 0, left: trials, end }
+    }
+
+    /// The record's part of the table; none where the table has ended.
+    fn next(&mut self, mut record: Record) -> Option<Record> {
+        if record.job.id.0.0 != self.next || self.left == Some(0) {
+            return None;
+        }
+        let trials = &mut record.result.trials;
+        let end = self.end.filter(|end| *end > self.next).unwrap_or(u64::MAX);
+        trials.truncate(usize::try_from(end - self.next).unwrap_or(usize::MAX));
+        if let Some(left) = &mut self.left {
+            let evaluated = |trial: &TrialResult| trial.outcome != Outcome::Skipped;
+            let place = (0..trials.len()).filter(|at| evaluated(&trials[*at]));
+            let places: Vec<usize> = place.take(usize::try_from(*left).unwrap_or(0)).collect();
+            *left -= places.len() as u64;
+            if let (0, Some(last)) = (*left, places.last()) {
+                trials.truncate(last + 1);
+            }
+        }
+        self.next += trials.len() as u64;
+        Some(record)
+    }
+}
+
 /// How many trials of the table were evaluated.
-fn evaluated(ledger: &Ledger, end: u64) -> Result<u64, Failure> {
+fn evaluated(ledger: &Ledger, trials: Option<u64>, end: Option<u64>) -> Result<u64, Failure> {
+    let mut table = TablePrefix::new(trials, end);
     let mut count = 0;
     for record in ledger.records()? {
-        let record = record?;
-        let numbers = record.job.id.0.0..end;
-        let trials = numbers.zip(&record.result.trials);
-        count += trials.filter(|(_, trial)| trial.outcome != Outcome::Skipped).count() as u64;
+        let Some(record) = table.next(record?) else { break };
+        let trials = record.result.trials.iter();
+        count += trials.filter(|trial| trial.outcome != Outcome::Skipped).count() as u64;
     }
     Ok(count)
 }
@@ -152,16 +195,12 @@ struct Checker {
     seen: u64,
     verified: u64,
     differences: Vec<Difference>,
-    end: u64,
 }
 
 impl Checker {
     fn check(&mut self, record: Record) {
-        let Record { job, mut result } = record;
+        let Record { job, result } = record;
         let first = job.id.0.0;
-        // What lies beyond the table's end was computed, but is no part of the results.
-        let kept = self.end.saturating_sub(first);
-        result.trials.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         let mut chosen = Vec::new();
         for (offset, trial) in result.trials.iter().enumerate() {
             if trial.outcome != Outcome::Skipped {
@@ -171,13 +210,9 @@ impl Checker {
                 self.seen += 1;
             }
         }
-        let whole = chosen.len() == result.trials.len();
-        let again = if whole { self.run(&job, &result.trials) } else { Vec::new() };
-        for offset in chosen {
-            let now = match again.get(offset) {
-                Some(now) => now.clone(),
-                None => self.run_one(&job, offset),
-            };
+        let again: Vec<TrialResult> =
+            chosen.par_iter().map(|offset| self.run_one(&job, *offset)).collect();
+        for (offset, now) in chosen.into_iter().zip(again) {
             self.verified += 1;
             let recorded = &result.trials[offset];
             if !same(recorded, &now) {
@@ -190,14 +225,6 @@ impl Checker {
         }
         let released = Released { first, work: job.work, result };
         self.tally.take_up(&self.frame, &released);
-    }
-
-    fn run(&self, job: &JobSpec, trials: &[TrialResult]) -> Vec<TrialResult> {
-        let work = match &job.work {
-            Work::Range { .. } => Work::Range { len: trials.len() as u64 },
-            points => points.clone(),
-        };
-        worker::run_job(&self.worker, &JobSpec { work, ..job.clone() }, &AtomicBool::new(false))
     }
 
     fn run_one(&self, job: &JobSpec, offset: usize) -> TrialResult {

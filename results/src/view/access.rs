@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duckdb::{AccessMode, Config, Connection};
 
 use crate::error::{ResultsError, study_of};
 
-/// How long an open file is waited for.
+/// How long somebody who must have the file waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a batch waits: whoever appends tries again soon, and has other things to do meanwhile.
+pub(crate) const APPEND_PATIENCE: Duration = Duration::from_secs(3);
 
 const MEMORY: &str = "256MB";
 const THREADS: i64 = 2;
@@ -26,8 +29,8 @@ static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// What is wrong with a database, as far as it matters to what is done about it.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Somebody has it open.
-    Busy,
+    /// Somebody has it open, and did not let go for so long.
+    Busy(Duration),
     /// No space.
     DiskFull,
     /// Anything else, in DuckDB's words.
@@ -38,7 +41,9 @@ impl Fault {
     pub(crate) fn into_error(self, path: &Path) -> ResultsError {
         let owned = path.to_owned();
         match self {
-            Self::Busy => ResultsError::Busy { path: owned, waited_seconds: PATIENCE.as_secs() },
+            Self::Busy(waited) => {
+                ResultsError::Busy { path: owned, waited_seconds: waited.as_secs() }
+            }
             Self::DiskFull => ResultsError::disk_full(path),
             Self::Other(detail) => ResultsError::Database { path: owned, detail },
         }
@@ -61,7 +66,7 @@ impl From<duckdb::Error> for Fault {
         let text = error.to_string();
         let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
         if says(&["Could not set lock on file"]) {
-            Self::Busy
+            Self::Busy(Duration::ZERO)
         } else if says(&["No space left on device", "Disk quota exceeded", "File too large"]) {
             Self::DiskFull
         } else {
@@ -115,8 +120,10 @@ pub(crate) fn open_to_read(path: &Path, patience: Duration) -> Result<Access, Fa
     open(path, patience, &AccessMode::ReadOnly)
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long a file is waited for is no result")]
 fn open(path: &Path, patience: Duration, mode: &AccessMode) -> Result<Access, Fault> {
-    let mut waited = Duration::ZERO;
+    // By the clock: an attempt to open takes its time too.
+    let begun = Instant::now();
     // Readers are the more patient ones: they must not starve the study.
     let longest_pause = match mode {
         AccessMode::ReadOnly => Duration::from_millis(40),
@@ -125,9 +132,12 @@ fn open(path: &Path, patience: Duration, mode: &AccessMode) -> Result<Access, Fa
     let mut pause = Duration::from_millis(2);
     loop {
         match try_open(path, mode) {
-            Err(Fault::Busy) if waited < patience => {
-                std::thread::sleep(pause);
-                waited += pause;
+            Err(Fault::Busy(_)) => {
+                let waited = begun.elapsed();
+                let Some(left) = patience.checked_sub(waited).filter(|left| !left.is_zero()) else {
+                    return Err(Fault::Busy(waited));
+                };
+                std::thread::sleep(pause.min(left));
                 pause = (pause * 2).min(longest_pause);
             }
             result => return result,
@@ -136,7 +146,7 @@ fn open(path: &Path, patience: Duration, mode: &AccessMode) -> Result<Access, Fa
 }
 
 fn try_open(path: &Path, mode: &AccessMode) -> Result<Access, Fault> {
-    let hold = Hold::take(path).ok_or(Fault::Busy)?;
+    let hold = Hold::take(path).ok_or(Fault::Busy(Duration::ZERO))?;
     let config = Config::default()
         .enable_autoload_extension(false)?
         .access_mode(mode.clone())?
@@ -172,11 +182,23 @@ mod tests {
         let writer = open_to_write(&path, Duration::ZERO).unwrap();
         let open = [open_to_read, open_to_write];
         for again in open {
-            assert!(matches!(again(&path, Duration::ZERO), Err(Fault::Busy)));
+            assert!(matches!(again(&path, Duration::ZERO), Err(Fault::Busy(_))));
         }
         drop(writer);
         for again in open {
             assert!(again(&path, Duration::ZERO).is_ok());
         }
+    }
+
+    #[test]
+    fn a_busy_file_is_waited_for_by_the_clock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.duckdb");
+        let _writer = open_to_write(&path, Duration::ZERO).unwrap();
+        let patience = Duration::from_millis(1200);
+        let Err(Fault::Busy(waited)) = open_to_read(&path, patience) else { panic!("not busy") };
+        assert!(waited >= patience, "{waited:?}");
+        let message = Fault::Busy(waited).into_read_error(&path).to_string();
+        assert!(message.contains("(waited 1 s)"), "{message}");
     }
 }

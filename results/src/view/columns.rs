@@ -5,6 +5,10 @@
 //! parameters: a metric in conflict is called `metric_<name>`, a parameter `param_<name>`, and an
 //! underscore is added for as long as even that is taken. Outcome constraints are
 //! `violation_1`, `violation_2` and so on. The table `columns` says what each one is.
+//!
+//! `rank` and `knee` count as taken in `trials`, though it has no such columns: ranked output puts
+//! them in front of those of `trials`, so a metric `rank` is `metric_rank` there, and a parameter
+//! `knee` is `param_knee`.
 
 use std::collections::BTreeSet;
 
@@ -62,12 +66,15 @@ const FIXED: [(&str, Source, &str); 5] = [
     ("error", Source::Error, "VARCHAR"),
 ];
 
+/// Columns that ranked output puts in front of these.
+const RESERVED: [&str; 2] = ["rank", "knee"];
+
 /// How many of the fixed columns stand before the study's own ones.
 const LEADING: usize = 2;
 
 impl Columns {
     pub(crate) fn new(schema: &StudySchema) -> Self {
-        let mut names = Names::new(FIXED.iter().map(|(name, ..)| *name));
+        let mut names = Names::new(FIXED.iter().map(|(name, ..)| *name).chain(RESERVED));
         let violations = (0..schema.outcome_constraints().len()).map(|index| Column {
             name: names.claim(&format!("violation_{}", index + 1), "constraint_"),
             source: Source::Violation(index),
@@ -201,6 +208,19 @@ mod tests {
     use search_spaces::{Direction, Objective, OutcomeConstraint, Parameter};
 
     use super::*;
+
+    #[test]
+    fn names_of_ranked_output_are_taken() {
+        let parameters = ["Rank", "metric_knee"].map(|name| Parameter::new(name, Domain::Bool));
+        let metrics = ["rank", "knee"].map(String::from);
+        let objective = Objective { metric: "knee".into(), direction: Direction::Maximize };
+        let schema = StudySchema::new(&parameters, &metrics, Vec::new(), vec![objective]);
+        let columns = Columns::new(&schema);
+        let names: Vec<&str> = columns.trials.iter().map(|column| column.name.as_str()).collect();
+        let own = ["param_Rank", "param_metric_knee", "metric_rank", "metric_knee"];
+        assert_eq!(names[LEADING..LEADING + own.len()], own);
+        assert_eq!(columns.described(&schema)[4].source, "rank");
+    }
 
     #[test]
     fn names_in_conflict_are_prefixed_and_described() {

@@ -20,17 +20,13 @@ pub(super) struct Member {
     pub(super) trial: u64,
     /// Smaller is better.
     pub(super) oriented: Vec<f64>,
-    /// Complete trials with these objectives, the first included.
+    /// Complete trials with exactly these objectives, the first included: 1 where it is alone.
     pub(super) ties: u64,
 }
 
 impl Frontier {
     pub(super) fn new(directions: Vec<Direction>) -> Self {
         Self { directions, members: Vec::new() }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
     }
 
     pub(super) fn members(&self) -> &[Member] {

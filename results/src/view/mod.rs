@@ -4,6 +4,10 @@
 //! `frontier`, `studies` (one row), `telemetry` (never hashed), `columns` (what each column of
 //! `trials` is) and `progress` (one row: up to which trial the view goes).
 //!
+//! A row of `frontier` is an objective vector that no complete trial so far dominates: `trial` is
+//! the first trial with it, and `ties` how many complete trials have exactly this vector, the
+//! first included (1 where there is no other).
+//!
 //! DuckDB lets one process write, and nobody read meanwhile. The view is therefore open only
 //! while a batch is added. The high-water mark is written in the transaction of the batch: after
 //! a crash, the ledger is replayed from there, and what the view has already is left out.
@@ -19,7 +23,7 @@ use duckdb::{Connection, OptionalExt, params};
 use jobs::JobResult;
 use search_spaces::Direction;
 
-use self::access::{Access, Fault, PATIENCE, open_to_write};
+use self::access::{APPEND_PATIENCE, Access, Fault, PATIENCE, open_to_write};
 use self::columns::{Columns, Described, quoted};
 use self::frontier::{Frontier, Member};
 use crate::error::ResultsError;
@@ -129,17 +133,11 @@ impl View {
         self.state.high_water
     }
 
-    /// How many different objective vectors are on the frontier.
-    #[must_use]
-    pub fn frontier_len(&self) -> usize {
-        self.state.frontier.len()
-    }
-
     /// Adds a batch, as a whole or not at all. Rows and jobs before the high-water mark are in
     /// the view already and left out.
     ///
     /// # Errors
-    /// Somebody else has the file open for longer than ten seconds, the disk is full, or DuckDB
+    /// Somebody else has the file open for longer than three seconds, the disk is full, or DuckDB
     /// fails. Either way the ledger has the rows: they can be appended later.
     ///
     /// # Panics
@@ -152,7 +150,7 @@ impl View {
     }
 
     fn try_append(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
-        let access = open_to_write(&self.path, PATIENCE)?;
+        let access = open_to_write(&self.path, APPEND_PATIENCE)?;
         // A commit may have failed after it took effect: the file knows, this process need not.
         let high_water = read_high_water(&access.connection)?;
         if high_water != self.state.high_water {
@@ -212,7 +210,7 @@ impl View {
     /// As [`View::append`].
     pub fn finish(&mut self, finished: &Finished) -> Result<(), ResultsError> {
         let write = || {
-            let access = open_to_write(&self.path, PATIENCE)?;
+            let access = open_to_write(&self.path, APPEND_PATIENCE)?;
             access.connection.execute(
                 "UPDATE studies SET status = ?, results_hash = ?",
                 params![finished.state.name(), finished.results_hash],
@@ -326,7 +324,7 @@ fn move_aside(path: &Path, why: &str) -> Result<String, ResultsError> {
     ))
 }
 
-fn read_high_water(connection: &Connection) -> Result<u64, Fault> {
+pub(crate) fn read_high_water(connection: &Connection) -> Result<u64, Fault> {
     Ok(connection.query_row("SELECT high_water FROM progress", [], |row| row.get(0))?)
 }
 
