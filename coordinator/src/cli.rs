@@ -1,11 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+
+use crate::exit::DEFAULT_STORE;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -36,6 +38,22 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// The store that the command works on, where it works on one.
+    #[must_use]
+    pub fn store(&self) -> Option<&Path> {
+        let args = match &self.command {
+            Command::Start(args) => &args.store,
+            Command::Resume(args) => &args.store,
+            Command::Status(args) => &args.store,
+            Command::Results(args) => &args.store,
+            Command::Verify(args) => &args.store,
+            Command::Templates(_) | Command::Completions { .. } => return None,
+        };
+        Some(&args.store)
+    }
+}
+
 /// What the program does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -62,7 +80,7 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct StoreArgs {
     /// The folder that holds the studies
-    #[arg(long, value_name = "DIR", env = "OPTIMIZE_STORE", default_value = "optimize-store")]
+    #[arg(long, value_name = "DIR", env = "OPTIMIZE_STORE", default_value = DEFAULT_STORE)]
     #[arg(value_hint = ValueHint::DirPath)]
     pub store: PathBuf,
 }

@@ -1,10 +1,15 @@
 //! How the program ends.
 
+use std::path::Path;
+
 use results::ResultsError;
 use search_spaces::TemplateError;
 use simulators::OpenError;
 
 use crate::driver::Mismatch;
+
+/// Where studies are kept unless said.
+pub const DEFAULT_STORE: &str = "optimize-store";
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,21 @@ impl Failure {
     /// Bad input.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// The failure of a command on a store that is not the usual one: what it says to run names
+    /// the store as well.
+    #[must_use]
+    pub fn in_store(mut self, store: &Path) -> Self {
+        const COMMAND: &str = "`optimize resume ";
+        if store != Path::new(DEFAULT_STORE)
+            && let Some(start) = self.message.find(COMMAND)
+            && let Some(end) = self.message[start + COMMAND.len()..].find('`')
+        {
+            let at = start + COMMAND.len() + end;
+            self.message.insert_str(at, &format!(" --store {}", store.display()));
+        }
+        self
     }
 
     /// Infrastructure that does not work.
@@ -80,5 +100,18 @@ impl From<ResultsError> for Failure {
             _ => Exit::Infrastructure,
         };
         Self { exit, message: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_run_names_the_store() {
+        let failure = || Failure::usage("full: run `optimize resume big` then");
+        let message = failure().in_store(Path::new("elsewhere")).message;
+        assert_eq!(message, "full: run `optimize resume big --store elsewhere` then");
+        assert_eq!(failure().in_store(Path::new(DEFAULT_STORE)).message, failure().message);
     }
 }

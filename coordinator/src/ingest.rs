@@ -7,12 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jobs::TrialResult;
 use results::{Batch, Finished, JobTelemetry, LedgerReader, ResultsError, Row, View};
 
 use crate::frame::Frame;
 
-/// Rows that go into the view together at most; bounds the memory that they take.
+/// Rows and reports that go into the view together at most; bounds the memory that they take.
 const MAX_ROWS: usize = 250_000;
 
 /// Every append opens and closes the file, so that others can read it in between.
@@ -157,7 +156,7 @@ impl Follower {
 
     /// Appends what the ledger has and the view lacks, up to the mark.
     fn catch_up(&mut self, mark: &Mark) -> Result<(), ResultsError> {
-        let (mut rows, mut jobs) = (Vec::new(), Vec::new());
+        let (mut rows, mut jobs, mut weight) = (Vec::new(), Vec::new(), 0);
         let first = self.view.high_water();
         if first >= mark.trials {
             return Ok(());
@@ -174,28 +173,20 @@ impl Follower {
             result.trials.truncate(kept);
             jobs.push(JobTelemetry::from(&result));
             for (offset, trial) in (0..).zip(&result.trials) {
-                rows.extend(self.row(&record.job, begins, offset, trial));
+                rows.extend(self.frame.row(&record.job.work, begins, offset, trial));
             }
             let end = begins + result.trials.len() as u64;
-            if rows.len() >= MAX_ROWS && end < mark.trials {
+            let reports = result.trials.iter().map(|trial| trial.reports.len());
+            weight += result.trials.len() + reports.sum::<usize>();
+            if weight >= MAX_ROWS && end < mark.trials {
                 self.append(&rows, &jobs, end, "")?;
-                (rows, jobs) = (Vec::new(), Vec::new());
+                (rows, jobs, weight) = (Vec::new(), Vec::new(), 0);
                 if matches!(self.shared.lock().end, Some(End::Abandoned)) {
                     return Ok(());
                 }
             }
         }
         self.append(&rows, &jobs, mark.trials, &mark.hash)
-    }
-
-    fn row(
-        &self,
-        job: &jobs::JobSpec,
-        begins: u64,
-        offset: u64,
-        trial: &TrialResult,
-    ) -> Option<Row> {
-        self.frame.row(&job.work, begins, offset, trial)
     }
 
     fn append(

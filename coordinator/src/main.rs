@@ -18,9 +18,14 @@ fn main() -> ExitCode {
             default_hook(info);
         }
     }));
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    match run(&cli) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
+            let failure = match cli.store() {
+                Some(store) => failure.in_store(store),
+                None => failure,
+            };
             say!("error: {failure}");
             ExitCode::from(failure.exit as u8)
         }

@@ -9,8 +9,8 @@ const TARGET: f64 = 0.05;
 /// The speed is averaged over about so many seconds.
 const MEMORY: f64 = 0.2;
 
-/// Results of larger jobs would take too much memory.
-const MAX_TRIALS: f64 = 16_384.0;
+/// The results of a job may weigh so much, in reports; a trial weighs as four.
+const MAX_WEIGHT: f64 = 65_536.0;
 
 /// A job is never more than so many times as long as the longest so far: the first trials are
 /// often not like the rest.
@@ -22,17 +22,20 @@ pub struct Pace {
     /// Trials per second, averaged over the last half second or so.
     rate: f64,
     size: f64,
+    /// The most reports per trial seen so far.
+    reports: f64,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { rate: 0.0, size: 1.0 }
+        Self { rate: 0.0, size: 1.0, reports: 0.0 }
     }
 }
 
 impl Pace {
-    /// Takes note that `trials` more were finished in the last `elapsed`.
-    pub fn observe(&mut self, trials: u64, elapsed: Duration) {
+    /// Takes note that `trials` more, with so many reports in all, were finished in the last
+    /// `elapsed`.
+    pub fn observe(&mut self, trials: u64, reports: u64, elapsed: Duration) {
         if elapsed.is_zero() {
             return;
         }
@@ -40,7 +43,9 @@ impl Pace {
         let now = trials as f64 / seconds;
         let weight = 1.0 - libm::exp(-seconds / MEMORY);
         self.rate = if self.rate > 0.0 { self.rate + weight * (now - self.rate) } else { now };
-        self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH).min(MAX_TRIALS);
+        self.reports = self.reports.max(reports as f64 / trials.max(1) as f64);
+        let most = (MAX_WEIGHT / (4.0 + self.reports)).max(1.0);
+        self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH).min(most);
     }
 
     /// Trials per second, lately.
@@ -66,17 +71,26 @@ mod tests {
     fn jobs_grow_with_the_speed_and_shrink_at_the_end() {
         let mut pace = Pace::default();
         assert_eq!(pace.next_size(None, 4), 1);
-        pace.observe(1_000_000, Duration::from_secs(1));
+        pace.observe(1_000_000, 0, Duration::from_secs(1));
         assert_eq!(pace.next_size(None, 4), 4, "not at once");
         for _ in 0..10 {
-            pace.observe(1_000_000, Duration::from_secs(1));
+            pace.observe(1_000_000, 0, Duration::from_secs(1));
         }
         assert_eq!(pace.next_size(None, 4), 16_384);
         assert_eq!(pace.next_size(Some(800), 4), 100);
         assert_eq!(pace.next_size(Some(3), 4), 1);
         for _ in 0..60 {
-            pace.observe(1, Duration::from_secs(10));
+            pace.observe(1, 0, Duration::from_secs(10));
         }
         assert_eq!(pace.next_size(None, 4), 1, "slow trials travel alone");
+    }
+
+    #[test]
+    fn trials_that_report_much_travel_in_smaller_jobs() {
+        let mut pace = Pace::default();
+        for _ in 0..20 {
+            pace.observe(1_000_000, 1_000_000_000, Duration::from_secs(1));
+        }
+        assert_eq!(pace.next_size(None, 4), 65);
     }
 }

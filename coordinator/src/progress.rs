@@ -28,8 +28,6 @@ pub struct Progress {
     pub frontier: u64,
     /// Trials per second, lately.
     pub rate: f64,
-    /// Jobs under way.
-    pub open_jobs: usize,
     /// The first trial that failed, and why.
     pub first_failure: Option<(u64, String)>,
     /// Whether all trials are done, and the last of them are being written.
@@ -125,8 +123,8 @@ impl Display {
             let target = ProgressDrawTarget::stderr_with_hz(10);
             let bar = ProgressBar::with_draw_target(total, target);
             let template = match total {
-                Some(_) => "{bar:30.cyan} {pos}/{len} {prefix}\n{wide_msg}",
-                None => "{spinner} {pos} {prefix}\n{wide_msg}",
+                Some(_) => "{bar:30.cyan} {human_pos}/{human_len} {prefix}\n{wide_msg}",
+                None => "{spinner} {human_pos} {prefix}\n{wide_msg}",
             };
             let style = ProgressStyle::with_template(template).expect("a valid template");
             bar.set_style(style.progress_chars("━╸─"));

@@ -146,6 +146,14 @@ struct Run<'a> {
     contradictions: Vec<String>,
 }
 
+/// What came in at once.
+#[derive(Debug, Default)]
+struct Collected {
+    events: u64,
+    trials: u64,
+    reports: u64,
+}
+
 impl Run<'_> {
     /// Hands the ledger's records to the driver.
     fn replay(&mut self) -> Result<(), Failure> {
@@ -162,7 +170,7 @@ impl Run<'_> {
     #[expect(clippy::disallowed_methods, reason = "the speed of the fleet shapes no result")]
     fn work(&mut self) -> Result<bool, Failure> {
         let (mut looked, mut measured) = (Instant::now(), Instant::now());
-        let mut finished = 0;
+        let mut done = Collected::default();
         loop {
             let stopping = self.control.stopped().is_some();
             if !stopping && self.issue()? {
@@ -170,15 +178,16 @@ impl Run<'_> {
             }
             // Looked at before collecting, so that what came in before the drain is collected.
             let last = stopping && (self.driver.open_jobs() == 0 || self.control.is_drained());
-            let (events, trials) = self.collect()?;
-            finished += trials;
+            let collected = self.collect()?;
+            done.trials += collected.trials;
+            done.reports += collected.reports;
             self.take_up_released();
-            if last && events == 0 {
+            if last && collected.events == 0 {
                 return Ok(false);
             }
             if measured.elapsed() >= MEASURE {
-                self.pace.observe(finished, measured.elapsed());
-                (measured, finished) = (Instant::now(), 0);
+                self.pace.observe(done.trials, done.reports, measured.elapsed());
+                (measured, done) = (Instant::now(), Collected::default());
             }
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
@@ -213,14 +222,13 @@ impl Run<'_> {
         has_slot && (few_waiting || self.driver.has_backlog())
     }
 
-    /// Waits for results, makes them durable together, and hands them to the driver; the number
-    /// of events, and of trials in them.
-    fn collect(&mut self) -> Result<(u64, u64), Failure> {
+    /// Waits for results, makes them durable together, and hands them to the driver.
+    fn collect(&mut self) -> Result<Collected, Failure> {
         let mut group = Vec::new();
-        let (mut wait, mut events) = (LOOK, 0);
+        let (mut wait, mut collected) = (LOOK, Collected::default());
         while let Some(event) = self.queue.next_event(wait)? {
             wait = Duration::ZERO;
-            events += 1;
+            collected.events += 1;
             match event {
                 Event::Finished(result) => group.push(result),
                 Event::Lost(id) => self.driver.lost(id),
@@ -234,16 +242,17 @@ impl Run<'_> {
         if !records.is_empty() {
             self.ledger.append(&records)?;
         }
-        let mut trials = 0;
         for result in fresh {
-            trials += result.trials.len() as u64;
+            let trials = result.trials.iter();
+            collected.trials += result.trials.len() as u64;
+            collected.reports += trials.map(|trial| trial.reports.len() as u64).sum::<u64>();
             let accepted = self.driver.accept(result);
             debug_assert_ne!(accepted, Accepted::Repeated, "sorted out before");
         }
         for result in repeated {
             self.compare(&result)?;
         }
-        Ok((events, trials))
+        Ok(collected)
     }
 
     /// Tells first results from repeated ones.
@@ -317,7 +326,6 @@ impl Run<'_> {
             best: self.tally.best(&self.frame.schema),
             frontier: self.tally.frontier(),
             rate: self.pace.rate(),
-            open_jobs: self.driver.open_jobs(),
             first_failure: self.tally.first_failure().cloned(),
             is_writing: false,
         }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::cli::{Output, Resume, RunArgs, Start};
 use crate::commands::results::frontier_table;
-use crate::exit::{Exit, Failure};
+use crate::exit::{DEFAULT_STORE, Exit, Failure};
 use crate::ingest::Coverage;
 use crate::library;
 use crate::progress::{Display, Progress, duration, thousands};
@@ -374,7 +374,7 @@ fn report(
             print(&summary(ended, folder.name(), elapsed))?;
         }
     }
-    let in_store = match store == Path::new("optimize-store") {
+    let in_store = match store == Path::new(DEFAULT_STORE) {
         true => String::new(),
         false => format!(" --store {}", store.display()),
     };
