@@ -89,6 +89,8 @@ pub enum Outcome {
     Complete(Vec<f64>),
     /// With an expected failure and its message.
     Failed(String),
+    /// By the clock, with a message: another time it might have come to its end.
+    TimedOut(String),
     /// Its number holds no point: the constraints rule it out.
     Skipped,
 }

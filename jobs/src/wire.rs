@@ -165,6 +165,10 @@ impl Writer {
                 self.text(message);
             }
             Outcome::Skipped => self.u8(2),
+            Outcome::TimedOut(message) => {
+                self.u8(3);
+                self.text(message);
+            }
         }
         self.list(&trial.reports, |out, report| {
             out.u64(report.step);
@@ -251,6 +255,7 @@ impl<'a> Reader<'a> {
             0 => Outcome::Complete(self.list(Self::f64)?),
             1 => Outcome::Failed(self.text()?),
             2 => Outcome::Skipped,
+            3 => Outcome::TimedOut(self.text()?),
             _ => return Err(WireError::Damaged("unknown kind of outcome")),
         };
         let reports =
@@ -291,6 +296,7 @@ mod tests {
                 trial(Outcome::Complete(vec![0.1, -2.0])),
                 trial(Outcome::Failed("é".into())),
                 trial(Outcome::Skipped),
+                trial(Outcome::TimedOut("stopped after 2s".into())),
             ],
             worker: "host".into(),
             elapsed_ns: 12,

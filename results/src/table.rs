@@ -158,6 +158,9 @@ impl StudySchema {
         match &result.outcome {
             Outcome::Skipped => return None,
             Outcome::Failed(message) => row.message = Some(message.clone()),
+            Outcome::TimedOut(message) => {
+                (row.status, row.message) = (Status::Timeout, Some(message.clone()));
+            }
             Outcome::Complete(metrics) => {
                 assert_eq!(metrics.len(), self.metrics.len(), "one value per metric");
                 row.metrics.clone_from(metrics);

@@ -55,11 +55,27 @@ pub struct Report {
 pub struct Failure {
     /// What was found and what is allowed, in one sentence without a final period.
     pub message: String,
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+}
+
+/// What ended a trial that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The point itself, or the program that evaluates it: it would fail again.
+    Error,
+    /// The clock: on a faster or a less busy machine the trial might have come to its end.
+    Timeout,
 }
 
 impl Failure {
     /// A failure with the given message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), kind: FailureKind::Error }
+    }
+
+    /// A failure to end in time, with the given message.
+    pub fn timeout(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: FailureKind::Timeout }
     }
 }

@@ -10,7 +10,8 @@
 //! - closed-form test problems with known optima, with optional noise and learning curves
 //!   ([`Problem`], [`problem_template`]);
 //! - a backtester that runs a strategy, written as expressions over prices and parameters, on
-//!   historical bars ([`Backtest`]), with prices to start with.
+//!   historical bars ([`Backtest`]), with prices to start with;
+//! - programs in any language, as processes that stay or one process per trial ([`Command`]).
 //!
 //! ```
 //! use search_spaces::{Document, Point, Template, Value};
@@ -30,9 +31,10 @@
 //!
 //! Deliberately absent: threads, clocks and queues (the worker's business), directions of metrics
 //! and constraints on outcomes (the study's), and any input or output after a simulator has been
-//! opened.
+//! opened, but for external programs: `command` is a shell, with processes and deadlines.
 
 mod backtest;
+mod command;
 mod contract;
 mod numbers;
 mod open;
@@ -40,6 +42,7 @@ mod problem;
 mod problems;
 
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Trace, Trade};
-pub use contract::{Failure, Report, Session, Simulator};
+pub use command::Command;
+pub use contract::{Failure, FailureKind, Report, Session, Simulator};
 pub use open::{OpenError, open, simulator_names};
 pub use problem::{Problem, problem_names, problem_template};

@@ -5,10 +5,11 @@ use std::path::Path;
 use search_spaces::{Section, Space, TemplateError};
 
 use crate::backtest::{Backtest, DataError};
+use crate::command::Command;
 use crate::contract::Simulator;
 use crate::problem::Problem;
 
-const NAMES: [&str; 2] = ["backtest", "problem"];
+const NAMES: [&str; 3] = ["backtest", "command", "problem"];
 
 /// Why a simulator could not be opened. Nothing has run yet.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +37,7 @@ pub fn simulator_names() -> &'static [&'static str] {
     &NAMES
 }
 
-/// Opens the simulator called `name` ("problem" or "backtest") with the `settings` of its table
+/// Opens the simulator called `name` ("problem", "backtest" or "command") with the `settings` of its table
 /// and for the points of `space`. Relative paths of data files start at `folder`, the template's.
 ///
 /// # Errors
@@ -49,6 +50,7 @@ pub fn open(
 ) -> Result<Box<dyn Simulator>, OpenError> {
     match name {
         "problem" => Ok(Box::new(Problem::open(settings, space)?)),
+        "command" => Ok(Box::new(Command::open(settings, space, folder)?)),
         "backtest" => Ok(Box::new(Backtest::open(settings, space, folder)?)),
         _ => Err(OpenError::UnknownSimulator { name: name.to_owned() }),
     }
@@ -78,7 +80,8 @@ mod tests {
             assert!(!matches!(error(name), OpenError::UnknownSimulator { .. }), "{name}");
         }
         let message = error("bactest\u{1b}").to_string();
-        let expected = "unknown simulator \"bactest\\u{1b}\"; allowed: \"backtest\", \"problem\"";
+        let expected = "unknown simulator \"bactest\\u{1b}\"; allowed: \"backtest\", \"command\", \
+             \"problem\"";
         assert_eq!(message, expected);
         assert!(simulator_names().is_sorted());
     }

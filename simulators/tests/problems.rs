@@ -218,7 +218,8 @@ fn refusals_name_the_key_and_what_is_allowed() {
     let unknown = text(2, "name = 'sphere'").replace("simulator = 'problem'", "simulator = 'p'");
     let unknown = unknown.replace("[problem]", "[p]");
     assert!(
-        refusal(&unknown).contains("unknown simulator \"p\"; allowed: \"backtest\", \"problem\"")
+        refusal(&unknown)
+            .contains("unknown simulator \"p\"; allowed: \"backtest\", \"command\", \"problem\"")
     );
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jobs::{JobSpec, Outcome, Purpose, StudyId, TrialResult, Work, derived_seed};
 use rayon::prelude::*;
 use search_spaces::{Point, Sequence};
-use simulators::{Session, Simulator};
+use simulators::{FailureKind, Session, Simulator};
 
 /// What a worker has to know of a study beside its jobs.
 pub struct Study {
@@ -68,7 +68,10 @@ fn run_trial<'a>(
         };
         match session.run(point, seed, report) {
             Ok(metrics) => Outcome::Complete(metrics),
-            Err(failure) => Outcome::Failed(failure.message),
+            Err(failure) => match failure.kind {
+                FailureKind::Error => Outcome::Failed(failure.message),
+                FailureKind::Timeout => Outcome::TimedOut(failure.message),
+            },
         }
     }));
     let outcome = evaluated.unwrap_or_else(|payload| {

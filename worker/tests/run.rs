@@ -109,6 +109,7 @@ fn failures_and_panics_are_outcomes_and_their_neighbours_go_on() {
         .map(|result| match &result.outcome {
             Outcome::Complete(_) => "complete",
             Outcome::Skipped => "skipped",
+            Outcome::TimedOut(message) => panic!("nothing has a timeout here: {message}"),
             Outcome::Failed(message) if message.contains("is unlucky") => "failed",
             Outcome::Failed(message) => {
                 assert!(message.contains("panicked: 2 is") || message.contains("panicked: 7 is"));

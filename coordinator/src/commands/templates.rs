@@ -65,10 +65,12 @@ fn tried(study: &Study) -> String {
     let job = JobSpec { study: study.id, id, attempt: 0, seed: 1, work: Work::Points(points) };
     let results = worker::run_job(&study.for_worker(), &job, &AtomicBool::new(false));
     let failure = results.iter().find_map(|result| match &result.outcome {
-        Outcome::Failed(message) => Some(message.clone()),
+        Outcome::Failed(message) | Outcome::TimedOut(message) => Some(message.clone()),
         _ => None,
     });
-    let failed = results.iter().filter(|r| matches!(r.outcome, Outcome::Failed(_))).count();
+    let failure_of =
+        |r: &&jobs::TrialResult| matches!(r.outcome, Outcome::Failed(_) | Outcome::TimedOut(_));
+    let failed = results.iter().filter(failure_of).count();
     match failure {
         None => format!("{len} random trials, none failed"),
         Some(message) => format!("{len} random trials, {failed} failed, such as: {message}"),

@@ -1,0 +1,379 @@
+//! The table `[command]`.
+
+use search_spaces::{Section, Space, TemplateError};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::output::Output;
+use super::quantity::{bytes, duration};
+use super::text::{Style, Text};
+
+/// Raised whenever the same settings and program may give other answers than before.
+const SEMANTICS: u32 = 1;
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// A child stays and answers trial after trial.
+    Persistent,
+    /// A child per trial.
+    Once,
+}
+
+/// Whose working directories are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Those of failed trials.
+    Failed,
+    /// All.
+    All,
+    /// None.
+    None,
+}
+
+/// A file that is written for each trial.
+#[derive(Debug)]
+pub(super) struct Deck {
+    /// Its name in the trial's working directory.
+    pub file: String,
+    /// What it holds.
+    pub text: Text,
+}
+
+/// What is fixed for all trials.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub mode: Mode,
+    /// The program, resolved.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<Text>,
+    pub env: Vec<(String, Text)>,
+    pub input: Option<Text>,
+    pub deck: Option<Deck>,
+    pub metrics: Vec<String>,
+    pub output: Output,
+    pub limits: Limits,
+    pub retries: u32,
+    /// Exit codes of failures that may pass.
+    pub retry_on: Vec<i64>,
+    pub keep: Keep,
+    /// Where the program runs, unless each trial has a working directory of its own.
+    pub folder: PathBuf,
+    /// Whether each trial has a working directory of its own.
+    pub fresh: bool,
+    /// Files that are at hand in a working directory.
+    pub inputs: Vec<PathBuf>,
+    /// A child is replaced after so many trials.
+    pub recycle: u64,
+    pub fingerprint: [u8; 32],
+}
+
+/// What a program may take.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Time for one trial.
+    pub timeout: Option<Duration>,
+    /// Time for the handshake.
+    pub startup: Duration,
+    /// Time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Address space, in bytes.
+    pub memory: Option<u64>,
+    /// Processor time of one child.
+    pub cpu: Option<Duration>,
+    /// Bytes kept of each output stream.
+    pub output: usize,
+}
+
+/// Keys that have a meaning for a child per trial only.
+const ONCE_ONLY: [&str; 4] = ["input", "deck", "output", "keep"];
+
+impl Settings {
+    /// Reads the table; `template_folder` is where relative paths start.
+    pub(super) fn read(
+        mut section: Section<'_>,
+        space: &Space,
+        template_folder: &Path,
+    ) -> Result<Self, TemplateError> {
+        let s = &mut section;
+        let modes = [("persistent", Mode::Persistent), ("once", Mode::Once)];
+        let mode = s.one_of("mode", &modes)?.unwrap_or(Mode::Persistent);
+        if let (Mode::Persistent, Some(key)) =
+            (mode, ONCE_ONLY.into_iter().find(|key| s.keys().iter().any(|found| found == key)))
+        {
+            return Err(s.error(key, "it beside mode = \"persistent\"", "it with mode = \"once\""));
+        }
+        let metrics = metrics(s)?;
+        let base = std::path::absolute(template_folder).unwrap_or(template_folder.to_owned());
+        let folder = folder(s, &base)?;
+        let run = run(s)?;
+        let program = resolve(&run[0], &base)
+            .map_err(|found| s.error("run", found, "a program on PATH or beside the template"))?;
+        let output = Output::read(s, &metrics)?;
+        let (deck, deck_source) = deck(s, space, &base)?;
+        let keeps = [("failed", Keep::Failed), ("all", Keep::All), ("none", Keep::None)];
+        let keep = s.one_of("keep", &keeps)?;
+        let fresh = deck.is_some() || keep.is_some() || matches!(output, Output::Csv { .. });
+        let elsewhere = fresh || folder != base;
+        let arguments = arguments(s, mode, space, &run, elsewhere.then_some(&base))?;
+        let (env, env_sources) = environment(s, mode, space)?;
+        let input_source = s.text("input")?;
+        let input = input_source.as_deref().map(|source| text(s, "input", source, mode, space));
+        let input = input.transpose()?;
+        let inputs = inputs(s, &base)?;
+        let mut hasher = Parts::new();
+        hasher.part(format!("{mode:?} {run:?} {metrics:?} {env_sources:?}").as_bytes());
+        hasher.part(output.canonical().as_bytes());
+        hasher.part(format!("{input_source:?} {deck_source:?}").as_bytes());
+        hasher.files(s, "run", &run, &base)?;
+        let names = s.texts("inputs")?.unwrap_or_default();
+        hasher.files(s, "inputs", &names, &base)?;
+        let limits = limits(s)?;
+        let most = i64::from(u32::MAX);
+        let settings = Self {
+            mode,
+            program,
+            arguments,
+            env,
+            input,
+            deck,
+            metrics,
+            output,
+            limits,
+            retries: whole(s, "retries", 0, 1000)?.unwrap_or(0) as u32,
+            retry_on: s.integers("retry_on")?.unwrap_or_else(|| vec![75]),
+            keep: keep.unwrap_or(Keep::Failed),
+            folder,
+            fresh,
+            inputs,
+            recycle: whole(s, "recycle", 1, most)?.map_or(u64::MAX, i64::cast_unsigned),
+            fingerprint: hasher.finish(),
+        };
+        section.finish()?;
+        Ok(settings)
+    }
+}
+
+fn whole(
+    s: &mut Section<'_>,
+    key: &str,
+    least: i64,
+    most: i64,
+) -> Result<Option<i64>, TemplateError> {
+    match s.integer(key)? {
+        Some(value) if !(least..=most).contains(&value) => {
+            let allowed = format!("a whole number from {least} to {most}");
+            Err(s.error(key, value.to_string(), allowed))
+        }
+        value => Ok(value),
+    }
+}
+
+fn metrics(s: &mut Section<'_>) -> Result<Vec<String>, TemplateError> {
+    let allowed = "the names of the metrics that the program returns, such as [\"cost\"]";
+    let Some(metrics) = s.texts("metrics")? else { return Err(s.missing("metrics", allowed)) };
+    let mut distinct: Vec<&String> = metrics.iter().filter(|name| !name.is_empty()).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if metrics.is_empty() || distinct.len() < metrics.len() {
+        let allowed = format!("{allowed}, each once");
+        return Err(s.error("metrics", format!("{metrics:?}"), allowed));
+    }
+    Ok(metrics)
+}
+
+fn folder(s: &mut Section<'_>, base: &Path) -> Result<PathBuf, TemplateError> {
+    let Some(name) = s.text("folder")? else { return Ok(base.to_owned()) };
+    let folder = base.join(&name);
+    if !folder.is_dir() {
+        return Err(s.error("folder", format!("{name:?}"), "a folder that is there"));
+    }
+    Ok(folder)
+}
+
+fn run(s: &mut Section<'_>) -> Result<Vec<String>, TemplateError> {
+    let allowed = "a program and its arguments, such as [\"python3\", \"sim.py\"]";
+    let Some(run) = s.texts("run")? else { return Err(s.missing("run", allowed)) };
+    match run.first() {
+        Some(program) if !program.is_empty() => Ok(run),
+        _ => Err(s.error("run", format!("{run:?}"), allowed)),
+    }
+}
+
+/// The path of a program, or what is wrong with it.
+fn resolve(program: &str, base: &Path) -> Result<PathBuf, String> {
+    let runs = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let beside = base.join(program);
+    if !program.contains('/') {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut places = std::env::split_paths(&path).map(|place| place.join(program));
+        if let Some(found) = places.find(|place| place.is_absolute() && runs(place)) {
+            return Ok(found);
+        }
+    }
+    match beside.metadata() {
+        Ok(_) if runs(&beside) => Ok(beside),
+        Ok(found) if found.is_file() => Err(format!("{program:?}, which is not executable")),
+        _ => Err(format!("{program:?}, which is not there")),
+    }
+}
+
+fn text(
+    s: &Section<'_>,
+    key: &str,
+    source: &str,
+    mode: Mode,
+    space: &Space,
+) -> Result<Text, TemplateError> {
+    let text = Text::parse(source, Style::Inline, space)
+        .map_err(|(found, allowed)| s.error(key, found, allowed))?;
+    if mode == Mode::Persistent && text.varies() {
+        let allowed = "no placeholders with mode = \"persistent\", whose child serves many trials \
+             and reads their parameters; or mode = \"once\"";
+        return Err(s.error(key, format!("{source:?}"), allowed));
+    }
+    Ok(text)
+}
+
+/// The arguments; those that name a file beside the template are given with their path where the
+/// program runs `elsewhere`.
+fn arguments(
+    s: &Section<'_>,
+    mode: Mode,
+    space: &Space,
+    run: &[String],
+    elsewhere: Option<&PathBuf>,
+) -> Result<Vec<Text>, TemplateError> {
+    let parse = |source: &String| {
+        if let Some(path) = elsewhere.map(|base| base.join(source)).filter(|path| path.is_file()) {
+            let path = path.display().to_string().replace('{', "{{").replace('}', "}}");
+            return text(s, "run", &path, mode, space);
+        }
+        text(s, "run", source, mode, space)
+    };
+    run[1..].iter().map(parse).collect()
+}
+
+type Environment = (Vec<(String, Text)>, Vec<(String, String)>);
+
+fn environment(
+    s: &mut Section<'_>,
+    mode: Mode,
+    space: &Space,
+) -> Result<Environment, TemplateError> {
+    let mut table = s.section_or_empty("env")?;
+    let (mut texts, mut sources) = (Vec::new(), Vec::new());
+    for name in table.keys() {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(table.error(&name, format!("{name:?}"), "a name without = in it"));
+        }
+        let source = table.text(&name)?.expect("the key is there");
+        texts.push((name.clone(), text(&table, &name, &source, mode, space)?));
+        sources.push((name, source));
+    }
+    Ok((texts, sources))
+}
+
+fn deck(
+    s: &mut Section<'_>,
+    space: &Space,
+    base: &Path,
+) -> Result<(Option<Deck>, Option<String>), TemplateError> {
+    let Some(mut table) = s.section("deck")? else { return Ok((None, None)) };
+    let Some(file) = table.text("file")? else {
+        return Err(table.missing("file", "the name of the file that the program reads"));
+    };
+    if Path::new(&file).file_name().is_none_or(|name| name != file.as_str()) {
+        return Err(table.error("file", format!("{file:?}"), "a file name without a folder"));
+    }
+    let Some(template) = table.text("template")? else {
+        return Err(table.missing("template", "a text file with {{ name }} placeholders"));
+    };
+    let source = std::fs::read_to_string(base.join(&template)).map_err(|error| {
+        table.error("template", format!("{template:?} ({error})"), "a text file that is there")
+    })?;
+    let text = Text::parse(&source, Style::Deck, space).map_err(|(found, allowed)| {
+        table.error("template", format!("{template:?} with {found}"), allowed)
+    })?;
+    table.finish()?;
+    Ok((Some(Deck { file, text }), Some(source)))
+}
+
+fn inputs(s: &mut Section<'_>, base: &Path) -> Result<Vec<PathBuf>, TemplateError> {
+    let names = s.texts("inputs")?.unwrap_or_default();
+    let paths: Vec<PathBuf> = names.iter().map(|name| base.join(name)).collect();
+    match paths.iter().position(|path| !path.is_file()) {
+        Some(index) => {
+            let found = format!("{:?}, which is not there", names[index]);
+            Err(s.error("inputs", found, "files beside the template"))
+        }
+        None => Ok(paths),
+    }
+}
+
+fn limits(s: &mut Section<'_>) -> Result<Limits, TemplateError> {
+    let output = bytes(s, "output_limit")?.unwrap_or(64 << 10);
+    let most = 1 << 30;
+    if output > most {
+        return Err(s.error("output_limit", format!("{output} bytes"), "at most 1GiB"));
+    }
+    Ok(Limits {
+        timeout: duration(s, "timeout")?,
+        startup: duration(s, "startup")?.unwrap_or(Duration::from_mins(1)),
+        grace: duration(s, "grace")?.unwrap_or(Duration::from_secs(2)),
+        memory: bytes(s, "memory")?,
+        cpu: duration(s, "cpu")?,
+        output: output as usize,
+    })
+}
+
+/// A hash of parts, each after its length.
+struct Parts(blake3::Hasher);
+
+impl Parts {
+    fn new() -> Self {
+        let mut parts = Self(blake3::Hasher::new());
+        parts.part(b"command");
+        parts.part(&SEMANTICS.to_le_bytes());
+        parts
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// The contents of those of the names that are files beside the template. Programs of the
+    /// machine, which are absolute paths or on PATH, stay with their names.
+    fn files(
+        &mut self,
+        s: &Section<'_>,
+        key: &str,
+        names: &[String],
+        base: &Path,
+    ) -> Result<(), TemplateError> {
+        for name in names {
+            let path = base.join(name);
+            if Path::new(name).is_absolute() && key == "run" || !path.is_file() {
+                continue;
+            }
+            let fault = |error: std::io::Error| {
+                s.error(key, format!("{name:?} ({error})"), "files that can be read")
+            };
+            let mut contents = blake3::Hasher::new();
+            contents.update_reader(std::fs::File::open(&path).map_err(fault)?).map_err(fault)?;
+            self.part(name.as_bytes());
+            self.part(contents.finalize().as_bytes());
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
