@@ -11,6 +11,15 @@ use crate::driver::Mismatch;
 /// Where studies are kept unless said.
 pub const DEFAULT_STORE: &str = "optimize-store";
 
+/// What a command needs beside its name to find a store: nothing for the usual one.
+pub fn store_option(store: &Path) -> String {
+    if store == Path::new(DEFAULT_STORE) {
+        String::new()
+    } else {
+        format!(" --store {}", store.display())
+    }
+}
+
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -49,12 +58,11 @@ impl Failure {
     #[must_use]
     pub fn in_store(mut self, store: &Path) -> Self {
         const COMMAND: &str = "`optimize resume ";
-        if store != Path::new(DEFAULT_STORE)
-            && let Some(start) = self.message.find(COMMAND)
+        if let Some(start) = self.message.find(COMMAND)
             && let Some(end) = self.message[start + COMMAND.len()..].find('`')
         {
             let at = start + COMMAND.len() + end;
-            self.message.insert_str(at, &format!(" --store {}", store.display()));
+            self.message.insert_str(at, &store_option(store));
         }
         self
     }

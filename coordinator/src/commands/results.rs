@@ -8,7 +8,6 @@ use search_spaces::nearest;
 use serde_json::{Map, Value};
 
 use crate::cli::{Results, ResultsFormat};
-use crate::commands::status::known;
 use crate::commands::{chosen, people_table};
 use crate::exit::{Exit, Failure};
 use crate::progress::{short, thousands};
@@ -53,7 +52,7 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
 
 /// A program that kept the view open may have kept trials out of it.
 fn warn_if_behind(reader: &ViewReader, folder: &StudyFolder) -> Result<(), Failure> {
-    let status = known(folder)?;
+    let Some(status) = folder.status()? else { return Ok(()) };
     let numbers = status.evaluated + status.skipped;
     if status.state != StudyState::Running && reader.high_water() < numbers {
         say!(

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::cli::{Output, Resume, RunArgs, Start};
 use crate::commands::results::frontier_table;
-use crate::exit::{DEFAULT_STORE, Exit, Failure};
+use crate::exit::{DEFAULT_STORE, Exit, Failure, store_option};
 use crate::ingest::Coverage;
 use crate::library;
 use crate::progress::{Display, Progress, duration, thousands};
@@ -61,7 +61,7 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let seed = study.choices.seed;
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
     }
-    supervise(study, ledger, &folder, &args.run, &args.store.store)
+    supervise(study, ledger, &folder, &args.run)
 }
 
 /// A full disk before there is anything to resume.
@@ -94,7 +94,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
         };
         say!("study {}: resuming{goal}", folder.name());
     }
-    supervise(study, ledger, &folder, &args.run, &args.store.store)
+    supervise(study, ledger, &folder, &args.run)
 }
 
 fn template(args: &Start) -> Result<Template, Failure> {
@@ -136,7 +136,6 @@ fn supervise(
     ledger: Ledger,
     folder: &StudyFolder,
     args: &RunArgs,
-    store: &Path,
 ) -> Result<Exit, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or(cores, |threads| usize::try_from(threads).unwrap_or(cores));
@@ -150,7 +149,6 @@ fn supervise(
         started_at: now_ms(),
         threads,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
-        schema_name: folder.name().to_owned(),
     };
     let (started, asked) = (now(), study.choices.trials);
     let outcome = runtime.block_on(session.run(study, ledger, args.max_time));
@@ -163,7 +161,7 @@ fn supervise(
         let evaluated = thousands(ended.progress.evaluated);
         say!("the space has no more than {evaluated} points for the {} trials", thousands(asked));
     }
-    report(&ended, folder, args, store, started.elapsed())
+    report(&ended, folder, args, started.elapsed())
 }
 
 /// One process at work on one study.
@@ -172,7 +170,6 @@ struct Session {
     started_at: u64,
     threads: usize,
     display: Display,
-    schema_name: String,
 }
 
 impl Session {
@@ -264,7 +261,7 @@ impl Session {
     fn leave(&self, progress: &Progress) -> ! {
         self.display.clear();
         self.write_status(progress, StudyState::Interrupted, None, None);
-        say!("to go on: optimize resume {}", self.folder.name());
+        say!("to go on: optimize resume {}", in_store(&self.folder));
         std::process::exit(Exit::Interrupted as i32);
     }
 
@@ -278,7 +275,7 @@ impl Session {
         message: Option<String>,
     ) {
         let status = StudyStatus {
-            name: self.schema_name.clone(),
+            name: self.folder.name().to_owned(),
             state,
             pid: std::process::id(),
             started_at: self.started_at,
@@ -356,12 +353,17 @@ fn joined<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
     }
 }
 
+/// The study as a command names it, with its store where that is not the usual one.
+fn in_store(folder: &StudyFolder) -> String {
+    let store = folder.path().parent().unwrap_or(Path::new(DEFAULT_STORE));
+    format!("{}{}", folder.name(), store_option(store))
+}
+
 /// Prints how the study ended, and the top of its ranking.
 fn report(
     ended: &Ended,
     folder: &StudyFolder,
     args: &RunArgs,
-    store: &Path,
     elapsed: Duration,
 ) -> Result<Exit, Failure> {
     let progress = &ended.progress;
@@ -374,11 +376,7 @@ fn report(
             print(&summary(ended, folder.name(), elapsed))?;
         }
     }
-    let in_store = match store == Path::new(DEFAULT_STORE) {
-        true => String::new(),
-        false => format!(" --store {}", store.display()),
-    };
-    let name = format!("{}{in_store}", folder.name());
+    let name = in_store(folder);
     if ended.coverage == Coverage::Behind {
         say!(
             "another program keeps {} open, so it lacks the latest trials; nothing is lost: close \
