@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::audit::Share;
 use crate::exit::DEFAULT_STORE;
 
 const STYLES: Styles = Styles::styled()
@@ -48,7 +49,9 @@ impl Cli {
             Command::Status(args) => &args.store,
             Command::Results(args) => &args.store,
             Command::Verify(args) => &args.store,
-            Command::Templates(_) | Command::Completions { .. } => return None,
+            Command::Check(_) | Command::Templates(_) | Command::Completions { .. } => {
+                return None;
+            }
         };
         Some(&args.store)
     }
@@ -67,7 +70,9 @@ pub enum Command {
     Results(Results),
     /// Run recorded trials again and compare them bit for bit.
     Verify(Verify),
-    /// List, show and check templates.
+    /// Check a template: its space, its simulator, its data, and one trial in every detail.
+    Check(Check),
+    /// List and show templates.
     Templates(Templates),
     /// Print a script that completes commands in a shell.
     Completions {
@@ -153,6 +158,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     #[arg(allow_hyphen_values = true)]
     pub max_time: Option<Duration>,
+    /// Run this share of the trials (1%) a second time and compare; what differs is told, marks
+    /// the study and ends with exit code 4
+    #[arg(long, value_name = "SHARE", value_parser = Share::parse, allow_negative_numbers = true)]
+    pub audit: Option<Share>,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -186,6 +195,10 @@ pub struct Start {
     /// An objective in place of the template's; may be repeated, the most important first
     #[arg(long, value_name = "METRIC:max|min")]
     pub objective: Vec<String>,
+    /// A rule in place of the template's at which trials are pruned, such as 'step >= 5 and cost > 3';
+    /// may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub prune: Vec<String>,
     /// Another value for a key of the template; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -312,6 +325,28 @@ pub struct Verify {
     pub store: StoreArgs,
 }
 
+/// `optimize check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  optimize check --template my-study.toml
+  optimize check --template my-study.toml --at thickness=0.02 --at kind=steel")]
+pub struct Check {
+    /// A template: a name of the library, problem:NAME, or the path of a TOML file
+    #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
+    pub template: String,
+    /// The value of a parameter in the trial; may be repeated. Others are drawn at random
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub at: Vec<String>,
+    /// The seed of everything random
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = seed)]
+    #[arg(allow_negative_numbers = true)]
+    pub seed: u64,
+    /// Another value for a key of the template; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
 /// `optimize templates`.
 #[derive(Clone, Debug, Args)]
 pub struct Templates {
@@ -333,13 +368,5 @@ pub enum TemplatesAction {
     Show {
         /// Its name or path
         template: String,
-    },
-    /// Check a template: its space, its simulator, its data, and a few random trials.
-    Check {
-        /// Its name or path
-        template: String,
-        /// Another value for a key of the template; may be repeated
-        #[arg(long, value_name = "KEY=VALUE")]
-        set: Vec<String>,
     },
 }

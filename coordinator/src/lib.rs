@@ -11,6 +11,7 @@
 //! Deliberately absent: mathematics of any kind. Points come from `optimizers`, values from
 //! `simulators`, rankings from `results`.
 
+mod audit;
 pub mod cli;
 pub mod commands;
 pub mod driver;

@@ -3,25 +3,19 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use results::Best;
+use results::{Best, Contradiction, Counts};
 
 /// A snapshot of a running study.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Trials evaluated.
-    pub evaluated: u64,
-    /// Of those, the ones that were there when this run began.
+    /// How the trials ended.
+    pub counts: Counts,
+    /// Of those evaluated, the ones that were there when this run began.
     pub resumed: u64,
     /// How much of the total is done.
     pub done: u64,
     /// What is aimed at, where that is known: trials, or numbers of the plan.
     pub total: Option<u64>,
-    /// Trials that failed.
-    pub failed: u64,
-    /// Trials that miss an outcome constraint.
-    pub infeasible: u64,
-    /// Numbers that hold no point.
-    pub skipped: u64,
     /// The best value of each objective.
     pub best: Vec<Best>,
     /// Trials on the frontier.
@@ -30,6 +24,12 @@ pub struct Progress {
     pub rate: f64,
     /// The first trial that failed, and why.
     pub first_failure: Option<(u64, String)>,
+    /// Trials that were run a second time to compare.
+    pub audited: u64,
+    /// The first hundred trials that gave two different results.
+    pub contradictions: Vec<Contradiction>,
+    /// Why running the study again may give another table.
+    pub tainted: Option<String>,
     /// Whether all trials are done, and the last of them are being written.
     pub is_writing: bool,
 }
@@ -52,7 +52,14 @@ impl Progress {
             parts.push(format!("best {} {}", best.metric, short(best.value)));
         }
         parts.push(format!("frontier {}", self.frontier));
-        for (count, name) in [(self.failed, "failed"), (self.infeasible, "infeasible")] {
+        let Counts { failed, pruned, infeasible, .. } = self.counts;
+        let contradicted = self.contradictions.len() as u64;
+        for (count, name) in [
+            (failed, "failed"),
+            (pruned, "pruned"),
+            (infeasible, "infeasible"),
+            (contradicted, "not repeatable"),
+        ] {
             if count > 0 {
                 parts.push(format!("{} {name}", thousands(count)));
             }

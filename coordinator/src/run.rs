@@ -6,16 +6,17 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use jobs::{Event, JobResult, Queue, Work};
-use results::{Finished, Ledger, Record, StudyState, View};
+use jobs::{Event, JobResult, Queue, TrialResult, Work};
+use results::{Contradiction, Finished, Ledger, Record, StudyState, View};
 use tokio::sync::watch;
 
+use crate::audit::{Audit, Share};
 use crate::driver::{Accepted, Driver, Next};
 use crate::exit::Failure;
 use crate::frame::Frame;
 use crate::ingest::{Coverage, Ingest};
 use crate::pace::Pace;
-use crate::progress::Progress;
+use crate::progress::{Progress, thousands};
 use crate::study::{Goal, Study};
 use crate::tally::Tally;
 
@@ -27,6 +28,9 @@ const MAX_GROUP: usize = 256;
 
 /// Progress is told this often.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// So many trials that gave two results are named; what is wrong is clear by then.
+const MAX_CONTRADICTIONS: usize = 100;
 
 /// The speed is measured over no less than this.
 const MEASURE: Duration = Duration::from_millis(4);
@@ -72,8 +76,6 @@ pub struct Ended {
     pub finished: Finished,
     /// The last progress.
     pub progress: Progress,
-    /// Jobs that were answered twice, and differently.
-    pub contradictions: Vec<String>,
     /// Whether the view has all of it.
     pub coverage: Coverage,
     /// Whether it ended because no points were found any more.
@@ -90,6 +92,8 @@ pub struct Places<'a> {
     pub view: View,
     /// Jobs that the queue should hold at a time.
     pub slots: usize,
+    /// Which share of the trials is run a second time to compare.
+    pub audit: Option<Share>,
     /// Tells whether to go on.
     pub control: &'a Control,
     /// Told how far the study is.
@@ -111,6 +115,8 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         slots: places.slots,
         control: places.control,
         progress: places.progress,
+        audit: Audit::new(study.id, study.choices.seed, places.audit),
+        contradictions: places.ledger.contradictions()?,
         ingest: Ingest::start(places.view, places.ledger.reader(), frame.clone()),
         was_complete: is_complete(&places.ledger)?,
         ledger: places.ledger,
@@ -119,7 +125,6 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         frame,
         pace: Pace::default(),
         resumed: 0,
-        contradictions: Vec::new(),
     };
     run.replay()?;
     let complete = run.work()?;
@@ -137,13 +142,14 @@ struct Run<'a> {
     ledger: Ledger,
     ingest: Ingest,
     driver: Driver,
+    audit: Audit,
     tally: Tally,
     /// Whether the study came to its end in an earlier run.
     was_complete: bool,
     pace: Pace,
     /// Trials that were there before this run.
     resumed: u64,
-    contradictions: Vec<String>,
+    contradictions: Vec<Contradiction>,
 }
 
 /// What came in at once.
@@ -160,9 +166,11 @@ impl Run<'_> {
         for record in self.ledger.records()? {
             let Record { job, result } = record?;
             self.driver.replay(job.id.0.0, job.work, result)?;
-            self.take_up_released();
+            while let Some(released) = self.driver.release() {
+                self.tally.take_up(&self.frame, &released);
+            }
         }
-        self.resumed = self.tally.evaluated;
+        self.resumed = self.tally.counts.evaluated;
         Ok(())
     }
 
@@ -199,6 +207,9 @@ impl Run<'_> {
 
     /// Pushes jobs while there is room; whether there is nothing left to do.
     fn issue(&mut self) -> Result<bool, Failure> {
+        while let Some(job) = self.audit.next_job() {
+            self.queue.push(job)?;
+        }
         while self.has_room() {
             let left = self.goal.total().map(|total| total.saturating_sub(self.done()));
             let hint = match self.chunk {
@@ -208,7 +219,7 @@ impl Run<'_> {
             match self.driver.next_job(hint) {
                 Next::Job(job) => self.queue.push(job)?,
                 Next::Wait => return Ok(false),
-                Next::Done => return Ok(true),
+                Next::Done => return Ok(self.audit.is_idle()),
             }
         }
         Ok(false)
@@ -219,7 +230,7 @@ impl Run<'_> {
     fn has_room(&self) -> bool {
         let has_slot = self.driver.learns() || self.driver.open_jobs() < self.slots;
         let few_waiting = self.driver.waiting_results() < MAX_WAITING;
-        has_slot && (few_waiting || self.driver.has_backlog())
+        has_slot && !self.audit.is_busy() && (few_waiting || self.driver.has_backlog())
     }
 
     /// Waits for results, makes them durable together, and hands them to the driver.
@@ -230,7 +241,11 @@ impl Run<'_> {
             wait = Duration::ZERO;
             collected.events += 1;
             match event {
-                Event::Finished(result) => group.push(result),
+                Event::Finished(result) => match self.audit.accept(&result) {
+                    Some(first) => self.judge(result.id.0.0, &first, &result.trials[0], &result)?,
+                    None => group.push(result),
+                },
+                Event::Lost(id) if self.audit.lost(id) => {}
                 Event::Lost(id) => self.driver.lost(id),
             }
             if group.len() >= MAX_GROUP {
@@ -293,13 +308,29 @@ impl Run<'_> {
             for (number, recorded) in (begins..end).zip(&known.result.trials) {
                 let Some(offset) = number.checked_sub(first) else { continue };
                 let found = &result.trials[usize::try_from(offset).expect("a list fits")];
-                if !same(recorded, found) {
-                    self.contradictions.push(format!(
-                        "trial {number} gave {:?} first and {:?} when it was run again by {}",
-                        recorded.outcome, found.outcome, result.worker
-                    ));
-                }
+                self.judge(number, recorded, found, result)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Writes down where the second result of a trial differs from the first.
+    fn judge(
+        &mut self,
+        trial: u64,
+        first: &TrialResult,
+        again: &TrialResult,
+        source: &JobResult,
+    ) -> Result<(), Failure> {
+        let known = self.contradictions.iter().any(|each| each.trial == trial);
+        if known || self.contradictions.len() >= MAX_CONTRADICTIONS {
+            return Ok(());
+        }
+        if let Some((first, again)) = self.frame.schema.difference(first, again) {
+            let worker = source.worker.clone();
+            let found = Contradiction { trial, first, again, worker };
+            self.ledger.contradict(std::slice::from_ref(&found))?;
+            self.contradictions.push(found);
         }
         Ok(())
     }
@@ -307,26 +338,47 @@ impl Run<'_> {
     fn take_up_released(&mut self) {
         while let Some(released) = self.driver.release() {
             self.tally.take_up(&self.frame, &released);
+            self.audit.consider(&released);
         }
     }
 
     fn done(&self) -> u64 {
-        self.goal.done(self.tally.evaluated, self.tally.numbers)
+        self.goal.done(self.tally.counts.evaluated, self.tally.numbers)
+    }
+
+    /// Why running the study again may give another table, as far as that is known.
+    fn tainted(&self) -> Option<String> {
+        let count = |count: u64, one: &str, many: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            _ => Some(format!("{} {many}", thousands(count))),
+        };
+        let contradicted = self.contradictions.len() as u64;
+        let reasons = [
+            count(contradicted, "trial gave two results", "trials gave two results"),
+            count(
+                self.tally.counts.timed_out,
+                "trial was ended by the clock",
+                "trials were ended by the clock",
+            ),
+        ];
+        let reasons: Vec<String> = reasons.into_iter().flatten().collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     fn snapshot(&self) -> Progress {
         Progress {
-            evaluated: self.tally.evaluated,
+            counts: self.tally.counts,
             resumed: self.resumed,
             done: self.done(),
             total: self.goal.total(),
-            failed: self.tally.failed,
-            infeasible: self.tally.infeasible,
-            skipped: self.tally.skipped,
             best: self.tally.best(&self.frame.schema),
             frontier: self.tally.frontier(),
             rate: self.pace.rate(),
             first_failure: self.tally.first_failure().cloned(),
+            audited: self.audit.done(),
+            contradictions: self.contradictions.clone(),
+            tainted: self.tainted(),
             is_writing: false,
         }
     }
@@ -344,13 +396,13 @@ impl Run<'_> {
             },
             results_hash: self.tally.hash(),
             trials: self.tally.numbers,
+            tainted: self.tainted(),
         };
         let progress = Progress { is_writing: true, ..self.snapshot() };
         self.progress.send_replace(progress.clone());
         let coverage = self.ingest.finish(finished.clone())?;
         self.ledger.finish(&finished)?;
-        let contradictions = self.contradictions;
-        Ok(Ended { finished, progress, contradictions, coverage, is_barren })
+        Ok(Ended { finished, progress, coverage, is_barren })
     }
 }
 
@@ -358,26 +410,6 @@ impl Run<'_> {
 fn is_complete(ledger: &Ledger) -> Result<bool, Failure> {
     let finished = ledger.finished()?;
     Ok(finished.is_some_and(|finished| finished.state == StudyState::Complete))
-}
-
-/// Whether two results of one trial are equal to the bit; a NaN equals a NaN.
-#[must_use]
-pub fn same(a: &jobs::TrialResult, b: &jobs::TrialResult) -> bool {
-    let bits = |values: &[f64]| -> Vec<u64> { values.iter().map(|v| canonical_bits(*v)).collect() };
-    let outcome = match (&a.outcome, &b.outcome) {
-        (jobs::Outcome::Complete(a), jobs::Outcome::Complete(b)) => bits(a) == bits(b),
-        (a, b) => a == b,
-    };
-    outcome
-        && a.reports.len() == b.reports.len()
-        && a.reports
-            .iter()
-            .zip(&b.reports)
-            .all(|(a, b)| a.step == b.step && bits(&a.values) == bits(&b.values))
-}
-
-fn canonical_bits(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 
 #[cfg(test)]
@@ -408,6 +440,14 @@ mod tests {
     /// Runs a study on a queue, with a worker of three threads beside it; what ended, and the
     /// number of rows in the view.
     fn play(algorithm: &str, queue: &Arc<dyn Queue>) -> (Ended, String) {
+        play_audited(algorithm, queue, None)
+    }
+
+    fn play_audited(
+        algorithm: &str,
+        queue: &Arc<dyn Queue>,
+        audit: Option<Share>,
+    ) -> (Ended, String) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let place = store.create_study("test").expect("a folder");
@@ -417,7 +457,7 @@ mod tests {
         let (control, stop) = (Control::default(), Arc::new(AtomicBool::new(false)));
         let (progress, _watched) = watch::channel(Progress::default());
         let ended = std::thread::scope(|scope| {
-            let for_worker = Arc::new(study.for_worker());
+            let for_worker = Arc::new(study.for_worker(None));
             let options = worker::Options { threads: 3, name: "test".to_owned() };
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
@@ -428,6 +468,7 @@ mod tests {
                 ledger,
                 view,
                 slots: 6,
+                audit,
                 control: &control,
                 progress: &progress,
             };
@@ -445,12 +486,13 @@ mod tests {
     fn lost_doubled_delayed_and_reordered_jobs_change_nothing() {
         for algorithm in ["grid", "random", "sobol"] {
             let (expected, _) = play(algorithm, &embedded());
-            assert_eq!(expected.progress.evaluated, 300);
+            assert_eq!(expected.progress.counts.evaluated, 300);
             for seed in 0..6 {
                 let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
                 let (ended, counts) = play(algorithm, &queue);
                 assert_eq!(ended.finished, expected.finished, "{algorithm}, seed {seed}");
-                assert!(ended.contradictions.is_empty(), "{:?}", ended.contradictions);
+                let contradictions = &ended.progress.contradictions;
+                assert!(contradictions.is_empty(), "{contradictions:?}");
                 assert!(counts.contains("Int(300), Int(300)"), "{counts}");
             }
         }
@@ -498,8 +540,33 @@ mod tests {
         let fickle: Arc<dyn Queue> = Arc::new(Fickle::default());
         let (ended, _) = play("grid", &fickle);
         let (expected, _) = play("grid", &embedded());
-        assert_eq!(ended.finished, expected.finished, "the first result counts");
-        assert!(!ended.contradictions.is_empty());
-        assert!(ended.contradictions[0].contains("trial"), "{:?}", ended.contradictions);
+        let hash = |ended: &Ended| ended.finished.results_hash.clone();
+        assert_eq!(hash(&ended), hash(&expected), "the first result counts");
+        let found = &ended.progress.contradictions[0];
+        assert!(found.first.starts_with("f ") && found.again.starts_with("f "), "{found:?}");
+        assert_ne!(found.first, found.again);
+        let tainted = ended.finished.tainted.expect("it is marked");
+        assert!(tainted.contains("gave two results"), "{tainted}");
+    }
+
+    #[test]
+    fn an_audit_runs_its_share_again_and_changes_nothing_whatever_happens_to_jobs() {
+        let half = Share::parse("50%").expect("a share");
+        for algorithm in ["grid", "sobol"] {
+            let (expected, counts) = play(algorithm, &embedded());
+            let (plain, _) = play_audited(algorithm, &embedded(), Some(half));
+            assert!((100..200).contains(&plain.progress.audited), "{}", plain.progress.audited);
+            for seed in 0..3 {
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
+                let (ended, audited) = play_audited(algorithm, &queue, Some(half));
+                assert_eq!(ended.finished, expected.finished);
+                assert_eq!(
+                    counts[..counts.rfind(',').expect("three")],
+                    audited[..audited.rfind(',').expect("three")]
+                );
+                assert_eq!(ended.progress.audited, plain.progress.audited);
+                assert!(ended.progress.contradictions.is_empty());
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! A study, ready to run: what a template and a few numbers mean once simulator and plan are open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jobs::{Outcome, Purpose, StudyId, TrialResult, derived_seed};
 use optimizers::{Algorithm, Plan, Told};
 use results::{StudyRecord, StudySchema};
-use search_spaces::{Document, Objective, OutcomeConstraint, Sequence, Space, Template, nearest};
+use search_spaces::{
+    Document, Objective, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
+};
 use simulators::Simulator;
 
 use crate::driver::{Driver, Inputs, Teller};
@@ -81,6 +83,7 @@ pub struct Study {
     pub simulator: Arc<dyn Simulator>,
     /// The sequence of points, where they depend on their number alone.
     pub sequence: Option<Arc<dyn Sequence>>,
+    pruning_rules: Arc<[PruningRule]>,
     plan: Plan,
 }
 
@@ -99,6 +102,7 @@ impl Study {
         )?
         .into();
         let schema = Arc::new(schema(&template, simulator.metrics())?);
+        let pruning_rules = pruning_rules(&template, simulator.metrics())?;
         let space = Arc::new(template.space.clone());
         let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
         let plan = choices
@@ -110,7 +114,7 @@ impl Study {
             Plan::Optimizer { .. } => None,
         };
         let id = fingerprint(&template, &choices, &plan, &*simulator);
-        Ok(Self { template, choices, id, schema, space, simulator, sequence, plan })
+        Ok(Self { template, choices, id, schema, space, simulator, sequence, pruning_rules, plan })
     }
 
     /// Opens the study of a record.
@@ -184,13 +188,24 @@ impl Study {
         }
     }
 
-    /// What a worker needs to run the study's jobs.
+    /// Makes sure that trials can be run, before any is.
+    ///
+    /// # Errors
+    /// What keeps the simulator from running them.
+    pub fn ready(&self) -> Result<(), Failure> {
+        let told = |failure| Failure::usage(format!("{}: {failure}", self.template.name));
+        self.simulator.ready().map_err(told)
+    }
+
+    /// What a worker needs to run the study's jobs; simulators may leave `files` for people.
     #[must_use]
-    pub fn for_worker(&self) -> worker::Study {
+    pub fn for_worker(&self, files: Option<PathBuf>) -> worker::Study {
         worker::Study {
             id: self.id,
             simulator: Arc::clone(&self.simulator),
             sequence: self.sequence.clone(),
+            pruning_rules: Arc::clone(&self.pruning_rules),
+            files,
         }
     }
 
@@ -250,6 +265,17 @@ fn schema(template: &Template, metrics: &[String]) -> Result<StudySchema, Failur
     }
     let parameters = template.space.parameters();
     Ok(StudySchema::new(parameters, metrics, constraints, template.objectives.clone()))
+}
+
+fn pruning_rules(template: &Template, metrics: &[String]) -> Result<Arc<[PruningRule]>, Failure> {
+    let compile = |source: &String| {
+        PruningRule::compile(source, metrics).map_err(|error| {
+            let names = metrics.join(", ");
+            let allowed = format!("a condition on step, {names}, such as {} > 100", metrics[0]);
+            template.error("prune", &error.found_in(source), &allowed).into()
+        })
+    };
+    template.prune.iter().map(compile).collect()
 }
 
 fn fingerprint(

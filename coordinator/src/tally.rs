@@ -1,7 +1,7 @@
 //! What is known of a study so far: counts, bests, frontier and hash, kept up row by row.
 
 use optimizers::pareto::Archive;
-use results::{Best, ResultsHash, Row, Status, StudySchema};
+use results::{Best, Counts, ResultsHash, Row, Status, StudySchema};
 
 use crate::driver::Released;
 use crate::frame::Frame;
@@ -11,14 +11,8 @@ use crate::frame::Frame;
 pub struct Tally {
     /// Trial numbers released, skipped ones included.
     pub numbers: u64,
-    /// Trials evaluated.
-    pub evaluated: u64,
-    /// Of those, the ones that failed.
-    pub failed: u64,
-    /// Of those, the ones that miss an outcome constraint.
-    pub infeasible: u64,
-    /// Numbers that hold no point.
-    pub skipped: u64,
+    /// How they ended.
+    pub counts: Counts,
     /// For each objective, the best trial and its value.
     best: Vec<Option<(u64, f64)>>,
     first_failure: Option<(u64, String)>,
@@ -32,10 +26,7 @@ impl Tally {
     pub fn new(schema: &StudySchema) -> Self {
         Self {
             numbers: 0,
-            evaluated: 0,
-            failed: 0,
-            infeasible: 0,
-            skipped: 0,
+            counts: Counts::default(),
             best: vec![None; schema.objectives().len()],
             first_failure: None,
             archive: Archive::new(schema.objectives().len()),
@@ -81,23 +72,29 @@ impl Tally {
         for (offset, trial) in (0..).zip(trials) {
             match frame.row(&released.work, released.first, offset, trial) {
                 Some(row) => self.count(&frame.schema, &row),
-                None => self.skipped += 1,
+                None => self.counts.skipped += 1,
             }
         }
         self.numbers = released.first + trials.len() as u64;
     }
 
     fn count(&mut self, schema: &StudySchema, row: &Row) {
-        self.evaluated += 1;
+        let counts = &mut self.counts;
+        counts.evaluated += 1;
         self.hash.update(row);
         match row.status {
+            Status::Complete => {}
             Status::Infeasible => {
-                self.infeasible += 1;
+                counts.infeasible += 1;
                 return;
             }
-            Status::Complete => {}
-            _ => {
-                self.failed += 1;
+            Status::Pruned => {
+                counts.pruned += 1;
+                return;
+            }
+            Status::Failed | Status::Timeout => {
+                counts.failed += 1;
+                counts.timed_out += u64::from(row.status == Status::Timeout);
                 if self.first_failure.is_none() {
                     let message = row.message.clone().unwrap_or_default();
                     self.first_failure = Some((row.trial, message));

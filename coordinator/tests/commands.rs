@@ -197,10 +197,10 @@ fn templates_are_listed_shown_and_checked() {
     for template in list.as_array().expect("a list") {
         let name = template["name"].as_str().expect("a name");
         assert_ne!(template["description"], "", "{name}");
-        place.run(&format!("templates check {name}")).ended(0);
+        place.run(&format!("check --template {name}")).ended(0);
         let text = place.run(&format!("templates show {name}")).ended(0).out;
         place.write("copy.toml", &text);
-        place.run("templates check copy.toml").ended(0);
+        place.run("check --template copy.toml").ended(0);
     }
 }
 

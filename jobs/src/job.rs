@@ -91,6 +91,8 @@ pub enum Outcome {
     Failed(String),
     /// By the clock, with a message: another time it might have come to its end.
     TimedOut(String),
+    /// By a pruning rule, on account of its last report; the message says which one.
+    Pruned(String),
     /// Its number holds no point: the constraints rule it out.
     Skipped,
 }

@@ -13,6 +13,8 @@ pub enum Purpose {
     Ask,
     /// The shuffling or scrambling of a whole plan; the index is 0.
     Plan,
+    /// Whether a trial is run again to see whether it gives the same, by trial.
+    Audit,
 }
 
 impl Purpose {
@@ -21,6 +23,7 @@ impl Purpose {
             Self::Trial => 1,
             Self::Ask => 2,
             Self::Plan => 3,
+            Self::Audit => 4,
         }
     }
 }
@@ -58,14 +61,14 @@ mod tests {
         let mut seeds = Vec::new();
         for seed in 0..4 {
             for index in 0..4 {
-                for purpose in [Purpose::Trial, Purpose::Ask, Purpose::Plan] {
+                for purpose in [Purpose::Trial, Purpose::Ask, Purpose::Plan, Purpose::Audit] {
                     seeds.push(derived_seed(seed, purpose, index));
                 }
             }
         }
         seeds.sort_unstable();
         seeds.dedup();
-        assert_eq!(seeds.len(), 48);
+        assert_eq!(seeds.len(), 64);
     }
 
     #[test]

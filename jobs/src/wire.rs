@@ -169,6 +169,10 @@ impl Writer {
                 self.u8(3);
                 self.text(message);
             }
+            Outcome::Pruned(message) => {
+                self.u8(4);
+                self.text(message);
+            }
         }
         self.list(&trial.reports, |out, report| {
             out.u64(report.step);
@@ -256,6 +260,7 @@ impl<'a> Reader<'a> {
             1 => Outcome::Failed(self.text()?),
             2 => Outcome::Skipped,
             3 => Outcome::TimedOut(self.text()?),
+            4 => Outcome::Pruned(self.text()?),
             _ => return Err(WireError::Damaged("unknown kind of outcome")),
         };
         let reports =
@@ -297,6 +302,7 @@ mod tests {
                 trial(Outcome::Failed("é".into())),
                 trial(Outcome::Skipped),
                 trial(Outcome::TimedOut("stopped after 2s".into())),
+                trial(Outcome::Pruned("cost > 1".into())),
             ],
             worker: "host".into(),
             elapsed_ns: 12,

@@ -103,9 +103,13 @@ fn text(bytes: &mut Vec<u8>, text: &str) {
 fn floats(bytes: &mut Vec<u8>, values: &[f64]) {
     count(bytes, values.len());
     for value in values {
-        let canonical = if value.is_nan() { f64::NAN } else { *value };
-        number(bytes, canonical.to_bits());
+        number(bytes, canonical_bits(*value));
     }
+}
+
+/// The bits of a value, the same for every NaN.
+pub(crate) fn canonical_bits(value: f64) -> u64 {
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 
 #[cfg(test)]

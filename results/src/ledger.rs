@@ -1,7 +1,7 @@
 //! The ledger: the durable truth of one study, in one crash-safe file.
 //!
-//! Two tables in a `redb` file: `meta` (format, study, finished: JSON texts) and `jobs` (first
-//! trial: what was asked and what came of it). A result is confirmed to its worker only after it
+//! Three tables in a `redb` file: `meta` (format, study, finished: JSON texts), `jobs` (first
+//! trial: what was asked and what came of it) and `contradictions` (trial: JSON text). A result is confirmed to its worker only after it
 //! is in here; everything else, the DuckDB view included, can be made again from it.
 
 use std::io::ErrorKind;
@@ -14,6 +14,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::comparison::Contradiction;
 use crate::error::ResultsError;
 use crate::lock::StudyLock;
 use crate::record::{Finished, LEDGER_FORMAT, StudyRecord};
@@ -21,6 +22,7 @@ use crate::store::{StudyFolder, write_json_durably};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
+const CONTRADICTIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("contradictions");
 
 /// The ledger is written once and read once: a cache would hold what nobody asks for again.
 const CACHE_BYTES: usize = 16 << 20;
@@ -179,6 +181,37 @@ impl Ledger {
         undamaged(path, || write().map_err(|error| fault(path, error)))
     }
 
+    /// Writes down that trials gave other results when they were run again.
+    ///
+    /// # Errors
+    /// A fault of the file system.
+    pub fn contradict(&mut self, found: &[Contradiction]) -> Result<(), ResultsError> {
+        let write = || -> Result<(), redb::Error> {
+            let transaction = self.reader.database.begin_write()?;
+            {
+                let mut table = transaction.open_table(CONTRADICTIONS)?;
+                for each in found {
+                    table.insert(each.trial, json(each).as_slice())?;
+                }
+            }
+            Ok(transaction.commit()?)
+        };
+        let path = &self.reader.path;
+        undamaged(path, || write().map_err(|error| fault(path, error)))
+    }
+
+    /// What was written down by [`Ledger::contradict`], in the order of the trials.
+    ///
+    /// # Errors
+    /// A fault of the file system, or damage.
+    pub fn contradictions(&self) -> Result<Vec<Contradiction>, ResultsError> {
+        let LedgerReader { database, path } = &self.reader;
+        let texts = undamaged(path, || read_texts(database).map_err(|error| fault(path, error)))?;
+        let parse = |text: Vec<u8>| serde_json::from_slice(&text);
+        let parsed: Result<_, _> = texts.into_iter().map(parse).collect();
+        parsed.map_err(|error| ResultsError::damaged(path, &error))
+    }
+
     /// How the study ended; none while it has not.
     ///
     /// # Errors
@@ -313,6 +346,15 @@ fn range_from(
     let before = jobs.range(..=trial)?.next_back().transpose()?;
     let first = before.map_or(trial, |(key, _)| key.value());
     Ok(jobs.range(first..)?)
+}
+
+/// All contradictions; a ledger of an older program has no table for them.
+fn read_texts(database: &Database) -> Result<Vec<Vec<u8>>, redb::Error> {
+    match database.begin_read()?.open_table(CONTRADICTIONS) {
+        Ok(table) => table.range::<u64>(..)?.map(|entry| Ok(entry?.1.value().to_vec())).collect(),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn read_meta<T: DeserializeOwned>(

@@ -17,6 +17,7 @@
 //! numbers are enough to work them out), migrations of the view (it is rebuilt), and any
 //! decision about what to run next.
 
+mod comparison;
 mod error;
 mod export;
 mod hash;
@@ -31,6 +32,7 @@ mod store;
 mod table;
 mod view;
 
+pub use comparison::Contradiction;
 pub use error::ResultsError;
 pub use export::Format;
 pub use hash::ResultsHash;
@@ -38,7 +40,7 @@ pub use ledger::{Ledger, LedgerReader, Record, Records};
 pub use ranking::{Hypervolume, Ranked, Ranker, Ranking};
 pub use reader::{Cell, Table, ViewReader, trials_sql};
 pub use record::{Finished, LEDGER_FORMAT, StudyRecord, StudyState};
-pub use status::{Best, StudyStatus};
+pub use status::{Best, Counts, StudyStatus};
 pub use store::{STORE_FORMAT, Store, StudyFolder};
 pub use table::{Row, Status, StudySchema};
 pub use view::{Batch, JobTelemetry, View};

@@ -84,4 +84,7 @@ pub struct Finished {
     pub results_hash: String,
     /// How many trial numbers the table covers, skipped ones included.
     pub trials: u64,
+    /// Why running the study again may give another table; none where nothing is known of it.
+    #[serde(default)]
+    pub tainted: Option<String>,
 }

@@ -2,7 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::Contradiction;
 use crate::record::StudyState;
+
+/// How many trials there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Trials evaluated.
+    pub evaluated: u64,
+    /// Of those, the ones that failed or timed out.
+    pub failed: u64,
+    /// Of those that failed, the ones that the clock ended.
+    pub timed_out: u64,
+    /// Of those evaluated, the ones that were pruned.
+    pub pruned: u64,
+    /// Of those evaluated, the ones that miss an outcome constraint.
+    pub infeasible: u64,
+    /// Numbers of the plan that hold no point.
+    pub skipped: u64,
+}
+
+impl Counts {
+    /// Trials that ended with feasible metrics.
+    #[must_use]
+    pub fn complete(&self) -> u64 {
+        self.evaluated - self.failed - self.pruned - self.infeasible
+    }
+}
 
 /// What the coordinator tells about its study, about once a second. The field names are stable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,14 +49,9 @@ pub struct StudyStatus {
     pub done: u64,
     /// What is aimed at, where that is known.
     pub total: Option<u64>,
-    /// Trials evaluated.
-    pub evaluated: u64,
-    /// Trials that failed or timed out.
-    pub failed: u64,
-    /// Numbers that hold no point.
-    pub skipped: u64,
-    /// Trials that violate an outcome constraint.
-    pub infeasible: u64,
+    /// How the trials ended.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The best value so far of each objective.
     pub best: Vec<Best>,
     /// Different objective vectors on the frontier.
@@ -40,6 +62,15 @@ pub struct StudyStatus {
     pub workers: u32,
     /// Hash of the results table in hexadecimal, once the study has ended.
     pub results_hash: Option<String>,
+    /// Trials that the latest process ran a second time to compare.
+    #[serde(default)]
+    pub audited: u64,
+    /// Trials that gave two different results, the first hundred of them.
+    #[serde(default)]
+    pub contradictions: Vec<Contradiction>,
+    /// Why running the study again may give another table; none where nothing is known of it.
+    #[serde(default)]
+    pub tainted: Option<String>,
     /// Something that a person should know, such as why the study failed.
     pub message: Option<String>,
 }

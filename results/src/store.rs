@@ -177,6 +177,12 @@ impl StudyFolder {
         self.path.join("ledger.redb")
     }
 
+    /// The folder for files that trials leave behind for people.
+    #[must_use]
+    pub fn trials_path(&self) -> PathBuf {
+        self.path.join("trials")
+    }
+
     /// The DuckDB view.
     #[must_use]
     pub fn view_path(&self) -> PathBuf {

@@ -16,7 +16,7 @@ pub enum Status {
     Failed,
     /// Stopped by the clock. A study with such a trial need not be repeatable.
     Timeout,
-    /// Stopped at a rung, on account of its reports.
+    /// Stopped on account of a report; the message says which rule was met.
     Pruned,
 }
 
@@ -60,7 +60,7 @@ pub struct Row {
     pub metrics: Vec<f64>,
     /// How far each outcome constraint is missed, 0 where it is met; empty without metrics.
     pub violations: Vec<f64>,
-    /// Why it failed.
+    /// Why it failed, or which rule pruned it.
     pub message: Option<String>,
     /// What it reported on its way, in order.
     pub reports: Vec<Report>,
@@ -160,6 +160,9 @@ impl StudySchema {
             Outcome::Failed(message) => row.message = Some(message.clone()),
             Outcome::TimedOut(message) => {
                 (row.status, row.message) = (Status::Timeout, Some(message.clone()));
+            }
+            Outcome::Pruned(rule) => {
+                (row.status, row.message) = (Status::Pruned, Some(rule.clone()));
             }
             Outcome::Complete(metrics) => {
                 assert_eq!(metrics.len(), self.metrics.len(), "one value per metric");

@@ -5,7 +5,9 @@ mod fixture;
 use std::path::Path;
 
 use fixture::{job, record};
-use results::{Finished, Ledger, ResultsError, Store, StudyState, StudyStatus};
+use results::{
+    Contradiction, Counts, Finished, Ledger, ResultsError, Store, StudyState, StudyStatus,
+};
 
 fn status(name: &str) -> StudyStatus {
     StudyStatus {
@@ -16,15 +18,15 @@ fn status(name: &str) -> StudyStatus {
         updated_at: 6,
         done: 10,
         total: None,
-        failed: 0,
-        skipped: 0,
-        evaluated: 0,
-        infeasible: 0,
+        counts: Counts::default(),
         best: Vec::new(),
         frontier: 0,
         trials_per_second: f64::INFINITY,
         workers: 1,
         results_hash: None,
+        audited: 0,
+        contradictions: Vec::new(),
+        tainted: None,
         message: None,
     }
 }
@@ -194,12 +196,22 @@ fn a_ledger_keeps_everything_in_order_and_nothing_twice() {
     let twice = ledger.append(&[job(40), job(30)]).unwrap_err();
     assert!(matches!(twice, ResultsError::AlreadyRecorded { trial: 30, .. }));
     assert_eq!(ledger.finished().unwrap(), None);
-    let end = |state| Finished { state, results_hash: "00".into(), trials: 40 };
+    let end = |state| Finished { state, results_hash: "00".into(), trials: 40, tainted: None };
+    assert!(ledger.contradictions().unwrap().is_empty());
+    let found = |trial| Contradiction {
+        trial,
+        first: "cost 1.0".into(),
+        again: "cost 2.0".into(),
+        worker: "w".into(),
+    };
+    ledger.contradict(&[found(7)]).unwrap();
+    ledger.contradict(&[found(3)]).unwrap();
     ledger.finish(&end(StudyState::Interrupted)).unwrap();
     drop(ledger);
 
     let mut ledger = Ledger::open(&study).unwrap();
     assert_eq!(ledger.record(), &record("a"));
+    assert_eq!(ledger.contradictions().unwrap(), [found(3), found(7)]);
     assert_eq!(ledger.finished().unwrap(), Some(end(StudyState::Interrupted)));
     ledger.finish(&end(StudyState::Complete)).unwrap();
     assert_eq!(ledger.finished().unwrap(), Some(end(StudyState::Complete)));

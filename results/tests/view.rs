@@ -170,10 +170,15 @@ fn the_end_is_written_down_and_a_resumed_study_runs_again() {
     let (_folder, path) = folder();
     let mut view = view(&path, 10);
     let hash = "ff".repeat(32);
-    let end = Finished { state: StudyState::Complete, results_hash: hash.clone(), trials: 10 };
+    let end = Finished {
+        state: StudyState::Complete,
+        results_hash: hash.clone(),
+        trials: 10,
+        tainted: Some("by the clock".to_owned()),
+    };
     view.finish(&end).unwrap();
-    let state = "SELECT status || coalesce(' ' || results_hash, '') FROM studies";
-    assert_eq!(single(&path, state), Cell::Text(format!("complete {hash}")));
+    let state = "SELECT concat_ws(' ', status, results_hash, tainted) FROM studies";
+    assert_eq!(single(&path, state), Cell::Text(format!("complete {hash} by the clock")));
     View::open(&path, &record("a"), &schema()).unwrap();
     assert_eq!(single(&path, state), Cell::Text("running".into()));
 }

@@ -56,7 +56,16 @@ impl Constraint {
     /// A fault of syntax, an unknown name or label, or an operator on the wrong kind of value,
     /// with the column at which it stands.
     pub fn compile(source: &str, parameters: &[Parameter]) -> Result<Self, ExprError> {
-        let mut compiler = Compiler { parameters, mentions: Vec::new() };
+        Self::compile_over(source, parameters, "parameter")
+    }
+
+    /// Compiles `source` against inputs that messages call by this noun.
+    pub(crate) fn compile_over(
+        source: &str,
+        parameters: &[Parameter],
+        noun: &'static str,
+    ) -> Result<Self, ExprError> {
+        let mut compiler = Compiler { parameters, noun, mentions: Vec::new() };
         let condition = compiler.condition(&parse(source)?)?;
         let mut mentions = compiler.mentions;
         mentions.sort_unstable();
@@ -185,6 +194,7 @@ fn number(
 
 struct Compiler<'a> {
     parameters: &'a [Parameter],
+    noun: &'static str,
     mentions: Vec<usize>,
 }
 
@@ -193,7 +203,8 @@ impl Compiler<'_> {
         let found = self.parameters.iter().position(|parameter| parameter.name() == name);
         let Some(index) = found else {
             let names: Vec<&str> = self.parameters.iter().map(Parameter::name).collect();
-            return fault(expr, format!("unknown parameter '{name}' (of {})", names.join(", ")));
+            let message = format!("unknown {} '{name}' (of {})", self.noun, names.join(", "));
+            return fault(expr, message);
         };
         self.mentions.push(index);
         Ok(index)

@@ -13,7 +13,7 @@
 //!   logarithmic scales, labels and conditions are all behind that map.
 //! * A [`Grid`] maps an index to a point in mixed radix, without a list of points anywhere.
 //! * [`Constraint`]s are checked before a point is evaluated, [`OutcomeConstraint`]s on its
-//!   metrics afterwards. Both, and the backtester's strategies, share the grammar of [`expr`].
+//!   metrics afterwards, [`PruningRule`]s on its reports in between. All, and the backtester's strategies, share the grammar of [`expr`].
 //!   Constraints that contradict each other are refused on proof, by interval arithmetic; merely
 //!   rare points are no reason to refuse.
 //!
@@ -44,6 +44,7 @@ mod grid;
 mod interval;
 mod library;
 mod parameter;
+mod pruning_rule;
 mod section;
 mod sequence;
 mod space;
@@ -58,6 +59,7 @@ pub use error::{TemplateError, nearest};
 pub use grid::Grid;
 pub use library::{TEMPLATES, template};
 pub use parameter::Parameter;
+pub use pruning_rule::PruningRule;
 pub use section::Section;
 pub use sequence::Sequence;
 pub use space::{Space, unit_from_bits};

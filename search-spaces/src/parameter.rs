@@ -69,6 +69,21 @@ impl Parameter {
         }
     }
 
+    /// The value that [`Parameter::text`] writes so; none where the domain does not have it.
+    #[must_use]
+    pub fn parse(&self, text: &str) -> Option<Value> {
+        let value = match &self.domain {
+            Domain::Float { .. } => Value::Float(text.parse().ok()?),
+            Domain::Int { .. } => Value::Int(text.parse().ok()?),
+            Domain::Bool => Value::Bool(text.parse().ok()?),
+            Domain::Labels { labels, .. } => {
+                let index = labels.iter().position(|label| label == text)?;
+                Value::Label(u32::try_from(index).ok()?)
+            }
+        };
+        self.domain.contains(value).then_some(value)
+    }
+
     /// Reads the domain from the parameter's table; its `when` is left to the space, which
     /// knows the other parameters.
     pub(crate) fn read(name: &str, table: &mut Section<'_>) -> Result<Self, TemplateError> {

@@ -165,7 +165,14 @@ impl Space {
     pub fn decode(&self, unit: &[f64]) -> Point {
         assert_eq!(unit.len(), self.parameters.len(), "one coordinate per parameter");
         let value = |(parameter, unit): (&Parameter, &f64)| parameter.domain().decode(*unit);
-        let mut point = Point::new(self.parameters.iter().zip(unit).map(value).collect());
+        self.point(self.parameters.iter().zip(unit).map(value).collect())
+    }
+
+    /// The point with these values, of which those of parameters whose condition does not hold
+    /// are set inactive. Constraints are not looked at.
+    #[must_use]
+    pub fn point(&self, values: Vec<Value>) -> Point {
+        let mut point = Point::new(values);
         self.deactivate(&mut point);
         point
     }

@@ -59,6 +59,8 @@ pub struct Template {
     pub objectives: Vec<Objective>,
     /// Conditions on the metrics (`trades >= 30`), as written; the metrics are not known here.
     pub outcome_constraints: Vec<String>,
+    /// Conditions on reports at which a trial is pruned (`cost > 100`), as written.
+    pub prune: Vec<String>,
     /// The space.
     pub space: Space,
     /// The document that all of this was read from, overrides included.
@@ -84,6 +86,7 @@ impl Template {
         })?;
         let objectives = objectives(&mut root)?;
         let outcome_constraints = root.texts("outcome_constraints")?.unwrap_or_default();
+        let prune = root.texts("prune")?.unwrap_or_default();
         let space = match root.section("space")? {
             Some(section) => Space::read(section)?,
             None => return Err(root.missing("space", "a table with a key for each parameter")),
@@ -96,6 +99,7 @@ impl Template {
             simulator,
             objectives,
             outcome_constraints,
+            prune,
             space,
             folder: folder.to_owned(),
             document,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use search_spaces::{Document, Point, Template, Value};
-use simulators::{Backtest, Simulator as _};
+use simulators::{Backtest, Simulator as _, Trial, Verdict};
 
 const TEMPLATE: &str = r#"
 name = "bench"
@@ -45,7 +45,8 @@ fn crossover(criterion: &mut Criterion) {
     group.bench_function("run", |bencher| {
         bencher.iter(|| {
             next = (next + 1) % points.len();
-            black_box(session.run(black_box(&points[next]), 0, &mut |_| {}))
+            let trial = Trial::new(black_box(&points[next]), 0);
+            black_box(session.run(&trial, &mut |_| Verdict::Continue))
         });
     });
     group.finish();

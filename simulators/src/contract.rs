@@ -1,5 +1,7 @@
 //! The face of the room: what a worker needs to know to evaluate a point, whatever evaluates it.
 
+use std::path::Path;
+
 use search_spaces::Point;
 
 /// Evaluates points: a pure function of (point, seed) with fixed settings.
@@ -17,6 +19,24 @@ pub trait Simulator: Send + Sync {
     /// Scratch memory for the runs of one thread. Cheap to make, and without influence on results:
     /// runs may be spread over any number of sessions in any order.
     fn session(&self) -> Box<dyn Session + '_>;
+
+    /// Makes sure, before a study starts, that trials can be run at all.
+    ///
+    /// # Errors
+    /// What keeps every trial from being run, such as a program that does not speak.
+    fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Runs one trial by itself, for a person who wants to see how that goes.
+    fn rehearse(&self, trial: &Trial<'_>) -> Rehearsal {
+        let mut reports = Vec::new();
+        let result = self.session().run(trial, &mut |report| {
+            reports.push(report);
+            Verdict::Continue
+        });
+        Rehearsal { result, reports, seen: Vec::new() }
+    }
 }
 
 /// The scratch memory of one thread, in which trials run one after the other.
@@ -25,7 +45,8 @@ pub trait Session {
     /// [`Simulator::metrics`]; an undefined metric is `f64::NAN` (no other NaN), an infinite one
     /// stays infinite.
     ///
-    /// Intermediate values go to `reports`, with strictly increasing steps.
+    /// Intermediate values go to `reports`, with strictly increasing steps. Once the answer to
+    /// one is [`Verdict::Stop`], the run should end soon, and nobody looks at what it returns.
     ///
     /// # Errors
     /// A [`Failure`] is an expected failure of this one trial, which is data: the study goes on.
@@ -34,10 +55,51 @@ pub trait Session {
     /// When the point does not belong to the space for which the simulator was opened.
     fn run(
         &mut self,
-        point: &Point,
-        seed: u64,
-        reports: &mut dyn FnMut(Report),
+        trial: &Trial<'_>,
+        reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Failure>;
+}
+
+/// What is to be evaluated.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'a> {
+    /// Its number in the study, for people: no metric should depend on it.
+    pub number: u64,
+    /// Its point.
+    pub point: &'a Point,
+    /// The seed of its own noise.
+    pub seed: u64,
+    /// The folder for files that people may want to see afterwards, in an entry named by the
+    /// trial's number; it need not exist yet. Where there is none, nothing is kept.
+    pub files: Option<&'a Path>,
+}
+
+impl<'a> Trial<'a> {
+    /// A trial outside of any study, with number 0.
+    #[must_use]
+    pub fn new(point: &'a Point, seed: u64) -> Self {
+        Self { number: 0, point, seed, files: None }
+    }
+}
+
+/// What a simulator is answered to a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The trial goes on.
+    Continue,
+    /// The trial is pruned.
+    Stop,
+}
+
+/// What came of a trial that was run for a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rehearsal {
+    /// How it ended, as [`Session::run`] says it.
+    pub result: Result<Vec<f64>, Failure>,
+    /// Its reports.
+    pub reports: Vec<Report>,
+    /// What could be seen on the way, in order: who or what it comes from, and its text.
+    pub seen: Vec<(String, String)>,
 }
 
 /// An intermediate value of a running trial.

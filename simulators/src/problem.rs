@@ -2,11 +2,11 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use search_spaces::{Domain, Point, Section, Space, TemplateError, Value};
+use search_spaces::{Domain, Section, Space, TemplateError, Value};
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
 
-use crate::contract::{Failure, Report, Session, Simulator};
+use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
 use crate::numbers::{canonical, real};
 use crate::problems::{Count, Definition, Optimum, PROBLEMS, find};
 
@@ -176,11 +176,10 @@ struct ProblemSession<'a> {
 impl Session for ProblemSession<'_> {
     fn run(
         &mut self,
-        point: &Point,
-        seed: u64,
-        reports: &mut dyn FnMut(Report),
+        trial: &Trial<'_>,
+        reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Failure> {
-        let problem = self.problem;
+        let (problem, point) = (self.problem, trial.point);
         assert_eq!(point.values().len(), problem.dimensions, "the point belongs to the space");
         self.variables.clear();
         for (index, value) in point.values().iter().enumerate() {
@@ -197,7 +196,7 @@ impl Session for ProblemSession<'_> {
         let mut values = vec![0.0; problem.metrics.len()];
         (problem.definition.evaluate)(&self.variables, &mut values);
         if problem.noise > 0.0 {
-            let mut rng = generator(seed, NOISE_STREAM);
+            let mut rng = generator(trial.seed, NOISE_STREAM);
             for value in &mut values {
                 *value += problem.noise * normal(&mut rng);
             }
@@ -205,12 +204,17 @@ impl Session for ProblemSession<'_> {
         for value in &mut values {
             *value = canonical(*value);
         }
-        learning_curve(problem.steps, &values, seed, reports);
+        learning_curve(problem.steps, &values, trial.seed, reports);
         Ok(values)
     }
 }
 
-fn learning_curve(steps: usize, last: &[f64], seed: u64, reports: &mut dyn FnMut(Report)) {
+fn learning_curve(
+    steps: usize,
+    last: &[f64],
+    seed: u64,
+    reports: &mut dyn FnMut(Report) -> Verdict,
+) {
     let mut rng = generator(seed, CURVE_STREAM);
     let heights: Vec<f64> = last.iter().map(|_| 0.5 + unit(&mut rng)).collect();
     for step in 1..=steps {
@@ -221,7 +225,9 @@ fn learning_curve(steps: usize, last: &[f64], seed: u64, reports: &mut dyn FnMut
             if step == steps { *v } else { canonical(v + above) }
         };
         let values = last.iter().zip(&heights).map(at).collect();
-        reports(Report { step: step as u64, values });
+        if reports(Report { step: step as u64, values }) == Verdict::Stop {
+            return;
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! One job, trial by trial, on the current rayon pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jobs::{JobSpec, Outcome, Purpose, StudyId, TrialResult, Work, derived_seed};
 use rayon::prelude::*;
-use search_spaces::{Point, Sequence};
-use simulators::{FailureKind, Session, Simulator};
+use search_spaces::{Point, PruningRule, Sequence};
+use simulators::{FailureKind, Report, Session, Simulator, Trial, Verdict};
 
 /// What a worker has to know of a study beside its jobs.
 pub struct Study {
@@ -17,6 +18,10 @@ pub struct Study {
     pub simulator: Arc<dyn Simulator>,
     /// What turns the numbers of range jobs into points; none where an optimizer chooses them.
     pub sequence: Option<Arc<dyn Sequence>>,
+    /// Conditions on reports at which a trial is pruned.
+    pub pruning_rules: Arc<[PruningRule]>,
+    /// Where simulators may leave files for people, by trial; nowhere where there is none.
+    pub files: Option<PathBuf>,
 }
 
 /// Runs the trials of a job in parallel and returns their results in order.
@@ -63,12 +68,20 @@ fn run_trial<'a>(
             }
         };
         let seed = derived_seed(job.seed, Purpose::Trial, number);
-        let report = &mut |report: simulators::Report| {
-            reports.push(jobs::Report { step: report.step, values: report.values });
-        };
-        match session.run(point, seed, report) {
-            Ok(metrics) => Outcome::Complete(metrics),
-            Err(failure) => match failure.kind {
+        let trial = Trial { number, point, seed, files: study.files.as_deref() };
+        let mut pruned = None;
+        let ended = session.run(&trial, &mut |report| {
+            // Whatever a simulator says after it was stopped is not part of the trial.
+            if pruned.is_none() {
+                pruned = pruned_by(&study.pruning_rules, &report);
+                reports.push(jobs::Report { step: report.step, values: report.values });
+            }
+            if pruned.is_some() { Verdict::Stop } else { Verdict::Continue }
+        });
+        match (pruned, ended) {
+            (Some(why), _) => Outcome::Pruned(why),
+            (None, Ok(metrics)) => Outcome::Complete(metrics),
+            (None, Err(failure)) => match failure.kind {
                 FailureKind::Error => Outcome::Failed(failure.message),
                 FailureKind::Timeout => Outcome::TimedOut(failure.message),
             },
@@ -83,4 +96,10 @@ fn run_trial<'a>(
         Outcome::Failed(format!("the simulator panicked: {}", text.unwrap_or("no message")))
     });
     TrialResult { outcome, reports }
+}
+
+/// Why a trial ends with this report; none where it goes on.
+fn pruned_by(rules: &[PruningRule], report: &Report) -> Option<String> {
+    let rule = rules.iter().find(|rule| rule.holds(report.step, &report.values))?;
+    Some(format!("{} at step {}", rule.source(), report.step))
 }

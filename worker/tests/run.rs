@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use jobs::{JobId, JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
-use search_spaces::{Point, Sequence, Value};
-use simulators::{Failure, Report, Session, Simulator};
+use search_spaces::{Point, PruningRule, Sequence, Value};
+use simulators::{Failure, Report, Session, Simulator, Trial, Verdict};
 use worker::{Study, run_job};
 
 const STUDY: StudyId = StudyId([9; 32]);
@@ -39,9 +39,8 @@ impl Simulator for Moody {
 impl Session for MoodySession<'_> {
     fn run(
         &mut self,
-        point: &Point,
-        seed: u64,
-        reports: &mut dyn FnMut(Report),
+        trial: &Trial<'_>,
+        reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Failure> {
         assert!(!self.is_spoilt, "a session is not used again after a panic");
         let run = self.simulator.runs.fetch_add(1, Ordering::Relaxed) + 1;
@@ -50,7 +49,7 @@ impl Session for MoodySession<'_> {
         {
             stop.store(true, Ordering::Relaxed);
         }
-        let Value::Int(number) = point.values()[0] else { panic!("an int") };
+        let Value::Int(number) = trial.point.values()[0] else { panic!("an int") };
         match number % 5 {
             1 => Err(Failure::new(format!("{number} is unlucky"))),
             2 => {
@@ -58,8 +57,11 @@ impl Session for MoodySession<'_> {
                 panic!("{number} is too much");
             }
             _ => {
-                reports(Report { step: 1, values: vec![0.5] });
-                Ok(vec![number as f64 + (seed % 1000) as f64])
+                for step in 1..=3 {
+                    // It goes on whatever it is told, as some programs do.
+                    reports(Report { step, values: vec![number as f64 * step as f64] });
+                }
+                Ok(vec![number as f64 + (trial.seed % 1000) as f64])
             }
         }
     }
@@ -89,6 +91,8 @@ fn study(stop_at: Option<(u64, Arc<AtomicBool>)>) -> Study {
         id: STUDY,
         simulator: Arc::new(Moody { metrics, runs: AtomicU64::new(0), stop_at }),
         sequence: Some(Arc::new(Count)),
+        pruning_rules: Arc::new([]),
+        files: None,
     }
 }
 
@@ -109,7 +113,9 @@ fn failures_and_panics_are_outcomes_and_their_neighbours_go_on() {
         .map(|result| match &result.outcome {
             Outcome::Complete(_) => "complete",
             Outcome::Skipped => "skipped",
-            Outcome::TimedOut(message) => panic!("nothing has a timeout here: {message}"),
+            Outcome::TimedOut(message) | Outcome::Pruned(message) => {
+                panic!("nothing has a timeout or a rule here: {message}")
+            }
             Outcome::Failed(message) if message.contains("is unlucky") => "failed",
             Outcome::Failed(message) => {
                 assert!(message.contains("panicked: 2 is") || message.contains("panicked: 7 is"));
@@ -124,7 +130,7 @@ fn failures_and_panics_are_outcomes_and_their_neighbours_go_on() {
             "panicked", "complete", "complete"
         ]
     );
-    assert_eq!(results[0].reports.len(), 1);
+    assert_eq!(results[0].reports.len(), 3);
 }
 
 #[test]
@@ -158,4 +164,18 @@ fn a_worker_told_to_stop_returns_a_prefix() {
         let whole = run(&range, 1);
         assert_eq!(results[..], whole[..results.len()], "{threads} threads");
     }
+}
+
+#[test]
+fn a_rule_prunes_at_the_report_that_meets_it_and_nothing_later_counts() {
+    let rule = |text| PruningRule::compile(text, &["value".to_owned()]).expect("a rule");
+    let rules = Arc::new([rule("value > 100"), rule("step >= 2 and value > 8")]);
+    let study = Study { pruning_rules: rules, ..study(None) };
+    let results = run_job(&study, &job(0, Work::Range { len: 10 }), &AtomicBool::new(false));
+    let pruned = Outcome::Pruned("step >= 2 and value > 8 at step 3".to_owned());
+    assert_eq!((&results[4].outcome, results[4].reports.len()), (&pruned, 3), "4, 8, 12");
+    let pruned = Outcome::Pruned("step >= 2 and value > 8 at step 2".to_owned());
+    assert_eq!((&results[5].outcome, results[5].reports.len()), (&pruned, 2), "5, 10");
+    assert!(matches!(results[0].outcome, Outcome::Complete(_)));
+    assert!(matches!(results[6].outcome, Outcome::Failed(_)));
 }

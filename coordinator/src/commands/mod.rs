@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::cli::Named;
 use crate::exit::Failure;
 
+pub mod check;
+mod report;
 pub mod results;
 pub mod start;
 pub mod status;

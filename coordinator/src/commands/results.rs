@@ -28,7 +28,7 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
         return Err(Failure::usage("--format parquet: found no --output, allowed: -o FILE"));
     }
     let reader = ViewReader::open(&folder.view_path())?;
-    warn_if_behind(&reader, &folder)?;
+    warn(&reader, &folder)?;
     let (sql, ranking) = match &args.sql {
         Some(sql) => (sql.clone(), None),
         None => select(&reader, args)?,
@@ -50,10 +50,14 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// A program that kept the view open may have kept trials out of it.
-fn warn_if_behind(reader: &ViewReader, folder: &StudyFolder) -> Result<(), Failure> {
+/// What a reader of the results should know: that a program which kept the view open has kept
+/// trials out of it, and that another run may give other ones.
+fn warn(reader: &ViewReader, folder: &StudyFolder) -> Result<(), Failure> {
     let Some(status) = folder.status()? else { return Ok(()) };
-    let numbers = status.evaluated + status.skipped;
+    if let Some(tainted) = &status.tainted {
+        say!("tainted: {tainted}, so another run may have another hash");
+    }
+    let numbers = status.counts.evaluated + status.counts.skipped;
     if status.state != StudyState::Running && reader.high_water() < numbers {
         say!(
             "these are the first {} of {} trial numbers: another program kept the database open. \

@@ -13,15 +13,14 @@ use results::{Ledger, ResultsError, Store, StudyFolder, StudyState, StudyStatus,
 use search_spaces::{Template, check_study_name};
 use tokio::sync::watch;
 
-use crate::cli::{Output, Resume, RunArgs, Start};
-use crate::commands::results::frontier_table;
-use crate::exit::{DEFAULT_STORE, Exit, Failure, store_option};
-use crate::ingest::Coverage;
+use crate::audit::Share;
+use crate::cli::{Resume, RunArgs, Start};
+use crate::commands::report::{in_store, report};
+use crate::exit::{Exit, Failure};
 use crate::library;
-use crate::progress::{Display, Progress, duration, thousands};
+use crate::progress::{Display, Progress, thousands};
 use crate::run::{Control, Ended, Places, run};
 use crate::say;
-use crate::say::print;
 use crate::study::{Choices, DEFAULT_LAG, Study};
 
 /// Trials of a study that nothing else limits.
@@ -46,6 +45,7 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     let chunk = args.chunk.unwrap_or(0);
     let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag };
     let study = Study::open(template, choices)?;
+    study.ready()?;
 
     let folder = Store::open(&args.store.store)?.create_study(&name).map_err(not_started)?;
     let record = study.record(folder.name(), now_ms(), git_commit(&study.template.folder));
@@ -87,6 +87,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
     };
     let ledger = Ledger::open(&folder)?;
     let study = Study::reopen(ledger.record())?;
+    study.ready()?;
     if !args.run.quiet {
         let goal = match study.goal().total() {
             None if args.run.max_time.is_none() => ", until Ctrl-C or --max-time",
@@ -127,6 +128,10 @@ fn template(args: &Start) -> Result<Template, Failure> {
         let entries: Vec<String> = entries.collect();
         overrides.push(format!("objectives={{ {} }}", entries.join(", ")));
     }
+    if !args.prune.is_empty() {
+        let rules: Vec<String> = args.prune.iter().map(|rule| format!("{rule:?}")).collect();
+        overrides.push(format!("prune=[{}]", rules.join(", ")));
+    }
     library::load(&args.template, &overrides)
 }
 
@@ -148,6 +153,7 @@ fn supervise(
         folder: folder.clone(),
         started_at: now_ms(),
         threads,
+        audit: args.audit,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
     };
     let (started, asked) = (now(), study.choices.trials);
@@ -156,9 +162,9 @@ fn supervise(
     runtime.shutdown_background();
     let ended = outcome?;
     if let (StudyState::Complete, Some(asked)) = (ended.finished.state, asked)
-        && ended.progress.evaluated < asked
+        && ended.progress.counts.evaluated < asked
     {
-        let evaluated = thousands(ended.progress.evaluated);
+        let evaluated = thousands(ended.progress.counts.evaluated);
         say!("the space has no more than {evaluated} points for the {} trials", thousands(asked));
     }
     report(&ended, folder, args, started.elapsed())
@@ -169,6 +175,7 @@ struct Session {
     folder: StudyFolder,
     started_at: u64,
     threads: usize,
+    audit: Option<Share>,
     display: Display,
 }
 
@@ -189,17 +196,18 @@ impl Session {
         let (progress, watched) = watch::channel(Progress::default());
         let options = worker::Options { threads: self.threads, name: host_name() };
         let mut worker = {
-            let (queue, study) = (Arc::clone(&queue), Arc::new(study.for_worker()));
+            let (queue, study) =
+                (Arc::clone(&queue), Arc::new(study.for_worker(Some(self.folder.trials_path()))));
             let stop = Arc::clone(&worker_stop);
             tokio::task::spawn_blocking(move || worker::serve(&queue, &study, &options, &stop))
         };
         let mut study_loop = {
             let (queue, control) = (Arc::clone(&queue), Arc::clone(&control));
-            let slots = self.threads + 3;
+            let (slots, audit) = (self.threads + 3, self.audit);
             tokio::task::spawn_blocking(move || {
                 let (queue, control) = (&*queue, &*control);
                 let progress = &progress;
-                run(study, Places { queue, ledger, view, slots, control, progress })
+                run(study, Places { queue, ledger, view, slots, audit, control, progress })
             })
         };
         let mut interrupts = Interrupts::new()?;
@@ -282,15 +290,15 @@ impl Session {
             updated_at: now_ms(),
             done: progress.done,
             total: progress.total,
-            evaluated: progress.evaluated,
-            failed: progress.failed,
-            skipped: progress.skipped,
-            infeasible: progress.infeasible,
+            counts: progress.counts,
             best: progress.best.clone(),
             frontier: progress.frontier,
             trials_per_second: progress.rate,
             workers: 1,
             results_hash,
+            audited: progress.audited,
+            contradictions: progress.contradictions.clone(),
+            tainted: progress.tainted.clone(),
             message,
         };
         let _ = self.folder.write_status(&status);
@@ -351,100 +359,6 @@ fn joined<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(error) => Err(Failure::infrastructure(format!("a thread ended: {error}"))),
     }
-}
-
-/// The study as a command names it, with its store where that is not the usual one.
-fn in_store(folder: &StudyFolder) -> String {
-    let store = folder.path().parent().unwrap_or(Path::new(DEFAULT_STORE));
-    format!("{}{}", folder.name(), store_option(store))
-}
-
-/// Prints how the study ended, and the top of its ranking.
-fn report(
-    ended: &Ended,
-    folder: &StudyFolder,
-    args: &RunArgs,
-    elapsed: Duration,
-) -> Result<Exit, Failure> {
-    let progress = &ended.progress;
-    match args.format {
-        Output::Json => print(&crate::commands::json(&crate::commands::status::known(folder)?)?)?,
-        Output::Table => {
-            if progress.frontier > 0 && ended.coverage == Coverage::Whole {
-                print(&frontier_table(folder, 10)?)?;
-            }
-            print(&summary(ended, folder.name(), elapsed))?;
-        }
-    }
-    let name = in_store(folder);
-    if ended.coverage == Coverage::Behind {
-        say!(
-            "another program keeps {} open, so it lacks the latest trials; nothing is lost: close \
-             it there and run `optimize resume {name}`",
-            folder.view_path().display()
-        );
-    }
-    if let Some((trial, message)) = &progress.first_failure {
-        say!("the first trial that failed, {trial}: {message}");
-    }
-    if !ended.contradictions.is_empty() {
-        let contradictions = ended.contradictions.join("; ");
-        let message = format!("the simulator is not deterministic: {contradictions}");
-        return Err(Failure { exit: Exit::NonDeterministic, message });
-    }
-    if ended.finished.state == StudyState::Interrupted {
-        say!("to go on: optimize resume {name}");
-        return Ok(Exit::Interrupted);
-    }
-    if ended.is_barren {
-        say!(
-            "the constraints leave so little of the space that sampling finds no further points: \
-             narrow the ranges towards those that meet them"
-        );
-        return Ok(Exit::Short);
-    }
-    if progress.evaluated == progress.failed + progress.infeasible {
-        say!("no trial completed");
-        return Ok(Exit::Short);
-    }
-    if !args.quiet && args.format == Output::Table {
-        say!("more: optimize results {name}");
-    }
-    Ok(Exit::Done)
-}
-
-fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
-    let Ended { finished, progress, .. } = ended;
-    let run = progress.evaluated - progress.resumed;
-    let work = match (run, finished.state) {
-        (0, StudyState::Complete) => "all of them before".to_owned(),
-        _ => {
-            let rate = run as f64 / elapsed.as_secs_f64().max(1e-9);
-            let (run, rate) = (thousands(run), thousands(rate as u64));
-            format!("{run} in {}, {rate} trials/s", duration(elapsed))
-        }
-    };
-    format!(
-        "\n{name}: {}, {} trials ({work}){}\nresults hash {}",
-        finished.state.name(),
-        thousands(progress.evaluated),
-        exceptions(progress),
-        finished.results_hash,
-    )
-}
-
-fn exceptions(progress: &Progress) -> String {
-    let counts = [
-        (progress.failed, "failed"),
-        (progress.infeasible, "infeasible"),
-        (progress.skipped, "ruled out by constraints or conditions"),
-    ];
-    let said: Vec<String> = counts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{} {name}", thousands(count)))
-        .collect();
-    if said.is_empty() { String::new() } else { format!("; {}", said.join(", ")) }
 }
 
 /// The commit of the repository that the template lies in, for the record.

@@ -66,6 +66,7 @@ pub(super) fn known(folder: &StudyFolder) -> Result<StudyStatus, Failure> {
             state: finished.state,
             done: finished.trials,
             results_hash: Some(finished.results_hash),
+            tainted: finished.tainted,
             ..status
         },
     })
@@ -81,7 +82,7 @@ fn overview(all: &[StudyStatus]) -> String {
             status.name.clone(),
             status.state.name().to_owned(),
             counted(status),
-            thousands(status.failed),
+            thousands(status.counts.failed),
             thousands(status.frontier),
             best.collect::<Vec<_>>().join(", "),
             hash.chars().take(16).collect(),
@@ -95,18 +96,21 @@ fn counted(status: &StudyStatus) -> String {
         Some(total) if status.state != StudyState::Complete => {
             format!("{} of {}", thousands(status.done), thousands(total))
         }
-        _ => thousands(status.evaluated),
+        _ => thousands(status.counts.evaluated),
     }
 }
 
 fn details(status: &StudyStatus) -> String {
+    let counts = status.counts;
     let mut lines = vec![
         ("study", status.name.clone()),
         ("state", status.state.name().to_owned()),
         ("trials", counted(status)),
-        ("failed", thousands(status.failed)),
-        ("infeasible", thousands(status.infeasible)),
-        ("skipped", thousands(status.skipped)),
+        ("failed", thousands(counts.failed)),
+        ("timed out", thousands(counts.timed_out)),
+        ("pruned", thousands(counts.pruned)),
+        ("infeasible", thousands(counts.infeasible)),
+        ("skipped", thousands(counts.skipped)),
         ("frontier", thousands(status.frontier)),
     ];
     for best in &status.best {
@@ -125,6 +129,13 @@ fn details(status: &StudyStatus) -> String {
     }
     if let Some(hash) = &status.results_hash {
         lines.push(("results hash", hash.clone()));
+    }
+    if let Some(tainted) = &status.tainted {
+        lines.push(("tainted", format!("{tainted}: another run may have another hash")));
+    }
+    for each in &status.contradictions {
+        let text = format!("trial {}: {}; again: {}", each.trial, each.first, each.again);
+        lines.push(("two results", text));
     }
     if let Some(message) = &status.message {
         lines.push(("message", message.clone()));

@@ -14,7 +14,6 @@ use crate::driver::{Mismatch, Released};
 use crate::exit::{Exit, Failure};
 use crate::frame::Frame;
 use crate::progress::thousands;
-use crate::run::same;
 use crate::say::print;
 use crate::study::Study;
 use crate::tally::Tally;
@@ -50,6 +49,7 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
     let folder = chosen(&Store::open(&args.store.store)?, &args.study)?;
     let ledger = Ledger::open(&folder)?;
     let study = Study::reopen(ledger.record())?;
+    study.ready()?;
     let finished = ledger.finished()?;
     let mut threads = rayon::ThreadPoolBuilder::new();
     if let Some(count) = args.threads {
@@ -60,7 +60,7 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
         .map_err(|error| Failure::infrastructure(format!("failed to start threads: {error}")))?;
     let end = finished.as_ref().map(|finished| finished.trials);
     let mut checker = Checker {
-        worker: study.for_worker(),
+        worker: study.for_worker(None),
         frame: Frame::from(&study),
         tally: Tally::new(&study.schema),
         sample: Sample::new(args.sample, evaluated(&ledger, study.choices.trials, end)?),
@@ -82,7 +82,7 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
         name: folder.name().to_owned(),
         verified,
         differences,
-        evaluated: tally.evaluated,
+        evaluated: tally.counts.evaluated,
         results_hash: hash_at_end.unwrap_or_else(|| tally.hash()),
         stored_hash: finished.map(|finished| finished.results_hash),
     };
@@ -214,13 +214,9 @@ impl Checker {
             chosen.par_iter().map(|offset| self.run_one(&job, *offset)).collect();
         for (offset, now) in chosen.into_iter().zip(again) {
             self.verified += 1;
-            let recorded = &result.trials[offset];
-            if !same(recorded, &now) {
-                self.differences.push(Difference {
-                    trial: first + offset as u64,
-                    recorded: format!("{:?}", recorded.outcome),
-                    now: format!("{:?}", now.outcome),
-                });
+            let differing = self.frame.schema.difference(&result.trials[offset], &now);
+            if let Some((recorded, now)) = differing {
+                self.differences.push(Difference { trial: first + offset as u64, recorded, now });
             }
         }
         let released = Released { first, work: job.work, result };

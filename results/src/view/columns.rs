@@ -162,7 +162,7 @@ impl Columns {
                  worker VARCHAR, elapsed_ns UBIGINT);
              CREATE TABLE columns (position INTEGER, name VARCHAR, kind VARCHAR, source VARCHAR,
                  direction VARCHAR, importance INTEGER);
-             CREATE TABLE studies (name VARCHAR, status VARCHAR, results_hash VARCHAR,
+             CREATE TABLE studies (name VARCHAR, status VARCHAR, results_hash VARCHAR, tainted VARCHAR,
                  algorithm VARCHAR, seed UBIGINT, trials UBIGINT, chunk UBIGINT, lag UBIGINT,
                  fingerprint VARCHAR, data_hash VARCHAR, program_version VARCHAR,
                  git_commit VARCHAR, created_at TIMESTAMP, template VARCHAR);

@@ -31,7 +31,7 @@ use crate::record::{Finished, StudyRecord, StudyState};
 use crate::table::{Row, StudySchema};
 
 /// The layout of the tables. A view of any other layout is made anew from the ledger.
-const VIEW_FORMAT: u32 = 1;
+const VIEW_FORMAT: u32 = 2;
 
 /// What a job cost; never hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,8 +212,8 @@ impl View {
         let write = || {
             let access = open_to_write(&self.path, APPEND_PATIENCE)?;
             access.connection.execute(
-                "UPDATE studies SET status = ?, results_hash = ?",
-                params![finished.state.name(), finished.results_hash],
+                "UPDATE studies SET status = ?, results_hash = ?, tainted = ?",
+                params![finished.state.name(), finished.results_hash, finished.tainted],
             )?;
             close(access)
         };
@@ -256,7 +256,8 @@ fn check(
     }
     let state = read_state(connection, columns, schema)?;
     let running = StudyState::Running.name();
-    connection.execute("UPDATE studies SET status = ?, results_hash = NULL", [running])?;
+    connection
+        .execute("UPDATE studies SET status = ?, results_hash = NULL, tainted = NULL", [running])?;
     close(access)?;
     Ok(state)
 }
@@ -278,7 +279,7 @@ fn create(
         )?;
     }
     connection.execute(
-        "INSERT INTO studies VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+        "INSERT INTO studies VALUES (?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,
              make_timestamp(CAST(? AS BIGINT) * 1000), ?)",
         params![
             record.name,

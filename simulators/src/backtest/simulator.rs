@@ -17,7 +17,7 @@ use super::mask::Mask;
 use super::metrics::{Calculator, Metric};
 use super::portfolio::Calendar;
 use super::settings::{self, Settings};
-use crate::contract::{Failure, Report, Session, Simulator};
+use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
 use crate::numbers::real;
 use crate::open::OpenError;
 
@@ -283,12 +283,11 @@ struct BacktestSession<'a> {
 impl Session for BacktestSession<'_> {
     fn run(
         &mut self,
-        point: &Point,
-        _seed: u64,
-        _reports: &mut dyn FnMut(Report),
+        trial: &Trial<'_>,
+        _reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Failure> {
         // Prices of the past are what they are: nothing here is drawn from the seed.
-        self.backtest.run(point, &mut self.scratch, &mut NoRecorder)
+        self.backtest.run(trial.point, &mut self.scratch, &mut NoRecorder)
     }
 }
 

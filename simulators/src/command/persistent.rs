@@ -10,7 +10,7 @@ use super::number::{listed, metrics_of, parse_json};
 use super::process::{Deadline, Process, last_words};
 use super::settings::Settings;
 use super::simulator::{Trouble, child};
-use crate::contract::{Failure, Report};
+use crate::contract::{Failure, Report, Verdict};
 
 /// The version of the protocol.
 const VERSION: u64 = 1;
@@ -139,7 +139,7 @@ impl Server {
         &mut self,
         settings: &Settings,
         request: &[u8],
-        reports: &mut dyn FnMut(Report),
+        reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Trouble> {
         self.served += 1;
         // Complaints about earlier trials are not about this one.
@@ -169,7 +169,10 @@ impl Server {
             match step {
                 Ok(report) => {
                     last_step = report.step;
-                    reports(report);
+                    if reports(report) == Verdict::Stop {
+                        self.stop();
+                        return Err(Trouble::answered("stopped"));
+                    }
                 }
                 // It waits for an answer to the report, which a new trial is not.
                 Err(message) => {

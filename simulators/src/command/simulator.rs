@@ -11,7 +11,7 @@ use super::once;
 use super::persistent::{Request, Server};
 use super::process::{ending, last_words};
 use super::settings::{Limits, Mode, Settings};
-use crate::contract::{Failure, Report, Session, Simulator};
+use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
 
 /// An external program that evaluates points, as a child that stays or as one child per trial.
 ///
@@ -140,20 +140,21 @@ struct CommandSession<'a> {
 impl Session for CommandSession<'_> {
     fn run(
         &mut self,
-        point: &Point,
-        seed: u64,
-        reports: &mut dyn FnMut(Report),
+        trial: &Trial<'_>,
+        reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Failure> {
+        let Trial { point, seed, .. } = *trial;
         let (settings, parameters) = (&self.command.settings, &self.command.parameters);
         assert_eq!(point.values().len(), parameters.len(), "the point belongs to the space");
         let mut backoff = BACKOFF;
         // A retried trial reports what it reported before once more, which is left out.
         let mut reported = 0;
         let mut report = |report: Report| {
-            if report.step > reported {
-                reported = report.step;
-                reports(report);
+            if report.step <= reported {
+                return Verdict::Continue;
             }
+            reported = report.step;
+            reports(report)
         };
         for attempt in 0.. {
             let result = match settings.mode {
@@ -181,7 +182,7 @@ impl CommandSession<'_> {
         &mut self,
         point: &Point,
         seed: u64,
-        reports: &mut dyn FnMut(Report),
+        reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Trouble> {
         let settings = &self.command.settings;
         let waiting = self.server.take().or_else(|| self.command.idle().pop());

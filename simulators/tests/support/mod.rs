@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use search_spaces::{Document, Point, Space, Template, Value};
-use simulators::{Backtest, OpenError, Simulator};
+use simulators::{Backtest, OpenError, Simulator, Trial, Verdict};
 
 /// Reads template text.
 pub(crate) fn template(text: &str) -> Template {
@@ -69,7 +69,10 @@ pub(crate) fn ints(values: &[i64]) -> Point {
 
 /// One run in a session of its own.
 pub(crate) fn run(simulator: &dyn Simulator, point: &Point) -> Vec<f64> {
-    simulator.session().run(point, 0, &mut |_| {}).unwrap_or_else(|failure| panic!("{failure}"))
+    simulator
+        .session()
+        .run(&Trial::new(point, 0), &mut |_| Verdict::Continue)
+        .unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// The bits of the values.

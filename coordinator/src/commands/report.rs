@@ -1,0 +1,132 @@
+//! What is said when a study has ended.
+
+use std::path::Path;
+use std::time::Duration;
+
+use results::{Contradiction, Counts, StudyFolder, StudyState};
+
+use crate::cli::{Output, RunArgs};
+use crate::commands::results::frontier_table;
+use crate::exit::{DEFAULT_STORE, Exit, Failure, store_option};
+use crate::ingest::Coverage;
+use crate::progress::{duration, thousands};
+use crate::run::Ended;
+use crate::say;
+use crate::say::print;
+
+/// The study as a command names it, with its store where that is not the usual one.
+pub(super) fn in_store(folder: &StudyFolder) -> String {
+    let store = folder.path().parent().unwrap_or(Path::new(DEFAULT_STORE));
+    format!("{}{}", folder.name(), store_option(store))
+}
+
+/// Prints how the study ended, and the top of its ranking.
+pub(super) fn report(
+    ended: &Ended,
+    folder: &StudyFolder,
+    args: &RunArgs,
+    elapsed: Duration,
+) -> Result<Exit, Failure> {
+    let progress = &ended.progress;
+    match args.format {
+        Output::Json => print(&crate::commands::json(&crate::commands::status::known(folder)?)?)?,
+        Output::Table => {
+            if progress.frontier > 0 && ended.coverage == Coverage::Whole {
+                print(&frontier_table(folder, 10)?)?;
+            }
+            print(&summary(ended, folder.name(), elapsed))?;
+        }
+    }
+    let name = in_store(folder);
+    if ended.coverage == Coverage::Behind {
+        say!(
+            "another program keeps {} open, so it lacks the latest trials; nothing is lost: close \
+             it there and run `optimize resume {name}`",
+            folder.view_path().display()
+        );
+    }
+    if let Some((trial, message)) = &progress.first_failure {
+        say!("the first trial that failed, {trial}: {message}");
+    }
+    if let Some(message) = not_deterministic(&progress.contradictions) {
+        return Err(Failure { exit: Exit::NonDeterministic, message });
+    }
+    if ended.finished.state == StudyState::Interrupted {
+        say!("to go on: optimize resume {name}");
+        return Ok(Exit::Interrupted);
+    }
+    if ended.is_barren {
+        say!(
+            "the constraints leave so little of the space that sampling finds no further points: \
+             narrow the ranges towards those that meet them"
+        );
+        return Ok(Exit::Short);
+    }
+    if progress.counts.complete() == 0 {
+        say!("no trial completed");
+        return Ok(Exit::Short);
+    }
+    if !args.quiet && args.format == Output::Table {
+        say!("more: optimize results {name}");
+    }
+    Ok(Exit::Done)
+}
+
+/// What to say of trials that gave two results: the first few of them, with both.
+fn not_deterministic(found: &[Contradiction]) -> Option<String> {
+    const NAMED: usize = 3;
+    let each = |one: &Contradiction| {
+        format!("trial {} gave {} first and then {}", one.trial, one.first, one.again)
+    };
+    let named: Vec<String> = found.iter().take(NAMED).map(each).collect();
+    let others = match found.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!("; and {others} others (`optimize status`)"),
+    };
+    (!found.is_empty())
+        .then(|| format!("the simulator is not deterministic: {}{others}", named.join("; ")))
+}
+
+fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
+    let Ended { finished, progress, .. } = ended;
+    let run = progress.counts.evaluated - progress.resumed;
+    let work = match (run, finished.state) {
+        (0, StudyState::Complete) => "all of them before".to_owned(),
+        _ => {
+            let rate = run as f64 / elapsed.as_secs_f64().max(1e-9);
+            let (run, rate) = (thousands(run), thousands(rate as u64));
+            format!("{run} in {}, {rate} trials/s", duration(elapsed))
+        }
+    };
+    let mut text = format!(
+        "\n{name}: {}, {} trials ({work}){}\nresults hash {}",
+        finished.state.name(),
+        thousands(progress.counts.evaluated),
+        exceptions(&progress.counts),
+        finished.results_hash,
+    );
+    if progress.audited > 0 && progress.contradictions.is_empty() {
+        let audited = thousands(progress.audited);
+        text.push_str(&format!("\naudit: {audited} trials run again, all equal to the bit"));
+    }
+    if let Some(tainted) = &finished.tainted {
+        text.push_str(&format!("\ntainted: {tainted}, so another run may have another hash"));
+    }
+    text
+}
+
+fn exceptions(counts: &Counts) -> String {
+    let counts = [
+        (counts.failed - counts.timed_out, "failed"),
+        (counts.timed_out, "timed out"),
+        (counts.pruned, "pruned"),
+        (counts.infeasible, "infeasible"),
+        (counts.skipped, "ruled out by constraints or conditions"),
+    ];
+    let said: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{} {name}", thousands(count)))
+        .collect();
+    if said.is_empty() { String::new() } else { format!("; {}", said.join(", ")) }
+}
