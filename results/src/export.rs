@@ -5,7 +5,7 @@
 //! written into a file in the system's folder for temporary ones, and its bytes are copied.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -59,9 +59,7 @@ impl ViewReader {
         let whole = match self.target(path)? {
             Target::File(whole) => whole,
             Target::Stream => {
-                // To append is what `>` and `>>` mean where a descriptor leads to a file.
-                let open = || OpenOptions::new().append(true).open(path);
-                return self.copy_into(&statement, format, path, open);
+                return self.stream(&statement, format, path);
             }
         };
         let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
@@ -79,38 +77,16 @@ impl ViewReader {
         result
     }
 
-    /// Writes the answer to a user's SQL, as it would be in a file, and returns how many rows it
-    /// has. Nothing is written before the answer is complete, in a temporary file.
-    ///
-    /// # Errors
-    /// As [`ViewReader::query`], or either of the two cannot be written.
-    pub fn export_to(
-        &self,
-        sql: &str,
-        format: Format,
-        out: &mut dyn Write,
-    ) -> Result<u64, ResultsError> {
-        self.copy_into(&single_query(sql)?, format, Path::new("the output"), || Ok(out))
-    }
-
-    /// By way of a temporary file; `name` is what an error calls the output.
-    fn copy_into<W: Write>(
-        &self,
-        statement: &str,
-        format: Format,
-        name: &Path,
-        open: impl FnOnce() -> io::Result<W>,
-    ) -> Result<u64, ResultsError> {
+    /// By way of a temporary file, so that nothing is written of an answer that is none.
+    fn stream(&self, statement: &str, format: Format, path: &Path) -> Result<u64, ResultsError> {
         let scratch = Scratch::new()?;
         let answer = scratch.0.join("answer");
         let rows = self.write(statement, format, &answer, &answer)?;
         let mut complete = File::open(&answer).map_err(|e| ResultsError::io("read", &answer, e))?;
-        let copy = || {
-            let mut out = open()?;
-            io::copy(&mut complete, &mut out)?;
-            out.flush()
-        };
-        copy().map_err(|error| ResultsError::output(name, error))?;
+        // To append is what `>` and `>>` mean where a descriptor leads to a file.
+        let open = || OpenOptions::new().append(true).open(path);
+        let mut copy = || io::copy(&mut complete, &mut open()?);
+        copy().map_err(|error| ResultsError::output(path, error))?;
         Ok(rows)
     }
 

@@ -44,6 +44,7 @@ impl fmt::Display for Cell {
             Self::Null => Ok(()),
             Self::Bool(value) => value.fmt(out),
             Self::Int(value) => value.fmt(out),
+            Self::Float(value) if value.is_nan() => out.write_str("nan"),
             Self::Float(value) => value.fmt(out),
             Self::Text(value) => value.fmt(out),
         }
