@@ -1,98 +1,12 @@
 //! External programs, well behaved and otherwise.
 
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use search_spaces::{Document, Point, Template, Value};
-use simulators::{Failure, FailureKind, OpenError, Report, Simulator, Trial, Verdict};
-use tempfile::TempDir;
+use command_lab::{Lab, dies, failure, now, point, run};
+use simulators::{FailureKind, Report, Simulator, Trial, Verdict};
 
-const SPACE: &str = "x = { float = [0, 1] }\nn = { int = [1, 9] }\n\
-     k = { choice = ['plain', '$(touch pwned); `x` \"q\" {b}'] }\n";
-
-/// A folder with programs in it.
-struct Lab(TempDir);
-
-impl Lab {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn file(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("written");
-    }
-
-    fn open(&self, settings: &str) -> Result<Box<dyn Simulator>, OpenError> {
-        let text = format!(
-            "name = 't'\nsimulator = 'command'\n[objectives]\ncost = 'minimize'\n\
-             [space]\n{SPACE}[command]\n{settings}\n"
-        );
-        let document = Document::parse("t.toml", &text).expect("TOML");
-        let template = Template::read(document, self.path()).expect("a template");
-        let settings = template.settings().expect("a table");
-        simulators::open("command", settings, &template.space, &template.folder)
-    }
-
-    fn opened(&self, settings: &str) -> Box<dyn Simulator> {
-        self.open(settings).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// A persistent simulator in Python whose answers `body` works out: it is given `request`.
-    fn python(&self, body: &str, settings: &str) -> Box<dyn Simulator> {
-        let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
-        self.file("sim.py", &format!("{PRELUDE}{body}"));
-        self.opened(&format!("run = ['python3', 'sim.py']\nmetrics = ['cost']\n{settings}"))
-    }
-
-    /// A program in shell that runs once per trial.
-    fn shell(&self, script: &str, settings: &str) -> Box<dyn Simulator> {
-        self.file("sim.sh", script);
-        self.opened(&format!(
-            "mode = 'once'\nrun = ['sh', 'sim.sh', '{{x}}', '{{k}}']\nmetrics = ['cost']\n{settings}"
-        ))
-    }
-}
-
-const PRELUDE: &str = "import json, os, signal, subprocess, sys, time\n\
-     say = lambda text: (sys.stdout.write(text + '\\n'), sys.stdout.flush())\n\
-     say('{\"optimize\": 1}')\nhello = json.loads(sys.stdin.readline())\n\
-     for line in iter(sys.stdin.readline, ''):\n    request = json.loads(line)\n    \
-     p = request['params']\n";
-
-#[expect(clippy::disallowed_methods, reason = "whether a child is ended in time is the test")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn point(x: f64, n: i64, k: u32) -> Point {
-    Point::new(vec![Value::Float(x), Value::Int(n), Value::Label(k)])
-}
-
-fn run(simulator: &dyn Simulator, x: f64) -> Result<Vec<f64>, Failure> {
-    simulator.session().run(&Trial::new(&point(x, 3, 0), 7), &mut |_| Verdict::Continue)
-}
-
-fn failure(simulator: &dyn Simulator, x: f64) -> String {
-    run(simulator, x).expect_err("the trial fails").message
-}
-
-/// Whether a process is there and no zombie.
-fn lives(pid: &str) -> bool {
-    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    state.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
-}
-
-fn dies(pid: &str) -> bool {
-    (0..200).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        !lives(pid)
-    })
-}
+mod command_lab;
 
 #[test]
 fn a_child_that_stays_answers_in_any_session_to_the_bit() {
@@ -221,7 +135,7 @@ fn without_a_handshake_nothing_runs() {
     let slow = open("sleep 60", "startup = '100ms'\ngrace = '100ms'");
     let error = run(&*slow, 0.5).expect_err("too slow");
     assert_eq!(error.kind, FailureKind::Timeout);
-    assert!(error.message.contains("100ms before its handshake"), "{error}");
+    assert!(error.message.contains("the program printed nothing for 100ms (startup)"), "{error}");
 }
 
 #[test]
@@ -370,32 +284,6 @@ fn limits_of_memory_and_processor_hold() {
 }
 
 #[test]
-fn a_deck_is_written_into_a_folder_that_is_kept_when_the_trial_fails() {
-    let lab = Lab::new();
-    lab.file("deck.tpl", "&in x={{ x : .3e }}, n={{n:04d}} kind='{{ k }}' {single} /\n");
-    lab.file("model.dat", "42\n");
-    lab.file(
-        "sim.sh",
-        "cat input.txt >&2; [ \"$1\" != 0.25 ] || exit 9\n\
-         echo \"cost = $(cat model.dat)\"\n",
-    );
-    let settings = "mode = 'once'\nrun = ['sh', 'sim.sh', '{x}']\nmetrics = ['cost']\n\
-         output = 'lines'\ninputs = ['model.dat']\n\
-         deck = { file = 'input.txt', template = 'deck.tpl' }";
-    let simulator = lab.opened(settings);
-    assert_eq!(run(&*simulator, 0.5), Ok(vec![42.0]));
-    let message = failure(&*simulator, 0.25);
-    let deck = "&in x=2.500e-01, n=0003 kind='plain' {single} /";
-    assert!(message.contains(deck), "{message}");
-    let place = message.split("its files are in ").nth(1).expect("a place");
-    let place = std::env::temp_dir().join(place.split(" of the").next().expect("a name"));
-    let kept = fs::read_to_string(place.join("input.txt")).expect("kept");
-    assert_eq!(kept.trim(), deck);
-    assert_eq!(failure(&*simulator, 0.25), message, "the message is the same every time");
-    fs::remove_dir_all(place.parent().expect("a folder")).expect("removed");
-}
-
-#[test]
 fn the_fingerprint_follows_the_files_beside_the_template() {
     let lab = Lab::new();
     lab.file("model.dat", "1");
@@ -404,6 +292,7 @@ fn the_fingerprint_follows_the_files_beside_the_template() {
     assert_eq!(first, mark("exit 1", "inputs = ['model.dat']"));
     assert_ne!(first, mark("exit 2", "inputs = ['model.dat']"));
     assert_ne!(first, mark("exit 1", "output = 'lines'\ninputs = ['model.dat']"));
+    assert_ne!(first, mark("exit 1", "budget = 5\ninputs = ['model.dat']"));
     lab.file("model.dat", "2");
     assert_ne!(first, mark("exit 1", "inputs = ['model.dat']"));
 }
@@ -427,6 +316,12 @@ fn faults_are_found_before_anything_runs() {
         ("run = ['true']\nmetrics = ['cost']\noutput = 'json'", "with mode = \"once\""),
         (&format!("{once}input = '{{zzz}}'"), "unknown placeholder {zzz}, allowed: x, n, k, seed"),
         (&format!("{once}env = {{ A = '{{k:.3f}}' }}"), "command.env.A: found {k:.3f}"),
+        (&format!("{once}output = 'exit-code'\nbudget = 0"), "command.budget: found 0"),
+        (
+            "run = ['true']\nmetrics = ['a', 'b']\nmode = 'once'\noutput = 'exit-code'",
+            "a single metric",
+        ),
+        ("run = ['true']\nmetrics = ['cost']\nkeep_limit = 3", "it with mode = \"once\""),
         (&format!("{once}output = 'xml'"), "command.output: found \"xml\", allowed: \"json\""),
         (&format!("{once}output = {{ regex = {{ cost = '(' }} }}"), "regular expression"),
         (&format!("{once}inputs = ['none.dat']"), "\"none.dat\", which is not there"),

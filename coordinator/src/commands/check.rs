@@ -154,7 +154,7 @@ fn told(study: &Study, point: &Point, seed: u64, rehearsal: &Rehearsal, time: &s
         values.map(|(each, value)| format!("{} = {}", each.name(), each.text(*value))).collect();
     let mut lines = vec![format!("\none trial: {}; seed {seed}", values.join(", "))];
     for (label, text) in &rehearsal.seen {
-        let mut parts = text.lines();
+        let mut parts = if text.is_empty() { "(nothing)" } else { text }.lines();
         lines.push(format!("  {label:16} {}", parts.next().unwrap_or_default()));
         lines.extend(parts.map(|part| format!("  {:16} {part}", "")));
     }

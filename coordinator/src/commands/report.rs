@@ -47,6 +47,10 @@ pub(super) fn report(
     }
     if let Some((trial, message)) = &progress.first_failure {
         say!("the first trial that failed, {trial}: {message}");
+        let files = folder.trials_path().join(trial.to_string());
+        if files.exists() {
+            say!("its files are in {}", files.display());
+        }
     }
     if let Some(message) = not_deterministic(&progress.contradictions) {
         return Err(Failure { exit: Exit::NonDeterministic, message });

@@ -142,6 +142,10 @@ fn supervise(
     folder: &StudyFolder,
     args: &RunArgs,
 ) -> Result<Exit, Failure> {
+    // The study's lock is held, so that nobody else is at work in there.
+    if let Err(error) = simulators::sweep_files(&folder.trials_path()) {
+        say!("what a killed process left behind could not be removed: {error}");
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or(cores, |threads| usize::try_from(threads).unwrap_or(cores));
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::number::{listed, metrics_of, of_text, parse_json};
 
-const ALLOWED: &str = "\"json\", \"lines\", { regex = { METRIC = \"expression\" } } or \
+const ALLOWED: &str = "\"json\", \"lines\", \"exit-code\", { regex = { METRIC = \"expression\" } } or \
      { csv = { file = \"out.csv\" } }";
 
 /// How the metrics are read.
@@ -18,6 +18,8 @@ pub(super) enum Output {
     Json,
     /// From lines `name = value` of standard output; the last one counts.
     Lines,
+    /// The exit code is the one metric, and every exit code is a success.
+    ExitCode,
     /// From the last match of each metric's expression in standard output: its first group, or
     /// all of it where there is none.
     Regex(Vec<Regex>),
@@ -42,6 +44,11 @@ impl Output {
                 return match text.as_str() {
                     "json" => Ok(Self::Json),
                     "lines" => Ok(Self::Lines),
+                    "exit-code" if metrics.len() == 1 => Ok(Self::ExitCode),
+                    "exit-code" => {
+                        let found = format!("\"exit-code\" for {} metrics", metrics.len());
+                        Err(settings.error("output", found, "it for a single metric"))
+                    }
                     _ => Err(settings.error("output", format!("{text:?}"), ALLOWED)),
                 };
             }
@@ -68,6 +75,7 @@ impl Output {
         match self {
             Self::Json => "json".to_owned(),
             Self::Lines => "lines".to_owned(),
+            Self::ExitCode => "exit-code".to_owned(),
             Self::Regex(list) => {
                 let sources: Vec<&str> = list.iter().map(Regex::as_str).collect();
                 format!("regex {sources:?}")
@@ -76,17 +84,19 @@ impl Output {
         }
     }
 
-    /// One value per metric.
+    /// One value per metric, of a program that ended with this code.
     ///
     /// # Errors
     /// What was found in place of them.
     pub(super) fn extract(
         &self,
         metrics: &[String],
+        code: i32,
         stdout: &[u8],
         folder: &Path,
     ) -> Result<Vec<f64>, String> {
         match self {
+            Self::ExitCode => Ok(vec![code.into()]),
             Self::Json => from_json(metrics, stdout),
             Self::Lines => {
                 let text = String::from_utf8_lossy(stdout);

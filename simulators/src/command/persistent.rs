@@ -1,57 +1,29 @@
 //! A child that stays and answers one line per trial.
 
-use search_spaces::{Parameter, Point, Value};
-use serde_json::{Map, Value as Json};
-use std::fmt::Write as _;
+use search_spaces::Point;
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::format::shortest;
-use super::number::{listed, metrics_of, parse_json};
-use super::process::{Deadline, Process, last_words};
+use super::clock::Deadline;
+use super::guard::Guard;
+use super::launch::child;
+use super::process::Process;
+use super::protocol::{ANSWERS, HANDSHAKE, LONGEST_LINE, Message, handshake, welcome};
 use super::settings::Settings;
-use super::simulator::{Trouble, child};
-use crate::contract::{Failure, Report, Verdict};
+use super::stream::Nowhere;
+use super::trace::Trace;
+use super::trouble::Trouble;
+use super::words::{end, last_words};
+use crate::contract::{Report, Trial, Verdict};
 
-/// The version of the protocol.
-const VERSION: u64 = 1;
+/// How long one that has closed its output is given to end with a code that says why.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// A longer line is no answer.
-const LONGEST_LINE: usize = 1 << 20;
-
-/// The line that asks for a trial; its memory is used again.
-#[derive(Default)]
-pub(super) struct Request(String);
-
-impl Request {
-    /// `{"seed": 7, "params": {"x": 0.1}}` and a line end. Inactive parameters are left out.
-    pub(super) fn line(&mut self, parameters: &[Parameter], point: &Point, seed: u64) -> &[u8] {
-        let out = &mut self.0;
-        out.clear();
-        write!(out, "{{\"seed\": {seed}, \"params\": {{").expect("writing to a String succeeds");
-        let start = out.len();
-        for (parameter, value) in parameters.iter().zip(point.values()) {
-            if *value == Value::Inactive {
-                continue;
-            }
-            if out.len() > start {
-                out.push_str(", ");
-            }
-            quote(out, parameter.name());
-            out.push_str(": ");
-            match *value {
-                Value::Float(number) => out.push_str(&shortest(number)),
-                Value::Label(_) => quote(out, &parameter.text(*value)),
-                _ => out.push_str(&parameter.text(*value)),
-            }
-        }
-        out.push_str("}}\n");
-        out.as_bytes()
-    }
-}
-
-fn quote(out: &mut String, text: &str) {
-    out.push_str(&Json::from(text).to_string());
-}
+/// How long to wait before looking whether a silent child has ended. The end of its output says
+/// so at once, but for one that has left its output to a child of its own.
+const SHORTEST_NAP: Duration = Duration::from_millis(1);
+const LONGEST_NAP: Duration = Duration::from_millis(200);
 
 /// Why no line came.
 enum NoLine {
@@ -71,47 +43,51 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a child and shakes hands.
-    pub(super) fn start(settings: &Settings) -> Result<Self, Trouble> {
-        let nothing = Vec::new();
-        let no_point = Point::new(Vec::new());
-        let fill = |text: &super::text::Text| text.fill(&nothing, &no_point, 0);
-        let limits = &settings.limits;
-        let arguments: Vec<String> = settings.arguments.iter().map(fill).collect();
-        let mut command = child(&settings.program, &arguments, limits);
-        command.current_dir(&settings.folder);
-        command.envs(settings.env.iter().map(|(name, text)| (name, fill(text))));
-        let process = Process::start(command, true, limits.grace, limits.output)
-            .map_err(|error| Trouble::not_started(&error))?;
+    pub(super) fn start(
+        settings: &Settings,
+        guard: &Arc<Guard>,
+        trace: &mut Trace,
+    ) -> Result<Self, Trouble> {
+        // Its texts have no placeholders.
+        let (no_parameters, no_point) = (Vec::new(), Point::new(Vec::new()));
+        let no_trial = Trial::new(&no_point, 0);
+        let command = child(settings, &no_parameters, &no_trial, &settings.folder, trace);
+        let process = Process::start(command, true, &settings.limits, guard)
+            .map_err(|error| Trouble::start(format!("the program cannot be started: {error}")))?;
         let mut server = Self { process, buffer: Vec::new(), served: 0, alive: true };
-        server.shake_hands(settings)?;
-        Ok(server)
-    }
-
-    fn shake_hands(&mut self, settings: &Settings) -> Result<(), Trouble> {
-        let time = settings.limits.startup;
-        let line = self
-            .line(Deadline::after(Some(time)))
-            .map_err(|reason| self.give_up(&reason, Some(time), " before its handshake"))?;
-        let allowed = "the handshake {\"optimize\": 1} as its first line";
-        let Some(Json::Object(hello)) = parse_json(&line) else {
-            return Err(self.garbage(&line, allowed));
-        };
-        if hello.get("optimize").and_then(Json::as_u64) != Some(VERSION) {
-            return Err(self.garbage(&line, allowed));
-        }
-        if let Some(names) = hello.get("metrics") {
-            let names = names.as_array().map(Vec::as_slice).unwrap_or_default();
-            let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
-            let missing = |wanted: &&String| !names.contains(&wanted.as_str());
-            if let Some(wanted) = settings.metrics.iter().find(missing) {
-                let found = listed(&names);
-                let message = format!("the program has no metric {wanted}; it has: {found}");
-                self.stop();
-                return Err(Trouble::answered(message));
+        match server.shake_hands(settings, trace) {
+            Ok(()) => Ok(server),
+            Err(trouble) => {
+                server.end(trace);
+                Err(trouble)
             }
         }
-        let answer = serde_json::json!({ "optimize": VERSION, "metrics": settings.metrics });
-        self.send(format!("{answer}\n").as_bytes(), Deadline::after(Some(time)));
+    }
+
+    fn shake_hands(&mut self, settings: &Settings, trace: &mut Trace) -> Result<(), Trouble> {
+        let time = settings.limits.startup;
+        let deadline = Deadline::after(Some(time));
+        let line = match self.line(deadline, trace) {
+            Ok(line) => line,
+            Err(NoLine::Late) => {
+                let begun = excerpt(&self.buffer);
+                let found = if begun.is_empty() { "nothing" } else { &*format!("{begun:?}") };
+                let message = format!("the program printed {found} for {time:?} (startup)");
+                let errors = last_words(self.process.errors().bytes());
+                self.stop();
+                return Err(Trouble::late(format!("{message}, allowed: {HANDSHAKE}{errors}")));
+            }
+            Err(reason) => return Err(self.give_up(&reason, Some(time), " before its handshake")),
+        };
+        match handshake(&line, &settings.metrics) {
+            Some(Ok(())) => {}
+            Some(Err(message)) => {
+                self.stop();
+                return Err(Trouble::answer(message));
+            }
+            None => return Err(self.garbage(&line, HANDSHAKE)),
+        }
+        self.send(welcome(&settings.metrics).as_bytes(), deadline, trace);
         Ok(())
     }
 
@@ -125,13 +101,16 @@ impl Server {
         self.alive
     }
 
+    /// Whether it is to be replaced by a fresh one, by what the settings say.
+    pub(super) fn is_worn(&self, settings: &Settings) -> bool {
+        let fat = |most| self.process.memory().is_some_and(|memory| memory > most);
+        self.served >= settings.recycle || settings.recycle_at.is_some_and(fat)
+    }
+
     /// Whether it waits for a trial: it lives, and has said nothing that nobody asked for.
     pub(super) fn is_in_step(&mut self) -> bool {
-        let buffer = &mut self.buffer;
-        self.process.pump(Some(Duration::ZERO), false, &mut |bytes| {
-            buffer.extend_from_slice(bytes);
-        });
-        self.buffer.is_empty() && self.process.speaks()
+        self.process.pump(Some(Duration::ZERO), false, &mut self.buffer);
+        self.buffer.is_empty() && self.process.speaks() && !self.process.has_ended()
     }
 
     /// Has one trial evaluated.
@@ -140,111 +119,134 @@ impl Server {
         settings: &Settings,
         request: &[u8],
         reports: &mut dyn FnMut(Report) -> Verdict,
+        trace: &mut Trace,
     ) -> Result<Vec<f64>, Trouble> {
         self.served += 1;
         // Complaints about earlier trials are not about this one.
         self.process.errors().clear();
         let time = settings.limits.timeout;
         let deadline = Deadline::after(time);
-        self.send(request, deadline);
+        self.send(request, deadline, trace);
         let mut last_step = 0;
         loop {
-            let line = self.line(deadline).map_err(|reason| self.give_up(&reason, time, ""))?;
-            let Some(Json::Object(mut message)) = parse_json(&line) else {
-                return Err(self.garbage(&line, "{\"metrics\": ..}, {\"error\": ..} or a report"));
+            let line = match self.line(deadline, trace) {
+                Ok(line) => line,
+                Err(reason) => return Err(self.give_up(&reason, time, "")),
             };
-            if let Some(error) = message.get("error") {
-                let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-                return Err(Trouble::answered(text));
-            }
-            let Some(Json::Object(metrics)) = message.remove("metrics") else {
-                return Err(self.garbage(&line, "{\"metrics\": ..}, {\"error\": ..} or a report"));
-            };
-            let values = metrics_of(&settings.metrics, &metrics);
-            if !message.contains_key("step") {
-                return values.map_err(Trouble::answered);
-            }
-            let step = next_step(&message, last_step)
-                .and_then(|step| values.map(|values| Report { step, values }));
-            match step {
-                Ok(report) => {
+            match Message::read(&line, &settings.metrics, last_step) {
+                Message::Report(Ok(report)) => {
                     last_step = report.step;
                     if reports(report) == Verdict::Stop {
-                        self.stop();
-                        return Err(Trouble::answered("stopped"));
+                        self.wind_down(deadline, trace);
+                        return Err(Trouble::stopped());
                     }
+                    self.send(b"continue\n", deadline, trace);
                 }
-                // It waits for an answer to the report, which a new trial is not.
-                Err(message) => {
-                    self.stop();
-                    return Err(Trouble::answered(message));
+                Message::Report(Err(message)) => {
+                    self.wind_down(deadline, trace);
+                    return Err(Trouble::answer(message));
                 }
+                Message::Metrics(values) => return values.map_err(Trouble::answer),
+                Message::Error(text) => return Err(Trouble::answer(text)),
+                Message::Stopped | Message::Other => return Err(self.garbage(&line, ANSWERS)),
             }
-            self.send(b"continue\n", deadline);
+        }
+    }
+
+    /// Tells a child that waits for an answer to its report to leave the trial, and listens
+    /// until it has done so; one that does not in time is ended.
+    fn wind_down(&mut self, deadline: Deadline, trace: &mut Trace) {
+        let deadline = deadline.or_after(self.process.grace());
+        self.send(b"stop\n", deadline, trace);
+        loop {
+            let Ok(line) = self.line(deadline, trace) else {
+                self.stop();
+                return;
+            };
+            match Message::read(&line, &[], 0) {
+                Message::Report(_) => self.send(b"stop\n", deadline, trace),
+                Message::Metrics(_) | Message::Error(_) | Message::Stopped => return,
+                Message::Other => {}
+            }
         }
     }
 
     /// The next line, without its end.
-    fn line(&mut self, deadline: Deadline) -> Result<Vec<u8>, NoLine> {
+    fn line(&mut self, deadline: Deadline, trace: &mut Trace) -> Result<Vec<u8>, NoLine> {
         let mut searched = 0;
+        let mut nap = SHORTEST_NAP;
+        let mut ended = false;
         loop {
             if let Some(at) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=searched + at).collect();
                 line.pop();
+                trace.note("program writes", &line);
                 return Ok(line);
             }
             searched = self.buffer.len();
             if searched > LONGEST_LINE {
                 return Err(NoLine::TooLong);
             }
-            if !self.process.speaks() {
+            if ended || !self.process.speaks() {
                 return Err(NoLine::Ended);
             }
             if deadline.passed() {
                 return Err(NoLine::Late);
             }
-            let buffer = &mut self.buffer;
-            self.process.pump(deadline.left(), false, &mut |bytes| buffer.extend_from_slice(bytes));
+            ended = !self.listen(deadline, false, &mut nap);
         }
     }
 
     /// Writes a line; one that the child does not read in time is found out by its silence.
-    fn send(&mut self, line: &[u8], deadline: Deadline) {
+    fn send(&mut self, line: &[u8], deadline: Deadline, trace: &mut Trace) {
+        trace.note("optimize writes", line);
+        let mut nap = SHORTEST_NAP;
+        let mut ended = false;
         let mut rest = self.process.write(line);
-        while !rest.is_empty() && !deadline.passed() && self.buffer.len() <= LONGEST_LINE {
-            let buffer = &mut self.buffer;
-            self.process.pump(deadline.left(), true, &mut |bytes| buffer.extend_from_slice(bytes));
+        while !(rest.is_empty() || ended || deadline.passed() || self.buffer.len() > LONGEST_LINE) {
+            ended = !self.listen(deadline, true, &mut nap);
             rest = self.process.write(rest);
         }
     }
 
-    fn stop(&mut self) -> std::process::ExitStatus {
+    /// Waits for a while for something to be read, or written, and says whether there may be
+    /// more: not if the child has ended and all that it wrote is read.
+    fn listen(&mut self, deadline: Deadline, write: bool, nap: &mut Duration) -> bool {
+        let wait = deadline.left().map_or(*nap, |left| left.min(*nap));
+        if self.process.pump(Some(wait), write, &mut self.buffer) {
+            return true;
+        }
+        *nap = (2 * *nap).min(LONGEST_NAP);
+        // What it wrote between our wait and its end is still there.
+        !self.process.has_ended()
+            || self.process.pump(Some(Duration::ZERO), false, &mut self.buffer)
+    }
+
+    fn stop(&mut self) -> ExitStatus {
         self.alive = false;
-        self.process.stop(&mut |_| {})
+        self.process.stop(&mut Nowhere)
     }
 
     fn garbage(&mut self, line: &[u8], allowed: &str) -> Trouble {
         self.stop();
-        let text: String = String::from_utf8_lossy(line).chars().take(80).collect();
+        let text = excerpt(line);
         let errors = last_words(self.process.errors().bytes());
-        Trouble::answered(format!("the program wrote {text:?}, allowed: {allowed}{errors}"))
+        Trouble::broken(format!("the program wrote {text:?}, allowed: {allowed}{errors}"))
     }
 
     fn give_up(&mut self, reason: &NoLine, time: Option<Duration>, when: &str) -> Trouble {
-        // One that has closed its output is about to end by itself, with a code that says why.
         if matches!(reason, NoLine::Ended) {
             self.process.close_input();
-            self.process.wait(Deadline::after(Some(Duration::from_secs(1))), &[], &mut |_| {});
+            self.process.wait(Deadline::after(Some(LAST_BREATH)), &[], &mut Nowhere);
         }
         let status = self.stop();
         let errors = self.process.errors().bytes();
         match (reason, time) {
             (NoLine::Late, Some(time)) => {
-                let message = format!("stopped at its timeout of {time:?}{when}");
-                let message = format!("{message}{}", last_words(errors));
-                Trouble { failure: Failure::timeout(message), status: Some(status) }
+                let errors = last_words(errors);
+                Trouble::late(format!("stopped at its timeout of {time:?}{when}{errors}"))
             }
-            (NoLine::TooLong, _) => Trouble::answered(format!(
+            (NoLine::TooLong, _) => Trouble::broken(format!(
                 "the program wrote a line of more than {LONGEST_LINE} bytes, allowed: shorter ones"
             )),
             _ => Trouble::ended(status, errors, when),
@@ -255,21 +257,31 @@ impl Server {
     pub(super) fn dismiss(&mut self) {
         self.process.close_input();
     }
+
+    /// Most programs end by themselves when their input ends, and may have files to close.
+    fn leave(&mut self) -> ExitStatus {
+        self.alive = false;
+        self.process.close_input();
+        let grace = self.process.grace();
+        self.process.wait(Deadline::after(Some(grace)), &[], &mut Nowhere);
+        self.stop()
+    }
+
+    /// Ends the child for somebody who looks.
+    pub(super) fn end(mut self, trace: &mut Trace) {
+        let status = self.leave();
+        trace.note("standard error", self.process.errors().bytes());
+        trace.note("ends", end(status).as_bytes());
+    }
 }
 
-fn next_step(message: &Map<String, Json>, last: u64) -> Result<u64, String> {
-    let step = &message["step"];
-    match step.as_u64() {
-        Some(step) if step > last => Ok(step),
-        _ => Err(format!("the report's step is {step}, allowed: whole numbers above {last}")),
-    }
+/// The beginning of a line, for messages.
+fn excerpt(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).chars().take(80).collect()
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Most programs end by themselves when their input ends, and may have files to close.
-        self.process.close_input();
-        let grace = self.process.grace();
-        self.process.wait(Deadline::after(Some(grace)), &[], &mut |_| {});
+        self.leave();
     }
 }

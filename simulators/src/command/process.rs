@@ -9,7 +9,13 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::{Deadline, patiently};
+use super::guard::Guard;
+use super::settings::Limits;
+use super::stream::{Nowhere, Sink, Tail};
 
 /// Bytes taken from a pipe at once; as many as a pipe holds.
 const CHUNK: usize = 1 << 16;
@@ -20,59 +26,6 @@ const SHORTEST_NAP: Duration = Duration::from_micros(50);
 
 /// So much is read of what a child left in its pipes; they hold no more.
 const LEFT_IN_PIPES: usize = 1 << 20;
-
-/// A moment at which waiting ends; none never comes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Option<Instant>);
-
-impl Deadline {
-    /// The moment after so much time from now on.
-    #[expect(clippy::disallowed_methods, reason = "a timeout is a clock; it marks its trial")]
-    pub(super) fn after(time: Option<Duration>) -> Self {
-        Self(time.map(|time| Instant::now() + time))
-    }
-
-    /// The time that is left; zero once it has come.
-    #[expect(clippy::disallowed_methods, reason = "a timeout is a clock; it marks its trial")]
-    pub(super) fn left(self) -> Option<Duration> {
-        self.0.map(|moment| moment.saturating_duration_since(Instant::now()))
-    }
-
-    /// Whether it has come.
-    pub(super) fn passed(self) -> bool {
-        self.left() == Some(Duration::ZERO)
-    }
-}
-
-/// The last bytes of a stream, however long it is.
-#[derive(Debug)]
-pub(super) struct Tail {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Tail {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), limit }
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(self.limit)..];
-        self.bytes.extend_from_slice(bytes);
-        // Moving them to the front once in a while only keeps the work per byte constant.
-        if self.bytes.len() > 2 * self.limit {
-            self.bytes.drain(..self.bytes.len() - self.limit);
-        }
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.bytes.len().saturating_sub(self.limit)..]
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-    }
-}
 
 /// A child that leads a process group. Dropping it ends the whole group.
 #[derive(Debug)]
@@ -85,21 +38,35 @@ pub(super) struct Process {
     errors: Tail,
     scratch: Vec<u8>,
     grace: Duration,
+    guard: Arc<Guard>,
     status: Option<ExitStatus>,
 }
 
+/// Why waiting for the end of a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// The child has ended.
+    Ended,
+    /// The deadline has come.
+    Late,
+    /// Whoever takes what it writes has seen enough.
+    Enough,
+}
+
 impl Process {
-    /// Starts a child; of its standard error, `limit` bytes are kept.
+    /// Starts a child.
     pub(super) fn start(
         mut command: Command,
         with_input: bool,
-        grace: Duration,
-        limit: usize,
+        limits: &Limits,
+        guard: &Arc<Guard>,
     ) -> io::Result<Self> {
         command.stdin(if with_input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let mut child = command.spawn()?;
+        guard.wake();
+        let mut child = patiently(|| command.spawn())?;
         let group = Pid::from_child(&child);
+        guard.enter(group);
         let stdin = child.stdin.take();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let process = Self {
@@ -108,9 +75,10 @@ impl Process {
             stdin,
             stdout,
             stderr,
-            errors: Tail::new(limit),
+            errors: Tail::new(limits.output),
             scratch: vec![0; CHUNK],
-            grace,
+            grace: limits.grace,
+            guard: Arc::clone(guard),
             status: None,
         };
         if let Some(stdin) = &process.stdin {
@@ -125,9 +93,23 @@ impl Process {
         &mut self.errors
     }
 
+    /// What is kept of its standard error, when it has ended.
+    pub(super) fn into_errors(mut self) -> Tail {
+        std::mem::replace(&mut self.errors, Tail::new(0))
+    }
+
     /// The time between SIGTERM and SIGKILL.
     pub(super) fn grace(&self) -> Duration {
         self.grace
+    }
+
+    /// Its resident memory in bytes, where the system tells.
+    pub(super) fn memory(&self) -> Option<u64> {
+        let path = format!("/proc/{}/status", self.group.as_raw_pid());
+        let status = std::fs::read_to_string(path).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1024)
     }
 
     /// Whether it may still write to its standard output.
@@ -172,7 +154,7 @@ impl Process {
         &mut self,
         wait: Option<Duration>,
         write: bool,
-        output: &mut dyn FnMut(&[u8]),
+        output: &mut dyn Sink,
     ) -> bool {
         let timeout = wait.map(|wait| Timespec {
             tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
@@ -208,7 +190,7 @@ impl Process {
         }
         if err {
             let errors = &mut self.errors;
-            take(&mut self.stderr, &mut self.scratch, &mut |bytes| errors.push(bytes));
+            take(&mut self.stderr, &mut self.scratch, errors);
         }
         ready
     }
@@ -220,14 +202,14 @@ impl Process {
         self.status.is_some() || !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
     }
 
-    /// Waits until the child has ended, while `output` takes what it writes; false if the
-    /// deadline came first. `input` is what is left to be written.
+    /// Waits until the child has ended, while `output` takes what it writes. `input` is what is
+    /// left to be written.
     pub(super) fn wait(
         &mut self,
         deadline: Deadline,
         mut input: &[u8],
-        output: &mut dyn FnMut(&[u8]),
-    ) -> bool {
+        output: &mut dyn Sink,
+    ) -> Waited {
         let mut nap = SHORTEST_NAP;
         let feeds = !input.is_empty();
         for turn in 1u64.. {
@@ -242,12 +224,15 @@ impl Process {
                 !input.is_empty(),
                 output,
             );
+            if output.has_enough() {
+                return Waited::Enough;
+            }
             // A child that writes has not ended, but what it left behind may write for ever.
             if (idle || self.is_silent() || turn % 64 == 0) && self.has_ended() {
-                return true;
+                return Waited::Ended;
             }
             if deadline.passed() {
-                return false;
+                return Waited::Late;
             }
             nap = if idle { (2 * nap).min(LONGEST_NAP) } else { nap };
         }
@@ -255,7 +240,7 @@ impl Process {
     }
 
     /// Asks the whole group to end, and ends it after the grace.
-    pub(super) fn stop(&mut self, output: &mut dyn FnMut(&[u8])) -> ExitStatus {
+    pub(super) fn stop(&mut self, output: &mut dyn Sink) -> ExitStatus {
         if self.status.is_none() {
             let _ = kill_process_group(self.group, Signal::TERM);
             self.wait(Deadline::after(Some(self.grace)), &[], output);
@@ -264,7 +249,7 @@ impl Process {
     }
 
     /// Ends whatever is left of the group, reaps the child, and takes what is left in its pipes.
-    pub(super) fn finish(&mut self, output: &mut dyn FnMut(&[u8])) -> ExitStatus {
+    pub(super) fn finish(&mut self, output: &mut dyn Sink) -> ExitStatus {
         if let Some(status) = self.status {
             return status;
         }
@@ -272,6 +257,7 @@ impl Process {
         // to be killed, which is no error.
         let _ = kill_process_group(self.group, Signal::KILL);
         self.stdin = None;
+        self.guard.leave(self.group);
         let status = self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
         self.status = Some(status);
         for _ in 0..LEFT_IN_PIPES / 4096 {
@@ -285,39 +271,17 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.stop(&mut |_| {});
+        self.stop(&mut Nowhere);
     }
 }
 
 /// Reads what is there; an ended stream is closed.
-fn take<R: Read>(stream: &mut Option<R>, scratch: &mut [u8], sink: &mut dyn FnMut(&[u8])) {
+fn take<R: Read>(stream: &mut Option<R>, scratch: &mut [u8], sink: &mut dyn Sink) {
     let Some(reader) = stream else { return };
     match reader.read(scratch) {
         Ok(0) => *stream = None,
-        Ok(read) => sink(&scratch[..read]),
+        Ok(read) => sink.take(&scratch[..read]),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
         Err(_) => *stream = None,
     }
-}
-
-/// How a child ended, for messages.
-pub(super) fn ending(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended".to_owned(),
-    }
-}
-
-/// The last words of a standard error stream as the end of a message.
-pub(super) fn last_words(errors: &[u8]) -> String {
-    const LINES: usize = 5;
-    const BYTES: usize = 1000;
-    let text = String::from_utf8_lossy(&errors[errors.len().saturating_sub(BYTES)..]);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    let last = &lines[lines.len().saturating_sub(LINES)..];
-    format!("; standard error ends: {}", last.join(" | "))
 }

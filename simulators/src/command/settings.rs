@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::output::Output;
 use super::quantity::{bytes, duration};
-use super::text::{Style, Text};
+use super::text::{Names, Style, Text};
 
 /// Raised whenever the same settings and program may give other answers than before.
 const SEMANTICS: u32 = 1;
@@ -45,6 +45,8 @@ pub(super) struct Deck {
 #[derive(Debug)]
 pub(super) struct Settings {
     pub mode: Mode,
+    /// The program and its arguments, as they are written.
+    pub run: Vec<String>,
     /// The program, resolved.
     pub program: PathBuf,
     /// Its arguments.
@@ -53,12 +55,16 @@ pub(super) struct Settings {
     pub input: Option<Text>,
     pub deck: Option<Deck>,
     pub metrics: Vec<String>,
+    /// How many steps a trial may take at most, in the program's own unit.
+    pub budget: Option<u64>,
     pub output: Output,
     pub limits: Limits,
     pub retries: u32,
     /// Exit codes of failures that may pass.
     pub retry_on: Vec<i64>,
     pub keep: Keep,
+    /// So many working directories are kept at most.
+    pub keep_limit: u64,
     /// Where the program runs, unless each trial has a working directory of its own.
     pub folder: PathBuf,
     /// Whether each trial has a working directory of its own.
@@ -67,6 +73,8 @@ pub(super) struct Settings {
     pub inputs: Vec<PathBuf>,
     /// A child is replaced after so many trials.
     pub recycle: u64,
+    /// A child with more resident memory, in bytes, is replaced between two trials.
+    pub recycle_at: Option<u64>,
     pub fingerprint: [u8; 32],
 }
 
@@ -88,7 +96,10 @@ pub(super) struct Limits {
 }
 
 /// Keys that have a meaning for a child per trial only.
-const ONCE_ONLY: [&str; 4] = ["input", "deck", "output", "keep"];
+const ONCE_ONLY: [&str; 5] = ["input", "deck", "output", "keep", "keep_limit"];
+
+/// TOML has whole numbers up to this one.
+const MOST: i64 = i64::MAX;
 
 impl Settings {
     /// Reads the table; `template_folder` is where relative paths start.
@@ -98,61 +109,72 @@ impl Settings {
         template_folder: &Path,
     ) -> Result<Self, TemplateError> {
         let s = &mut section;
-        let modes = [("persistent", Mode::Persistent), ("once", Mode::Once)];
-        let mode = s.one_of("mode", &modes)?.unwrap_or(Mode::Persistent);
-        if let (Mode::Persistent, Some(key)) =
-            (mode, ONCE_ONLY.into_iter().find(|key| s.keys().iter().any(|found| found == key)))
-        {
-            return Err(s.error(key, "it beside mode = \"persistent\"", "it with mode = \"once\""));
-        }
+        let mode = mode(s)?;
         let metrics = metrics(s)?;
+        let budget = whole(s, "budget", 1, MOST)?.map(i64::cast_unsigned);
+        let names = Names { space, budget };
         let base = std::path::absolute(template_folder).unwrap_or(template_folder.to_owned());
         let folder = folder(s, &base)?;
         let run = run(s)?;
         let program = resolve(&run[0], &base)
             .map_err(|found| s.error("run", found, "a program on PATH or beside the template"))?;
         let output = Output::read(s, &metrics)?;
-        let (deck, deck_source) = deck(s, space, &base)?;
+        let (deck, deck_source) = deck(s, names, &base)?;
         let keeps = [("failed", Keep::Failed), ("all", Keep::All), ("none", Keep::None)];
         let keep = s.one_of("keep", &keeps)?;
         let fresh = deck.is_some() || keep.is_some() || matches!(output, Output::Csv { .. });
         let elsewhere = fresh || folder != base;
-        let arguments = arguments(s, mode, space, &run, elsewhere.then_some(&base))?;
-        let (env, env_sources) = environment(s, mode, space)?;
+        let arguments = arguments(s, mode, names, &run, elsewhere.then_some(&base))?;
+        let (env, env_sources) = environment(s, mode, names)?;
         let input_source = s.text("input")?;
-        let input = input_source.as_deref().map(|source| text(s, "input", source, mode, space));
+        let input = input_source.as_deref().map(|source| text(s, "input", source, mode, names));
         let input = input.transpose()?;
         let inputs = inputs(s, &base)?;
-        let mut hasher = Parts::new();
-        hasher.part(format!("{mode:?} {run:?} {metrics:?} {env_sources:?}").as_bytes());
-        hasher.part(output.canonical().as_bytes());
-        hasher.part(format!("{input_source:?} {deck_source:?}").as_bytes());
-        hasher.files(s, "run", &run, &base)?;
-        let names = s.texts("inputs")?.unwrap_or_default();
-        hasher.files(s, "inputs", &names, &base)?;
-        let limits = limits(s)?;
-        let most = i64::from(u32::MAX);
+        let mut parts = Parts::new();
+        parts.part(format!("{mode:?} {run:?} {metrics:?} {env_sources:?}").as_bytes());
+        parts.part(output.canonical().as_bytes());
+        parts.part(format!("{input_source:?} {deck_source:?}").as_bytes());
+        if let Some(budget) = budget {
+            parts.part(format!("budget {budget}").as_bytes());
+        }
+        let fingerprint = parts.with_files(s, &run, &base)?;
         let settings = Self {
             mode,
+            run,
             program,
             arguments,
             env,
             input,
             deck,
             metrics,
+            budget,
             output,
-            limits,
+            limits: limits(s)?,
             retries: whole(s, "retries", 0, 1000)?.unwrap_or(0) as u32,
             retry_on: s.integers("retry_on")?.unwrap_or_else(|| vec![75]),
             keep: keep.unwrap_or(Keep::Failed),
+            keep_limit: whole(s, "keep_limit", 1, MOST)?.map_or(100, i64::cast_unsigned),
             folder,
             fresh,
             inputs,
-            recycle: whole(s, "recycle", 1, most)?.map_or(u64::MAX, i64::cast_unsigned),
-            fingerprint: hasher.finish(),
+            recycle: whole(s, "recycle", 1, MOST)?.map_or(u64::MAX, i64::cast_unsigned),
+            recycle_at: bytes(s, "recycle_at")?,
+            fingerprint,
         };
         section.finish()?;
         Ok(settings)
+    }
+}
+
+fn mode(s: &mut Section<'_>) -> Result<Mode, TemplateError> {
+    let modes = [("persistent", Mode::Persistent), ("once", Mode::Once)];
+    let mode = s.one_of("mode", &modes)?.unwrap_or(Mode::Persistent);
+    let keys = s.keys();
+    match ONCE_ONLY.into_iter().find(|key| keys.iter().any(|found| found == key)) {
+        Some(key) if mode == Mode::Persistent => {
+            Err(s.error(key, "it beside mode = \"persistent\"", "it with mode = \"once\""))
+        }
+        _ => Ok(mode),
     }
 }
 
@@ -202,22 +224,29 @@ fn run(s: &mut Section<'_>) -> Result<Vec<String>, TemplateError> {
     }
 }
 
+/// Whether there is a file that may be executed.
+pub(super) fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// The path of a program that is called by its name alone.
+pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return None;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|place| place.join(name));
+    places.find(|place| place.is_absolute() && is_program(place))
+}
+
 /// The path of a program, or what is wrong with it.
 fn resolve(program: &str, base: &Path) -> Result<PathBuf, String> {
-    let runs = |path: &Path| {
-        path.metadata()
-            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
     let beside = base.join(program);
-    if !program.contains('/') {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut places = std::env::split_paths(&path).map(|place| place.join(program));
-        if let Some(found) = places.find(|place| place.is_absolute() && runs(place)) {
-            return Ok(found);
-        }
+    if let Some(found) = on_path(program) {
+        return Ok(found);
     }
     match beside.metadata() {
-        Ok(_) if runs(&beside) => Ok(beside),
+        Ok(_) if is_program(&beside) => Ok(beside),
         Ok(found) if found.is_file() => Err(format!("{program:?}, which is not executable")),
         _ => Err(format!("{program:?}, which is not there")),
     }
@@ -228,9 +257,9 @@ fn text(
     key: &str,
     source: &str,
     mode: Mode,
-    space: &Space,
+    names: Names<'_>,
 ) -> Result<Text, TemplateError> {
-    let text = Text::parse(source, Style::Inline, space)
+    let text = Text::parse(source, Style::Inline, names)
         .map_err(|(found, allowed)| s.error(key, found, allowed))?;
     if mode == Mode::Persistent && text.varies() {
         let allowed = "no placeholders with mode = \"persistent\", whose child serves many trials \
@@ -245,16 +274,16 @@ fn text(
 fn arguments(
     s: &Section<'_>,
     mode: Mode,
-    space: &Space,
+    names: Names<'_>,
     run: &[String],
     elsewhere: Option<&PathBuf>,
 ) -> Result<Vec<Text>, TemplateError> {
     let parse = |source: &String| {
         if let Some(path) = elsewhere.map(|base| base.join(source)).filter(|path| path.is_file()) {
             let path = path.display().to_string().replace('{', "{{").replace('}', "}}");
-            return text(s, "run", &path, mode, space);
+            return text(s, "run", &path, mode, names);
         }
-        text(s, "run", source, mode, space)
+        text(s, "run", source, mode, names)
     };
     run[1..].iter().map(parse).collect()
 }
@@ -264,7 +293,7 @@ type Environment = (Vec<(String, Text)>, Vec<(String, String)>);
 fn environment(
     s: &mut Section<'_>,
     mode: Mode,
-    space: &Space,
+    names: Names<'_>,
 ) -> Result<Environment, TemplateError> {
     let mut table = s.section_or_empty("env")?;
     let (mut texts, mut sources) = (Vec::new(), Vec::new());
@@ -273,7 +302,7 @@ fn environment(
             return Err(table.error(&name, format!("{name:?}"), "a name without = in it"));
         }
         let source = table.text(&name)?.expect("the key is there");
-        texts.push((name.clone(), text(&table, &name, &source, mode, space)?));
+        texts.push((name.clone(), text(&table, &name, &source, mode, names)?));
         sources.push((name, source));
     }
     Ok((texts, sources))
@@ -281,7 +310,7 @@ fn environment(
 
 fn deck(
     s: &mut Section<'_>,
-    space: &Space,
+    names: Names<'_>,
     base: &Path,
 ) -> Result<(Option<Deck>, Option<String>), TemplateError> {
     let Some(mut table) = s.section("deck")? else { return Ok((None, None)) };
@@ -297,7 +326,7 @@ fn deck(
     let source = std::fs::read_to_string(base.join(&template)).map_err(|error| {
         table.error("template", format!("{template:?} ({error})"), "a text file that is there")
     })?;
-    let text = Text::parse(&source, Style::Deck, space).map_err(|(found, allowed)| {
+    let text = Text::parse(&source, Style::Deck, names).map_err(|(found, allowed)| {
         table.error("template", format!("{template:?} with {found}"), allowed)
     })?;
     table.finish()?;
@@ -373,7 +402,16 @@ impl Parts {
         Ok(())
     }
 
-    fn finish(self) -> [u8; 32] {
-        *self.0.finalize().as_bytes()
+    /// The hash of the parts, and of the files that `run` and `inputs` name.
+    fn with_files(
+        mut self,
+        s: &mut Section<'_>,
+        run: &[String],
+        base: &Path,
+    ) -> Result<[u8; 32], TemplateError> {
+        self.files(s, "run", run, base)?;
+        let inputs = s.texts("inputs")?.unwrap_or_default();
+        self.files(s, "inputs", &inputs, base)?;
+        Ok(*self.0.finalize().as_bytes())
     }
 }

@@ -1,24 +1,28 @@
 //! A program as a simulator.
 
-use search_spaces::{Parameter, Point, Section, Space, TemplateError};
-use std::os::unix::process::ExitStatusExt;
+use search_spaces::{Parameter, Section, Space, TemplateError};
 use std::path::Path;
-use std::process::{self, ExitStatus};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::once;
-use super::persistent::{Request, Server};
-use super::process::{ending, last_words};
-use super::settings::{Limits, Mode, Settings};
-use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
+use super::files::{Kept, Place};
+use super::guard::Guard;
+use super::launch::check_interpreter;
+use super::once::{self, Common};
+use super::persistent::Server;
+use super::protocol::Request;
+use super::settings::{Keep, Mode, Settings};
+use super::trace::Trace;
+use super::trouble::{Cause, Trouble};
+use super::words::command_line;
+use crate::contract::{Failure, Rehearsal, Report, Session, Simulator, Trial, Verdict};
 
 /// An external program that evaluates points, as a child that stays or as one child per trial.
 ///
 /// Settings, in the table `[command]`: `run` (the program and its arguments) and `metrics` are
-/// needed; `mode`, `env`, `input`, `deck`, `output`, `inputs`, `folder`, `keep`, `timeout`,
-/// `startup`, `grace`, `memory`, `cpu`, `output_limit`, `retries`, `retry_on` and `recycle` may be
-/// given. Opening it runs nothing.
+/// needed; `mode`, `env`, `input`, `deck`, `output`, `inputs`, `folder`, `keep`, `keep_limit`,
+/// `budget`, `timeout`, `startup`, `grace`, `memory`, `cpu`, `output_limit`, `retries`,
+/// `retry_on`, `recycle` and `recycle_at` may be given. Opening it runs nothing.
 ///
 /// It is as deterministic as the program is. Its fingerprint covers the settings and the
 /// contents of the files beside the template that `run` and `inputs` name; programs found on
@@ -26,16 +30,16 @@ use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
 pub struct Command {
     settings: Settings,
     parameters: Vec<Parameter>,
-    /// Children that wait for a session; there are never more than sessions at one time.
+    /// Children that wait for a session; there are never more than sessions at one time, and
+    /// the one that made sure that everything is ready.
     idle: Mutex<Vec<Server>>,
+    guard: Arc<Guard>,
+    kept: Kept,
 }
 
 /// The first wait before a retry; each further one is twice as long.
 const BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
-
-/// The signal for too much processor time, the same on all systems that have it.
-const SIGXCPU: i32 = 24;
 
 impl Command {
     /// Reads the table `[command]` for the points of `space`; relative paths start at `folder`.
@@ -44,15 +48,31 @@ impl Command {
     /// An unknown key, a value outside its range, a program that is not there or not executable,
     /// a missing file, an unknown placeholder.
     pub fn open(section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, TemplateError> {
+        let settings = Settings::read(section, space, folder)?;
         Ok(Self {
-            settings: Settings::read(section, space, folder)?,
             parameters: space.parameters().to_vec(),
             idle: Mutex::new(Vec::new()),
+            guard: Guard::new(settings.limits.grace),
+            kept: Kept::new(settings.keep_limit),
+            settings,
         })
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Server>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Server>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn traced(&self, trace: Trace) -> CommandSession<'_> {
+        CommandSession { command: self, server: None, request: Request::default(), trace }
+    }
+
+    /// Whether a trial's working directory is kept, now that it is known how it ended.
+    fn keeps(&self, result: &Result<Vec<f64>, Trouble>) -> bool {
+        match self.settings.keep {
+            Keep::All => true,
+            Keep::Failed => result.as_ref().is_err_and(|it| it.cause != Cause::Stopped),
+            Keep::None => false,
+        }
     }
 }
 
@@ -66,7 +86,44 @@ impl Simulator for Command {
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
-        Box::new(CommandSession { command: self, server: None, request: Request::default() })
+        Box::new(self.traced(Trace::off()))
+    }
+
+    /// A child that stays is started and serves trials from then on; of a program that runs once
+    /// per trial, only the interpreter is looked for.
+    fn ready(&self) -> Result<(), Failure> {
+        let name = command_line(self.settings.run.iter().map(String::as_str));
+        check_interpreter(&self.settings)
+            .map_err(|reason| Failure::new(format!("{name} cannot be started: {reason}")))?;
+        if self.settings.mode == Mode::Once || !self.idle().is_empty() {
+            return Ok(());
+        }
+        let started = Server::start(&self.settings, &self.guard, &mut Trace::off());
+        let server = started.map_err(|Trouble { failure, .. }| Failure {
+            message: format!(
+                "{name}: {}; see docs/command.md for the handshake, or set mode = \"once\" for a \
+                 program that runs once per trial",
+                failure.message
+            ),
+            ..failure
+        })?;
+        self.idle().push(server);
+        Ok(())
+    }
+
+    /// A child that stays is a fresh one, which ends afterwards.
+    fn rehearse(&self, trial: &Trial<'_>) -> Rehearsal {
+        let mut session = self.traced(Trace::on());
+        let mut reports = Vec::new();
+        let result = session.run(trial, &mut |report| {
+            reports.push(report);
+            Verdict::Continue
+        });
+        let mut trace = std::mem::replace(&mut session.trace, Trace::off());
+        if let Some(server) = session.server.take() {
+            server.end(&mut trace);
+        }
+        Rehearsal { result, reports, seen: trace.finish() }
     }
 }
 
@@ -78,63 +135,11 @@ impl Drop for Command {
     }
 }
 
-/// One attempt at a trial that came to nothing.
-pub(super) struct Trouble {
-    pub failure: Failure,
-    /// How the child ended, where it did.
-    pub status: Option<ExitStatus>,
-}
-
-impl Trouble {
-    /// The child lives, and said or left something wrong.
-    pub(super) fn answered(message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(message), status: None }
-    }
-
-    /// The child ended.
-    pub(super) fn ended(status: ExitStatus, errors: &[u8], when: &str) -> Self {
-        let message = format!("the program {}{when}{}", ending(status), last_words(errors));
-        let failure = match status.signal() {
-            Some(SIGXCPU) => Failure::timeout("the program used up its processor time (cpu)"),
-            _ => Failure::new(message),
-        };
-        Self { failure, status: Some(status) }
-    }
-
-    /// The program could not be started.
-    pub(super) fn not_started(error: &std::io::Error) -> Self {
-        Self::answered(format!("the program cannot be started: {error}"))
-    }
-}
-
-/// The child before it starts. Limits are set by a shell that becomes the program: it is given
-/// numbers of ours to run, and the program and its arguments as arguments.
-pub(super) fn child(program: &Path, arguments: &[String], limits: &Limits) -> process::Command {
-    let mut script = String::new();
-    if let Some(memory) = limits.memory {
-        script.push_str(&format!("ulimit -v {} && ", memory.div_ceil(1024)));
-    }
-    if let Some(cpu) = limits.cpu {
-        let seconds = cpu.as_secs_f64().ceil() as u64;
-        // One that catches the signal of the soft limit meets the hard one.
-        script.push_str(&format!("ulimit -S -t {seconds} && ulimit -H -t {} && ", seconds + 2));
-    }
-    let mut command = if script.is_empty() {
-        process::Command::new(program)
-    } else {
-        script.push_str("ulimit -c 0 && exec \"$0\" \"$@\"");
-        let mut shell = process::Command::new("/bin/sh");
-        shell.arg("-c").arg(script).arg(program);
-        shell
-    };
-    command.args(arguments);
-    command
-}
-
 struct CommandSession<'a> {
     command: &'a Command,
     server: Option<Server>,
     request: Request,
+    trace: Trace,
 }
 
 impl Session for CommandSession<'_> {
@@ -143,11 +148,11 @@ impl Session for CommandSession<'_> {
         trial: &Trial<'_>,
         reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Failure> {
-        let Trial { point, seed, .. } = *trial;
-        let (settings, parameters) = (&self.command.settings, &self.command.parameters);
-        assert_eq!(point.values().len(), parameters.len(), "the point belongs to the space");
+        let Command { settings, parameters, .. } = self.command;
+        let fits = trial.point.values().len() == parameters.len();
+        assert!(fits, "the point belongs to the space");
         let mut backoff = BACKOFF;
-        // A retried trial reports what it reported before once more, which is left out.
+        // A trial that is tried again reports what it reported before, which is left out.
         let mut reported = 0;
         let mut report = |report: Report| {
             if report.step <= reported {
@@ -157,48 +162,78 @@ impl Session for CommandSession<'_> {
             reports(report)
         };
         for attempt in 0.. {
-            let result = match settings.mode {
-                Mode::Once => once::run(settings, parameters, point, seed),
-                Mode::Persistent => self.ask(point, seed, &mut report),
-            };
-            let trouble = match result {
-                Ok(values) => return Ok(values),
-                Err(trouble) => trouble,
-            };
-            let code = trouble.status.and_then(|status| status.code());
-            let may_pass = code.is_some_and(|code| settings.retry_on.contains(&code.into()));
-            if attempt >= settings.retries || !may_pass {
-                return Err(trouble.failure);
+            let (result, place) = self.attempt(trial, &mut report);
+            let retry = attempt < settings.retries
+                && result.as_ref().is_err_and(|it| it.may_pass(&settings.retry_on));
+            if retry {
+                std::thread::sleep(backoff);
+                backoff = (2 * backoff).min(LONGEST_BACKOFF);
+                continue;
             }
-            std::thread::sleep(backoff);
-            backoff = (2 * backoff).min(LONGEST_BACKOFF);
+            if let Some(place) = place.filter(|_| self.command.keeps(&result)) {
+                self.command.kept.keep(place);
+            }
+            return result.map_err(|trouble| trouble.failure);
         }
         unreachable!("the loop has no other end")
     }
 }
 
 impl CommandSession<'_> {
+    fn attempt(
+        &mut self,
+        trial: &Trial<'_>,
+        reports: &mut dyn FnMut(Report) -> Verdict,
+    ) -> (Result<Vec<f64>, Trouble>, Option<Place>) {
+        let Command { settings, parameters, guard, .. } = self.command;
+        match settings.mode {
+            Mode::Once => {
+                let common = Common { settings, parameters, guard };
+                once::run(common, trial, reports, &mut self.trace)
+            }
+            Mode::Persistent => (self.ask(trial, reports), None),
+        }
+    }
+
+    /// Has a child that stays evaluate a trial. One that breaks over it may have been broken by
+    /// an earlier trial, in which case a fresh one is asked: which child a trial meets is chance,
+    /// and must not decide what becomes of it.
     fn ask(
         &mut self,
-        point: &Point,
-        seed: u64,
+        trial: &Trial<'_>,
         reports: &mut dyn FnMut(Report) -> Verdict,
     ) -> Result<Vec<f64>, Trouble> {
-        let settings = &self.command.settings;
-        let waiting = self.server.take().or_else(|| self.command.idle().pop());
-        // One that said more than it was asked, or has ended since, answers no more trials.
-        let waiting = waiting
-            .and_then(|mut it| (it.served() < settings.recycle && it.is_in_step()).then_some(it));
-        let mut server = match waiting {
-            Some(server) => server,
-            None => Server::start(settings)?,
-        };
-        let line = self.request.line(&self.command.parameters, point, seed);
-        let answer = server.ask(settings, line, reports);
-        if server.is_alive() {
-            self.server = Some(server);
+        let Command { settings, parameters, guard, .. } = self.command;
+        let mut waiting = self.waiting();
+        loop {
+            let mut server = match waiting.take() {
+                Some(server) => server,
+                None => Server::start(settings, guard, &mut self.trace)?,
+            };
+            let served_others = server.served() > 0;
+            let line = self.request.line(parameters, trial, settings.budget);
+            let answer = server.ask(settings, line, reports, &mut self.trace);
+            if server.is_alive() {
+                self.server = Some(server);
+            } else {
+                server.end(&mut self.trace);
+            }
+            match answer {
+                Err(trouble) if served_others && trouble.cause == Cause::Broken => {}
+                answer => return answer,
+            }
         }
-        answer
+    }
+
+    /// A child that can be asked, if there is one; a rehearsal shows one from its start.
+    fn waiting(&mut self) -> Option<Server> {
+        if self.trace.is_on() {
+            return None;
+        }
+        let mut server = self.server.take().or_else(|| self.command.idle().pop())?;
+        // One that said more than it was asked, or has ended since, answers no more trials.
+        let fit = !server.is_worn(&self.command.settings) && server.is_in_step();
+        fit.then_some(server)
     }
 }
 

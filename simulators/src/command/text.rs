@@ -1,8 +1,18 @@
 //! Texts with placeholders: arguments, environment, standard input and input decks.
 
-use search_spaces::{Parameter, Point, Space};
+use search_spaces::{Parameter, Space};
 
 use super::format::{FORMATS, Format};
+use crate::contract::Trial;
+
+/// What placeholders can stand for, beside a trial's own numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    /// The parameters, whose names come first.
+    pub space: &'a Space,
+    /// The budget, which is the same for all trials.
+    pub budget: Option<u64>,
+}
 
 /// How placeholders are marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +28,7 @@ enum Piece {
     Literal(String),
     Parameter(usize, Format),
     Seed(Format),
+    Trial(Format),
 }
 
 /// A text whose placeholders are known to exist.
@@ -32,7 +43,7 @@ impl Text {
     pub(super) fn parse(
         source: &str,
         style: Style,
-        space: &Space,
+        names: Names<'_>,
     ) -> Result<Self, (String, String)> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -56,7 +67,7 @@ impl Text {
                 if !literal.is_empty() {
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 }
-                pieces.push(placeholder(&after[..end], space)?);
+                pieces.push(placeholder(&after[..end], names)?);
                 rest = &after[end + close.len()..];
             } else if style == Style::Inline {
                 let allowed = "braces in pairs; write {{ or }} for a brace itself";
@@ -79,22 +90,24 @@ impl Text {
     }
 
     /// The text of one trial.
-    pub(super) fn fill(&self, parameters: &[Parameter], point: &Point, seed: u64) -> String {
+    pub(super) fn fill(&self, parameters: &[Parameter], trial: &Trial<'_>) -> String {
         let mut out = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Literal(text) => out.push_str(text),
                 Piece::Parameter(index, format) => {
-                    format.write(&mut out, &parameters[*index], point.values()[*index]);
+                    let value = trial.point.values()[*index];
+                    format.write(&mut out, &parameters[*index], value);
                 }
-                Piece::Seed(format) => format.pad(&mut out, &seed.to_string()),
+                Piece::Seed(format) => format.pad(&mut out, &trial.seed.to_string()),
+                Piece::Trial(format) => format.pad(&mut out, &trial.number.to_string()),
             }
         }
         out
     }
 }
 
-fn placeholder(inside: &str, space: &Space) -> Result<Piece, (String, String)> {
+fn placeholder(inside: &str, names: Names<'_>) -> Result<Piece, (String, String)> {
     let (name, format) = match inside.split_once(':') {
         Some((name, format)) => (name.trim(), Some(format)),
         None => (inside.trim(), None),
@@ -105,6 +118,7 @@ fn placeholder(inside: &str, space: &Space) -> Result<Piece, (String, String)> {
             (format!("the number format {:?} of {name}", text.trim()), FORMATS.to_owned())
         })?,
     };
+    let Names { space, budget } = names;
     if let Some(index) = space.index_of(name) {
         let parameter = &space.parameters()[index];
         if format.fits(parameter) {
@@ -113,19 +127,27 @@ fn placeholder(inside: &str, space: &Space) -> Result<Piece, (String, String)> {
         let allowed = "formats for numbers with numbers, d with int parameters only";
         return Err((format!("{{{inside}}}, whose values do not take it"), allowed.to_owned()));
     }
-    if name == "seed" {
-        return Ok(Piece::Seed(format));
+    match (name, budget) {
+        ("seed", _) => return Ok(Piece::Seed(format)),
+        ("trial", _) => return Ok(Piece::Trial(format)),
+        ("budget", Some(budget)) => {
+            let mut text = String::new();
+            format.pad(&mut text, &budget.to_string());
+            return Ok(Piece::Literal(text));
+        }
+        _ => {}
     }
     let names: Vec<&str> = space.parameters().iter().map(Parameter::name).collect();
     let hint = search_spaces::nearest(name, names.iter().copied())
         .map_or(String::new(), |near| format!(" (did you mean {near}?)"));
     let found = format!("the unknown placeholder {{{name}}}{hint}");
-    Err((found, format!("{}, seed", names.join(", "))))
+    let budget = if budget.is_some() { "budget" } else { "and budget where that is set" };
+    Err((found, format!("{}, seed, trial, {budget}", names.join(", "))))
 }
 
 #[cfg(test)]
 mod tests {
-    use search_spaces::{Document, Template, Value};
+    use search_spaces::{Document, Point, Template, Value};
     use std::path::Path;
 
     use super::*;
@@ -140,15 +162,16 @@ mod tests {
     fn filled(source: &str, style: Style) -> String {
         let space = space();
         let point = Point::new(vec![Value::Float(0.5), Value::Int(7), Value::Label(1)]);
-        let text = Text::parse(source, style, &space).expect(source);
-        text.fill(space.parameters(), &point, 42)
+        let names = Names { space: &space, budget: Some(50) };
+        let text = Text::parse(source, style, names).expect(source);
+        text.fill(space.parameters(), &Trial { number: 3, ..Trial::new(&point, 42) })
     }
 
     #[test]
     fn both_styles_fill_in_and_keep_their_braces() {
         assert_eq!(
-            filled("-x={x} {{n}} {n:03d} {k}/{seed}", Style::Inline),
-            "-x=0.5 {n} 007 $(c)/42"
+            filled("-x={x} {{n}} {n:03d} {k}/{seed}/{trial:02}/{budget}", Style::Inline),
+            "-x=0.5 {n} 007 $(c)/42/03/50"
         );
         assert_eq!(
             filled("{ a } {{x:.2e}} {{ n }} }{ {{ k }}", Style::Deck),
@@ -159,14 +182,16 @@ mod tests {
     #[test]
     fn faults_say_what_is_there_to_choose_from() {
         for (source, found, allowed) in [
-            ("{y}", "unknown placeholder {y}", "x, n, k, seed"),
+            ("{y}", "unknown placeholder {y}", "x, n, k, seed, trial"),
+            ("{budget}", "unknown placeholder {budget}", "budget where that is set"),
             ("{x", "\"{x\"", "a closing"),
             ("x}", "a lone \"}\"", "{{ or }}"),
             ("{x:q}", "the number format \"q\" of x", "such as .6e"),
             ("{k:.2f}", "{k:.2f}", "numbers"),
             ("{x:d}", "{x:d}", "int parameters only"),
         ] {
-            let error = Text::parse(source, Style::Inline, &space()).expect_err(source);
+            let names = Names { space: &space(), budget: None };
+            let error = Text::parse(source, Style::Inline, names).expect_err(source);
             assert!(error.0.contains(found) && error.1.contains(allowed), "{error:?}");
         }
     }

@@ -1,0 +1,76 @@
+//! One attempt at a trial that came to nothing.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use super::words::{ending, last_words};
+use crate::contract::Failure;
+
+/// The signal for too much processor time, the same on all systems that have it.
+const SIGXCPU: i32 = 24;
+
+/// What made an attempt end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The program said or left something wrong.
+    Answer,
+    /// The program could not be started.
+    Start,
+    /// The program died, or wrote what is no answer at all.
+    Broken,
+    /// The trial's time was over.
+    Late,
+    /// The trial was pruned.
+    Stopped,
+}
+
+/// Why an attempt came to nothing.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub failure: Failure,
+    pub cause: Cause,
+    /// The exit code with which the child ended by itself, where it did.
+    code: Option<i32>,
+}
+
+impl Trouble {
+    fn new(cause: Cause, failure: Failure) -> Self {
+        Self { failure, cause, code: None }
+    }
+
+    pub(super) fn answer(message: impl Into<String>) -> Self {
+        Self::new(Cause::Answer, Failure::new(message))
+    }
+
+    pub(super) fn start(message: impl Into<String>) -> Self {
+        Self::new(Cause::Start, Failure::new(message))
+    }
+
+    pub(super) fn broken(message: impl Into<String>) -> Self {
+        Self::new(Cause::Broken, Failure::new(message))
+    }
+
+    pub(super) fn late(message: impl Into<String>) -> Self {
+        Self::new(Cause::Late, Failure::timeout(message))
+    }
+
+    pub(super) fn stopped() -> Self {
+        Self::new(Cause::Stopped, Failure::new("stopped"))
+    }
+
+    /// The child ended by itself.
+    pub(super) fn ended(status: ExitStatus, errors: &[u8], when: &str) -> Self {
+        let failure = match status.signal() {
+            Some(SIGXCPU) => Failure::timeout("the program used up its processor time (cpu)"),
+            _ => {
+                Failure::new(format!("the program {}{when}{}", ending(status), last_words(errors)))
+            }
+        };
+        Self { failure, cause: Cause::Broken, code: status.code() }
+    }
+
+    /// Whether another attempt may come to something: the child ended with one of these codes.
+    pub(super) fn may_pass(&self, codes: &[i64]) -> bool {
+        self.code.is_some_and(|code| codes.contains(&code.into()))
+    }
+}
