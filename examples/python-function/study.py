@@ -1,4 +1,6 @@
-"""Sweeps the beam, and prints its frontier."""
+"""Sweeps the beam, and prints its frontier: study.py [THREADS]."""
+
+import sys
 
 from beam import beam
 
@@ -11,6 +13,9 @@ if __name__ == "__main__":
         objectives={"mass": "min", "deflection": "min"},
         algorithm="sobol",
         trials=2000,
+        seed=1,
+        threads=int(sys.argv[1]) if len(sys.argv) > 1 else None,
     )
-    print(study.frontier())
-    print(study.results_hash)
+    for row in study.rows("select * from frontier order by mass limit 5"):
+        print(row)
+    print("results hash", study.results_hash)

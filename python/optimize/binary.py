@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,11 +70,7 @@ class Reply:
 
 
 def run(binary: str, words: Sequence[str]) -> Reply:
-    """Runs the program to its end. An interrupt (Ctrl-C) is handed on, and waited for.
-
-    The program has a process group of its own: otherwise a terminal would interrupt it a second
-    time, which means leaving at once, and a notebook's kernel not at all.
-    """
+    """Runs the program to its end, for an answer; `background.Work` runs studies."""
     command: list[str] = [binary, *words]
     process = subprocess.Popen(
         command,
@@ -86,19 +81,12 @@ def run(binary: str, words: Sequence[str]) -> Reply:
         errors="replace",
         start_new_session=True,
     )
-    interrupted = False
-    while True:
-        try:
-            output, errors = process.communicate()
-            break
-        except KeyboardInterrupt:
-            interrupted = True
-            process.send_signal(signal.SIGINT)
-        except BaseException:
-            process.terminate()
-            raise
-    if interrupted:
-        raise KeyboardInterrupt
+    try:
+        output, errors = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.communicate()
+        raise
     return Reply(output, errors, process.returncode)
 
 

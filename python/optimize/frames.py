@@ -136,7 +136,7 @@ def _through_program(query: str, ask: Ask) -> Table:
     return names, [list(row) for row in zip(*columns)] if names else []
 
 
-_TEXTS = {"inf": math.inf, "-inf": -math.inf, "NaN": math.nan}
+_TEXTS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
 def _numbers(values: list[Any]) -> list[Any]:

@@ -45,6 +45,8 @@ class Wire:
         self._write = sink.write
         self._flush = sink.flush
         self.metrics: tuple[str, ...] = ()
+        #: Whether the trial under way was told to stop.
+        self.stopped = False
 
     def greet(self, metrics: Sequence[str]) -> None:
         """Exchanges versions, and learns which metrics the study wants."""
@@ -71,13 +73,18 @@ class Wire:
 
     def report(self, step: int, metrics: Mapping[str, Any]) -> bool:
         """Sends a report; whether the trial should stop."""
-        self.send(
-            {"step": step, "metrics": {name: number(name, metrics[name]) for name in metrics}}
-        )
+        wanted = self.metrics or tuple(metrics)
+        if not any(name in metrics for name in wanted):
+            found, allowed = ", ".join(metrics) or "nothing", ", ".join(wanted)
+            raise ValueError(f"report: found {found}, allowed: {allowed}")
+        # A report has every metric, also those that are not known yet.
+        values = {name: number(name, metrics.get(name, math.nan)) for name in wanted}
+        self.send({"step": step, "metrics": values})
         answer = self._line().strip()
         if answer not in (b"continue", b"stop"):
             raise ProtocolError(f"found the answer {answer!r}, allowed: continue, stop")
-        return answer == b"stop"
+        self.stopped = answer == b"stop"
+        return self.stopped
 
     def _line(self) -> bytes:
         line = self._read()
@@ -136,14 +143,20 @@ def answer_trials(wire: Wire, run: Callable[[dict[str, Any]], Any]) -> None:
             request = wire.receive()
         except InputEnded:
             return
+        wire.stopped = False
         try:
-            answer = {"metrics": named(run(request), wire.metrics)}
+            result = run(request)
+            answer = {"stopped": True} if wire.stopped else {"metrics": named(result, wire.metrics)}
         except InputEnded:
             return
         except ProtocolError:
             raise
         # `sys.exit` in a simulator ends its trial, not the trials of everyone after it.
         except (Exception, SystemExit) as error:
+            if wire.stopped:
+                # A way to leave that is as good as any.
+                wire.send({"stopped": True})
+                continue
             # Cut, so that a huge message cannot fill a pipe that nobody reads.
             sys.stderr.write(traceback.format_exc()[-_LONGEST_TRACEBACK:])
             sys.stderr.flush()

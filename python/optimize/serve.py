@@ -2,6 +2,9 @@
 
 The function need not be decorated. Where it stands beside code that starts studies, that code is
 refused while the file is imported, because every worker would start the study once more.
+
+`--file FILE function` and `--file FILE package.module:function` are how templates name a function:
+a path of its own, which `optimize` resolves, and from which the place of the module follows.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from . import study
+from .imports import import_folder
 from .simulator import Simulator
 
 
@@ -61,13 +65,20 @@ def _module(where: str) -> ModuleType:
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m optimize.serve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m optimize.serve",
+        description="Serves a function as a simulator, on standard input and output.",
+    )
     parser.add_argument("target", help="module:function or file.py:function")
-    parser.add_argument("--path", help="a folder from which modules are imported as well")
+    parser.add_argument("--file", help="the file of the module, or of a function without module")
     options = parser.parse_args(words)
-    if options.path:
-        sys.path.insert(0, options.path)
-    load(options.target).serve()
+    target = options.target
+    if options.file and ":" in target:
+        path = Path(options.file).resolve()
+        sys.path.insert(0, str(import_folder(path, target.rpartition(":")[0])))
+    elif options.file:
+        target = f"{options.file}:{target}"
+    load(target).serve()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import random
 from collections.abc import Sequence
 from typing import (
@@ -25,19 +26,36 @@ HELPERS = ("trial", "rng")
 class Trial:
     """The trial that is being run: who it is, and a way to report how it goes."""
 
-    def __init__(self, number: int = 0, seed: int = 0, wire: protocol.Wire | None = None) -> None:
-        #: Number of the trial in its study.
+    def __init__(
+        self,
+        number: int = 0,
+        seed: int = 0,
+        wire: protocol.Wire | None = None,
+        *,
+        budget: int | None = None,
+    ) -> None:
+        #: Number of the trial in its study, for people: no result should depend on it.
         self.number = number
         #: Seed of everything random in it.
         self.seed = seed
-        #: Whether the study has seen enough: return what you have.
+        #: How many steps it may take at most, where the study says so (`command.budget`).
+        self.budget = budget
+        #: Whether the study has seen enough: return now. What is returned then is not looked at.
         self.should_stop = False
         #: The reports so far, where the function is called alone.
         self.reports: list[tuple[int, dict[str, Any]]] = []
         self._wire = wire
+        self._last_step = 0
 
     def report(self, step: int, /, **metrics: Any) -> None:
-        """Reports intermediate metrics; afterwards `should_stop` says whether to go on."""
+        """Reports intermediate metrics; afterwards `should_stop` says whether to go on.
+
+        Steps are whole numbers from 1 that increase. Metrics that are left out are unknown (NaN).
+        """
+        step = operator.index(step)
+        if step <= self._last_step:
+            raise ValueError(f"report: found step {step}, allowed: above {self._last_step}")
+        self._last_step = step
         if self._wire is None:
             self.reports.append((step, metrics))
         else:
@@ -98,7 +116,8 @@ class Simulator(Generic[Result]):
         def run(request: dict[str, Any]) -> Result:
             values = request["params"]
             if wants_trial:
-                values["trial"] = Trial(request.get("trial", 0), request["seed"], wire)
+                number, budget = request.get("trial", 0), request.get("budget")
+                values["trial"] = Trial(number, request["seed"], wire, budget=budget)
             if rng is not None:
                 values["rng"] = rng(request["seed"])
             return function(**values)

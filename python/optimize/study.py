@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 from . import binary as program
 from . import frames, toml
 from . import template as templates
+from .background import ProgressLine, Work, is_watched
 from .binary import INTERRUPTED, PathLike, StudyError
 from .simulator import Simulator
 
@@ -22,16 +26,18 @@ _DEFAULT_STORE = "optimize-store"
 class Study:
     """A study in a store. `Study.start` runs a new one, `Study.open` finds an old one.
 
-    Nothing is kept in memory: every method asks the store, so it is right while the study runs.
+    Results are not kept in memory: every method asks the store, so it is right while the study
+    runs, whoever runs it.
     """
 
-    def __init__(self, name: str, store: Path, binary: str) -> None:
+    def __init__(self, name: str, store: Path, binary: str, work: Work | None = None) -> None:
         #: Its name in the store.
         self.name = name
         #: The folder that holds the studies.
         self.store = store
         #: The program that is driven.
         self.binary = binary
+        self._work = work
 
     @classmethod
     def start(
@@ -51,17 +57,25 @@ class Study:
         set: Mapping[str, Any] | None = None,
         threads: int | None = None,
         max_time: float | str | None = None,
+        prune: Sequence[str] = (),
+        audit: float | str | None = None,
+        wait: bool = True,
+        progress: bool | None = None,
         binary: PathLike | None = None,
     ) -> Study:
-        """Runs a study to its end.
+        """Runs a study to its end, or in the background with `wait=False`.
 
         Either `template` is a path, the name of a built-in one or `problem:NAME`; or `simulator`
         is a function marked with `@simulator`, with the `space` and the `objectives` (metric:
         "min" or "max", the most important first) of its study. `set` replaces keys of the
         template, such as `{"command.timeout": "30s"}`; `max_time` is in seconds or "10m".
+        `prune` are conditions on reports at which a trial is ended, such as "step >= 5 and
+        cost > 3". `audit`, a share such as "1%" or 0.01, runs so many trials twice to compare.
+        `progress` shows a line about how far it is: on a terminal and in a notebook, unless said.
 
-        Raises `StudyError` with the program's message. After Ctrl-C, what was done is kept, and
-        `Study.open(...).resume()` goes on.
+        Raises `StudyError` with the program's message, and its `study` where there is one. After
+        Ctrl-C, what was done is kept, and `Study.open(...).resume()` goes on. A study in the
+        background is not touched by Ctrl-C, nor by the end of this process: see `stop` and `wait`.
         """
         if importing_simulator:
             raise StudyError(
@@ -72,7 +86,7 @@ class Study:
             raise StudyError("found neither or both of template= and simulator=, allowed: one")
         found = program.find_binary(binary)
         folder = _store(store)
-        words = ["start", "--quiet", "--format", "json", "--store", str(folder)]
+        words = ["start", "--format", "json", "--store", str(folder)]
         if simulator is not None:
             if not isinstance(simulator, Simulator):
                 simulator = Simulator(simulator)
@@ -99,7 +113,9 @@ class Study:
                 words += [option, str(value)]
         for key, value in (set or {}).items():
             words += ["--set", f"{key}={toml.value(value)}"]
-        return cls._run(words + _pace(threads, max_time), folder, found)
+        for condition in [prune] if isinstance(prune, str) else prune:
+            words += ["--prune", condition]
+        return cls._begin(words + _pace(threads, max_time, audit), folder, found, wait, progress)
 
     @classmethod
     def open(
@@ -114,31 +130,115 @@ class Study:
         folder = _store(store)
         words = ["status", "--format", "json", "--store", str(folder)]
         if name is not None:
-            return cls(program.ask(found, [*words, "--name", name])["name"], folder, found)
-        studies = program.ask(found, words)
-        if not studies:
-            raise StudyError(f"no study in {folder}")
-        latest = max(studies, key=lambda status: status["started_at"] or 0)
+            latest = program.ask(found, [*words, "--name", name])
+        else:
+            studies = program.ask(found, words)
+            if not studies:
+                raise StudyError(f"no study in {folder}")
+            latest = max(studies, key=lambda status: status["started_at"] or 0)
+        _warn(latest, stacklevel=3)
         return cls(latest["name"], folder, found)
 
-    def resume(self, *, threads: int | None = None, max_time: float | str | None = None) -> Study:
-        """Goes on with a study that was stopped or has crashed, to its end."""
-        words = ["resume", "--quiet", "--format", "json", "--store", str(self.store)]
-        words += ["--name", self.name]
-        return self._run(words + _pace(threads, max_time), self.store, self.binary)
+    def resume(
+        self,
+        *,
+        threads: int | None = None,
+        max_time: float | str | None = None,
+        audit: float | str | None = None,
+        wait: bool = True,
+        progress: bool | None = None,
+    ) -> Study:
+        """Goes on with a study that was stopped or has crashed, as `start` does."""
+        words = ["resume", "--format", "json", "--store", str(self.store), "--name", self.name]
+        words += _pace(threads, max_time, audit)
+        return self._begin(words, self.store, self.binary, wait, progress)
 
     @classmethod
-    def _run(cls, words: list[str], store: Path, binary: str) -> Study:
-        reply = program.run(binary, words)
-        status = reply.json()
-        study = cls(status["name"], store, binary) if status else None
-        if reply.exit_code != 0 or study is None:
-            error = reply.error()
-            if reply.exit_code == INTERRUPTED:
-                error = StudyError(f"interrupted; {error.message}", INTERRUPTED)
-            error.study = study
-            raise error
+    def _begin(
+        cls, words: list[str], store: Path, binary: str, wait: bool, progress: bool | None
+    ) -> Study:
+        work = Work(binary, words)
+        line = None
+        try:
+            with work.bound():
+                name = work.announced(store)
+                if name is not None and wait:
+                    shown = is_watched() if progress is None else progress
+                    line = ProgressLine(store / name) if shown else None
+                    work.see_through(line.show if line else None)
+        finally:
+            if line:
+                line.end()
+        if name is None:
+            raise work.reply().error()
+        study = cls(name, store, binary, work)
+        if wait:
+            study._settle(stacklevel=5)
         return study
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody works on it: this process, or any other."""
+        if self._work is not None and self._work.running:
+            return True
+        state: str = self.status()["state"]
+        return state == "running"
+
+    def wait(self, timeout: float | None = None) -> Study:
+        """Waits for the end of a study that runs, and raises what `start` would have raised.
+
+        Raises `TimeoutError` after `timeout` seconds. Ctrl-C ends the waiting, not the study.
+        """
+        if not self._ends(timeout):
+            raise TimeoutError(f"study {self.name} still runs after {timeout} seconds")
+        self._settle(stacklevel=4)
+        return self
+
+    def stop(self, timeout: float | None = None) -> Study:
+        """Stops a study that runs, as Ctrl-C would, and waits for the trials under way.
+
+        What was done is kept, and `resume` goes on. Raises `TimeoutError` where that takes longer
+        than `timeout` seconds; the study then ends later.
+        """
+        if self._work is not None and self._work.running:
+            self._work.interrupt()
+        else:
+            status, self._work = self.status(), None
+            if status["state"] == "running" and status["pid"]:
+                os.kill(status["pid"], signal.SIGINT)
+        if not self._ends(timeout):
+            raise TimeoutError(f"study {self.name}: trials are under way after {timeout} seconds")
+        return self
+
+    def _ends(self, timeout: float | None) -> bool:
+        if self._work is not None:
+            return self._work.wait(timeout)
+        # Somebody else runs it.
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.running:
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _settle(self, stacklevel: int) -> None:
+        """What the end of a run means: an exception, a warning, or nothing."""
+        if self._work is None:
+            # Somebody else ran it, and has been told more.
+            status = self.status()
+            codes = {"interrupted": INTERRUPTED, "failed": 3, "crashed": 3}
+            code = codes.get(status["state"], 4 if status.get("contradictions") else 0)
+            state = f"study {self.name}: {status['state']}"
+            error = StudyError(_doubt(status) or status.get("message") or state, code)
+        else:
+            reply = self._work.reply()
+            status, code, error = reply.json(), reply.exit_code, reply.error()
+        if code == INTERRUPTED:
+            error = StudyError(f"study {self.name} was interrupted; resume() goes on", code)
+        if code != 0:
+            error.study = self
+            raise error
+        _warn(status, stacklevel)
 
     def status(self) -> dict[str, Any]:
         """How far it is: the fields are those of docs/output.md."""
@@ -150,6 +250,16 @@ class Study:
     def results_hash(self) -> str | None:
         """Hash of the results: the same for the same study. None until it has ended."""
         found: str | None = self.status()["results_hash"]
+        return found
+
+    @property
+    def contradictions(self) -> list[dict[str, Any]]:
+        """The first hundred trials that gave two results: `trial`, `first`, `again`, `worker`.
+
+        They are found by an audit, or by workers that did the same job by chance; where there are
+        any, the simulator is not repeatable, and nor is the study.
+        """
+        found: list[dict[str, Any]] = self.status().get("contradictions") or []
         return found
 
     @property
@@ -215,7 +325,21 @@ def _store(store: PathLike | None) -> Path:
     return Path(chosen).absolute()
 
 
-def _pace(threads: int | None, max_time: float | str | None) -> list[str]:
+def _doubt(status: dict[str, Any]) -> str | None:
+    """Why another run may give other results."""
+    reason = status.get("tainted")
+    return f"study {status['name']}: {reason}, so another run may differ" if reason else None
+
+
+def _warn(status: dict[str, Any], stacklevel: int) -> None:
+    doubt = _doubt(status)
+    if doubt:
+        warnings.warn(doubt, stacklevel=stacklevel)
+
+
+def _pace(
+    threads: int | None, max_time: float | str | None, audit: float | str | None
+) -> list[str]:
     """What tells how fast and how long a study runs, but never what it gives."""
     words: list[str] = []
     if threads is not None:
@@ -223,4 +347,6 @@ def _pace(threads: int | None, max_time: float | str | None) -> list[str]:
     if max_time is not None:
         text = max_time if isinstance(max_time, str) else f"{round(max_time * 1000)}ms"
         words += ["--max-time", text]
+    if audit is not None:
+        words += ["--audit", str(audit)]
     return words

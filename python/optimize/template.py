@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import shutil
 import sys
+import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import toml
 from .binary import StudyError
+from .imports import import_folder, sources
 from .simulator import Simulator
 
 #: How the two directions may be written.
@@ -54,8 +57,8 @@ def _is_number(bound: Any) -> bool:
     return isinstance(bound, (int, float)) and not isinstance(bound, bool)
 
 
-def target(simulator: Simulator[Any]) -> tuple[str, Path | None, Path]:
-    """How another process finds a function: its target, a folder to import from, its file."""
+def target(simulator: Simulator[Any]) -> tuple[str, Path, Path]:
+    """How another process finds a function: its target, its file, the folder of its imports."""
     function = simulator.function
     name = function.__name__
     if "<" in function.__qualname__ or "." in function.__qualname__:
@@ -72,11 +75,18 @@ def target(simulator: Simulator[Any]) -> tuple[str, Path | None, Path]:
         )
     path = Path(file).resolve()
     if function.__module__ == "__main__":
-        return f"{path}:{name}", None, path
-    # A module of a package is imported from where its outermost package is.
-    parts = function.__module__.split(".")
-    depth = len(parts) if path.stem == "__init__" else len(parts) - 1
-    return f"{function.__module__}:{name}", path.parents[depth], path
+        return name, path, path.parent
+    return f"{function.__module__}:{name}", path, import_folder(path, function.__module__)
+
+
+def interpreter() -> str:
+    """This Python: `python3` where that is it, so that the template suits other machines too."""
+    found = shutil.which("python3")
+    # A virtual environment's is a link to another one's: the folder tells them apart.
+    beside = found and Path(found).absolute().parent == Path(sys.executable).parent
+    return (
+        "python3" if found and beside and Path(found).samefile(sys.executable) else sys.executable
+    )
 
 
 def write(
@@ -91,7 +101,9 @@ def write(
 ) -> Path:
     """Writes the template of a function into the store, and returns its path.
 
-    It stays there, because `optimize resume` resolves paths from its folder.
+    The text of a template is part of what a study is, so it has no paths of this machine in it:
+    links beside it lead to the source and to the current folder. It stays there, because
+    `optimize resume` resolves paths from its folder.
     """
     text = compose(
         simulator,
@@ -101,15 +113,21 @@ def write(
         constraints=constraints,
         outcome_constraints=outcome_constraints,
     )
-    # Named by what it says: the same study again needs no second file, and no other overwrites it.
-    folder = store / ".templates"
+    links = {"source": target(simulator)[2], "folder": Path.cwd()}
+    # Named by what it says: the same study again needs no second one, and no other overwrites it.
+    said = "\0".join([text, *map(str, links.values())])
+    label = hashlib.sha256(said.encode()).hexdigest()[:12]
+    folder = store / ".templates" / f"{simulator.function.__name__}-{label}"
     folder.mkdir(parents=True, exist_ok=True)
-    label = hashlib.sha256(text.encode()).hexdigest()[:12]
-    path = folder / f"{simulator.function.__name__}-{label}.toml"
-    fresh = path.with_suffix(f".{os.getpid()}")
+    # Made beside their places first, so that nobody finds half of them.
+    mark = f".{os.getpid()}.{threading.get_ident()}"
+    for link, place in links.items():
+        fresh = folder / f".{link}{mark}"
+        fresh.symlink_to(place)
+        fresh.replace(folder / link)
+    fresh = folder / f".study.toml{mark}"
     fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
-    return path
+    return fresh.replace(folder / "study.toml")
 
 
 def compose(
@@ -131,11 +149,10 @@ def compose(
         simulator.check_parameters(list(parameters), inactive)
     except TypeError as error:
         raise StudyError(f"{function} cannot be called with this space: {error}") from None
-    where, folder, file = target(simulator)
-    words: list[str] = [sys.executable, "-m", "optimize.serve"]
-    if folder is not None:
-        words += ["--path", str(folder)]
-    words.append(where)
+    where, file, root = target(simulator)
+    used = [str(PurePosixPath("source", path.relative_to(root))) for path in sources(file, root)]
+    source = str(PurePosixPath("source", file.relative_to(root)))
+    words = [interpreter(), "-m", "optimize.serve", "--file", source, where]
     metrics = simulator.metrics or list(objectives)
     entries: dict[str, Any] = {
         # A brace would begin a placeholder.
@@ -143,9 +160,9 @@ def compose(
         "mode": "persistent",
         "metrics": metrics,
         # Files that the function opens are found as they are from here.
-        "folder": os.getcwd(),
+        "folder": "folder",
         # A changed file means other results: the study then refuses to go on.
-        "inputs": [str(file)],
+        "inputs": used,
         # The order of sets of texts differs from process to process otherwise.
         "env": {"PYTHONHASHSEED": "0"},
     }

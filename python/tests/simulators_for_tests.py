@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+import time
 from typing import Optional
 
 from optimize import Trial, simulator
@@ -43,14 +44,44 @@ except ImportError:
     pass
 
 
-@simulator(metrics=["cost"])
-def learner(steps: int, *, trial: Optional[Trial] = None) -> float:
-    """Says at which step it was stopped, or how many it took."""
-    for step in range(steps):
-        trial.report(step, cost=steps - step)
+@simulator(metrics=["cost", "mass"])
+def learner(steps: int, *, trial: Optional[Trial] = None):
+    """Gets cheaper with every step; the study's budget, or being stopped, ends it early."""
+    steps = min(steps, trial.budget or steps)
+    for step in range(1, steps + 1):
+        trial.report(step, cost=10 - step)
         if trial.should_stop:
-            return float(step)
-    return float(steps)
+            return "whatever"
+    return 10.0 - steps, steps
+
+
+@simulator(metrics=["cost"])
+def careless(how: str, *, trial: Trial):
+    """Reports in a way that is not allowed, or ends in an odd way when it is stopped."""
+    if how == "backwards":
+        trial.report(2, cost=1)
+        trial.report(2, cost=1)
+    if how == "nameless":
+        trial.report(1, price=1)
+    trial.report(1, cost=1)
+    if trial.should_stop:
+        raise RuntimeError("leaving")
+    return 1.0
+
+
+@simulator(metrics=["cost"])
+def fickle(x: float) -> float:
+    """Another result at every call."""
+    return x + int.from_bytes(os.urandom(4), "big")
+
+
+@simulator(metrics=["cost"])
+def gated(x: float, *, rng: random.Random) -> float:
+    """Some trials wait for a file, where they are told of one: tests decide when they end."""
+    gate = os.environ.get("GATE_FOR_TESTS")
+    while x > 0.9 and gate and not os.path.exists(gate):
+        time.sleep(0.01)
+    return x + rng.random()
 
 
 @simulator(metrics=["cost"])

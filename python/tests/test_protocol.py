@@ -97,6 +97,24 @@ def test_a_plain_function_is_served_too(serving):
     assert serving("plain").trial(x=0.5) == {"metrics": {"cost": 0.5}}
 
 
+def test_a_package_is_served_from_the_file_of_its_module(tmp_path):
+    package = tmp_path / "pack" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package.parent / "limits.py").write_text("LIMIT = 4.0\n")
+    module = package / "sim.py"
+    module.write_text("from ..limits import LIMIT\ndef f(x): return {'cost': x + LIMIT}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "optimize.serve", "--file", str(module), "pack.inner.sim:f"],
+        input='{"optimize": 1, "metrics": ["cost"]}\n{"trial": 0, "seed": 1, "params": {"x": 1}}\n',
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == {"metrics": {"cost": 5.0}}
+
+
 def test_a_file_is_served_without_its_folder(serving):
     peer = serving(f"{HERE / 'simulators_for_tests.py'}:parabola")
     assert peer.trial(x=0.25) == {"metrics": {"cost": 0.0}}
@@ -121,13 +139,49 @@ def test_generators_depend_on_the_seed_alone(serving, name):
 
 
 def test_reports_are_answered_and_stop_a_trial(serving):
-    peer = serving("learner")
+    peer = serving("learner", metrics=["cost", "mass"])
     peer.say({"trial": 0, "seed": 0, "params": {"steps": 5}})
-    for step, answer in enumerate(["continue", "continue", "stop"]):
-        assert peer.hear() == {"step": step, "metrics": {"cost": 5.0 - step}}
+    for step, answer in enumerate(["continue", "continue", "stop"], 1):
+        report = {"step": step, "metrics": {"cost": 10.0 - step, "mass": "nan"}}
+        assert peer.hear() == report, "what is not reported is not known"
         peer.say(answer)
-    assert peer.hear() == {"metrics": {"cost": 2.0}}
-    assert peer.trial(steps=0) == {"metrics": {"cost": 0.0}}, "the next trial starts afresh"
+    assert peer.hear() == {"stopped": True}
+    assert peer.trial(steps=0) == {"metrics": {"cost": 10.0, "mass": 0.0}}, "it starts afresh"
+
+
+def test_a_trial_knows_its_budget(serving):
+    peer = serving("learner", metrics=["cost", "mass"])
+    peer.say({"trial": 7, "seed": 0, "budget": 1, "params": {"steps": 5}})
+    assert peer.hear()["step"] == 1
+    peer.say("continue")
+    assert peer.hear() == {"metrics": {"cost": 9.0, "mass": 1.0}}
+
+
+def test_a_stopped_trial_may_end_as_it_likes(serving):
+    peer = serving("careless")
+    peer.say({"trial": 0, "seed": 0, "params": {"how": ""}})
+    peer.hear()
+    peer.say("stop")
+    assert peer.hear() == {"stopped": True}
+    assert peer.end() == 0
+    assert peer.errors == "", "it is no failure"
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("backwards", "ValueError: report: found step 2, allowed: above 2"),
+        ("nameless", "ValueError: report: found price, allowed: cost"),
+    ],
+)
+def test_a_wrong_report_fails_its_trial(serving, how, error):
+    peer = serving("careless")
+    peer.say({"trial": 0, "seed": 0, "params": {"how": how}})
+    answer = peer.hear()
+    if "step" in answer:
+        peer.say("continue")
+        answer = peer.hear()
+    assert answer == {"error": error}
 
 
 def test_prints_do_not_reach_the_protocol(serving):
@@ -200,8 +254,8 @@ def test_input_that_ends_early_is_the_end(serving, cut):
 
 
 def test_the_end_in_the_middle_of_a_trial(serving):
-    peer = serving("learner")
-    peer.say({"trial": 0, "seed": 0, "params": {"steps": 5}})
+    peer = serving("careless")
+    peer.say({"trial": 0, "seed": 0, "params": {"how": ""}})
     peer.hear()
     assert peer.end() == 0
     assert peer.errors == ""

@@ -20,13 +20,22 @@ def test_is_an_ordinary_function():
 def test_helpers_are_made_where_they_are_not_given():
     assert some.noisy(1.0) == 1.0 + random.Random(0).random()
     assert some.noisy(1.0, rng=random.Random(9)) == 1.0 + random.Random(9).random()
-    assert some.learner(3) == 3.0
+    assert some.learner(3) == (7.0, 3)
 
 
 def test_reports_can_be_looked_at():
     trial = Trial(seed=4)
-    assert some.learner(2, trial=trial) == 2.0
-    assert trial.reports == [(0, {"cost": 2}), (1, {"cost": 1})]
+    assert some.learner(2, trial=trial) == (8.0, 2)
+    assert trial.reports == [(1, {"cost": 9}), (2, {"cost": 8})]
+    assert some.learner(5, trial=Trial(budget=1)) == (9.0, 1)
+
+
+@pytest.mark.parametrize("steps", [(0,), (2, 2), (2, 1)])
+def test_steps_increase_from_one(steps):
+    trial = Trial()
+    with pytest.raises(ValueError, match="allowed: above"):
+        for step in steps:
+            trial.report(step, cost=1)
 
 
 def test_the_seed_of_a_given_trial_is_that_of_the_generator():
@@ -41,9 +50,7 @@ def test_numpy_generator_through_text_annotations():
     numpy = pytest.importorskip("numpy")
     space = {"Generator": numpy.random.Generator, "simulator": simulator}
     exec(
-        "from __future__ import annotations\n"
-        "@simulator\n"
-        "def f(*, rng: Generator): return rng\n",
+        "from __future__ import annotations\n@simulator\ndef f(*, rng: Generator): return rng\n",
         space,
     )
     assert isinstance(space["f"](), numpy.random.Generator)

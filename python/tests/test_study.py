@@ -13,6 +13,16 @@ import simulators_for_tests as some
 
 from optimize import Study, StudyError, frames
 
+#: Seconds after which a test gives up. Nothing that is waited for depends on the time it takes.
+PATIENCE = 300
+
+
+def until(happens):
+    deadline = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
 
 @pytest.fixture
 def sphere(store):
@@ -84,6 +94,8 @@ def test_rows_need_no_library(sphere, through):
     assert rows == [{"b": 0, "a": math.inf}, {"b": 1, "a": math.inf}]
     assert list(rows[0]) == ["b", "a"], "the columns keep their order"
     assert sphere.rows("select 1 as one -- a comment") == [{"one": 1}]
+    (row,) = sphere.rows("select 'nan'::double as a, null::double as b")
+    assert math.isnan(row["a"]) and row["b"] is None
 
 
 def test_a_wrong_query_is_an_error(sphere, through):
@@ -145,26 +157,26 @@ def test_reading_while_the_study_runs(store):
     pytest.importorskip("duckdb")
     words = ["start", "--template", "problem:sphere", "--trials", "1000000000", "--quiet"]
     process = subprocess.Popen(
-        [os.environ["OPTIMIZE_BINARY"], *words, "--store", str(store), "--max-time", "60s"],
+        [os.environ["OPTIMIZE_BINARY"], *words, "--store", str(store), "--max-time", "10min"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
-        while not (store / "sphere" / "results.duckdb").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: (store / "sphere" / "results.duckdb").exists())
         study = Study.open("sphere", store=store)
         counts = [0]
-        while len(counts) < 4:
-            assert time.monotonic() < deadline
+
+        def grows():
             count = study.rows("select count(*) as n from trials")[0]["n"]
             if count > counts[-1]:
                 counts.append(count)
+            return len(counts) == 3
+
+        until(grows)
         assert study.status()["state"] == "running"
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(store, tmp_path):
@@ -175,7 +187,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(store, tmp_path):
             import sys
             from optimize import Study
             try:
-                Study.start("problem:sphere", trials=3_000_000, store=sys.argv[1], threads=1)
+                Study.start("problem:sphere", trials=10**12, store=sys.argv[1], threads=1)
             except KeyboardInterrupt:
                 print("interrupted")
             """
@@ -184,23 +196,21 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(store, tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(script), str(store)], stdout=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 30
-    while not (store / "sphere" / "status.json").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: (store / "sphere" / "status.json").exists())
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[0] == "interrupted\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "interrupted\n"
     study = Study.open(store=store)
-    assert study.status()["state"] == "interrupted"
-    assert study.resume().status()["state"] == "complete"
-    whole = Study.start("problem:sphere", trials=3_000_000, store=store, name="whole")
-    assert study.results_hash == whole.results_hash
+    status = study.status()
+    assert status["state"] == "interrupted"
+    more = study.resume(max_time=0.2).status()
+    assert (more["state"], more["evaluated"] >= status["evaluated"]) == ("stopped", True)
+    whole = Study.start("problem:sphere", trials=more["evaluated"], store=store, name="whole")
+    assert study.results_hash == whole.results_hash, "it is a part of the whole"
 
 
 SPACE = {"x": (0.0, 1.0), "y": {"float": [-1.0, 1.0]}}
 
 
-@pytest.mark.command
 def test_a_function_is_swept(store):
     one, eight = (
         Study.start(
@@ -220,7 +230,6 @@ def test_a_function_is_swept(store):
     assert best["value"] == some.parabola(**best["params"])
 
 
-@pytest.mark.command
 def test_exceptions_fail_their_trials(store):
     study = Study.start(
         simulator=some.fragile,
@@ -229,14 +238,15 @@ def test_exceptions_fail_their_trials(store):
         trials=100,
         store=store,
     )
-    rows = study.rows("select distinct status, error is not null as said, x < 0.3 as bad from trials")
+    rows = study.rows(
+        "select distinct status, error is not null as said, x < 0.3 as bad from trials"
+    )
     assert sorted(map(tuple, (row.values() for row in rows))) == [
         ("complete", False, False),
         ("failed", True, True),
     ]
 
 
-@pytest.mark.command
 def test_a_seeded_generator_gives_the_same_hash(store):
     hashes = {
         Study.start(
@@ -252,7 +262,6 @@ def test_a_seeded_generator_gives_the_same_hash(store):
     assert len(hashes) == 1
 
 
-@pytest.mark.command
 def test_a_script_may_hold_both_function_and_study(store, tmp_path):
     script = tmp_path / "both.py"
     script.write_text(
@@ -277,3 +286,28 @@ def test_a_script_may_hold_both_function_and_study(store, tmp_path):
         [sys.executable, str(script), str(store)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "12 2.0\n"
+
+
+def test_a_study_is_the_same_on_another_place_but_not_with_another_helper(tmp_path):
+    fingerprints = set()
+    for place in ("here", "there"):
+        folder = tmp_path / place
+        folder.mkdir()
+        (folder / "helper.py").write_text("FACTOR = 2\n")
+        (folder / "doubled.py").write_text(
+            "import helper\ndef f(x): return {'cost': x * helper.FACTOR}\n"
+        )
+        (folder / "script.py").write_text(
+            "import doubled\nfrom optimize import Study\n"
+            "Study.start(simulator=doubled.f, space={'x': (0.0, 1.0)},\n"
+            "            objectives={'cost': 'min'}, trials=10)\n"
+        )
+        environment = {name: os.environ[name] for name in os.environ if name != "OPTIMIZE_STORE"}
+        subprocess.run([sys.executable, "script.py"], cwd=folder, env=environment, check=True)
+        study = Study.open(store=folder / "optimize-store")
+        fingerprints.add(study.rows("select fingerprint from studies")[0]["fingerprint"])
+    assert len(fingerprints) == 1
+    (folder / "helper.py").write_text("FACTOR = 3\n")
+    with pytest.raises(StudyError, match="changed") as caught:
+        study.resume()
+    assert caught.value.exit_code == 2

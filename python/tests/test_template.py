@@ -1,5 +1,6 @@
 """What a function's template says, and what is refused before anything starts."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import simulators_for_tests as some
 
-from optimize import Simulator, Study, StudyError, template, toml
+from optimize import Simulator, Study, StudyError, imports, template, toml
 
 
 def composed(simulator=some.parabola, **changes):
@@ -78,8 +79,102 @@ def test_the_template_of_a_function():
         assert read["objectives"] == {"cost": "minimize"}
         assert read["space"]["constraints"] == ["x > y"]
         assert read["command"]["metrics"] == ["cost"]
-        assert read["command"]["run"][-1] == "simulators_for_tests:parabola"
-        assert read["command"]["inputs"] == [str(Path(some.__file__).resolve())]
+        assert read["command"]["run"][-2:] == [
+            "source/simulators_for_tests.py",
+            "simulators_for_tests:parabola",
+        ]
+        assert read["command"]["inputs"] == ["source/simulators_for_tests.py"]
+
+
+HELPED = """\
+import helper, json
+from parts import first
+from parts.second import thing
+from . import nothing
+def f(x): return {"cost": x}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A file whose imports lead to others beside it, and files that nobody imports."""
+
+    def make(name):
+        folder = tmp_path / name
+        (folder / "parts").mkdir(parents=True)
+        (folder / "simulates.py").write_text(HELPED.replace("from . import nothing\n", ""))
+        (folder / "helper.py").write_text("def late():\n    import deeper\n")
+        (folder / "deeper.py").write_text("import simulates\n")
+        (folder / "unused.py").touch()
+        (folder / "json").mkdir()
+        for part in ("__init__", "first", "unused"):
+            (folder / "parts" / f"{part}.py").touch()
+        (folder / "parts" / "second.py").write_text("from .third import *\nfrom .. import helper\n")
+        (folder / "parts" / "third.py").write_text("syntax error\n")
+        return folder
+
+    return make
+
+
+def test_all_files_that_it_imports_from_beside_it_are_inputs(project):
+    folder = project("one")
+    found = imports.sources(folder / "simulates.py", folder)
+    assert [str(path.relative_to(folder)) for path in found] == [
+        "deeper.py",
+        "helper.py",
+        "parts/__init__.py",
+        "parts/first.py",
+        "parts/second.py",
+        "parts/third.py",
+        "simulates.py",
+    ]
+
+
+def test_installed_packages_are_no_files_beside_an_installed_function():
+    pytest.importorskip("pytest")
+    file = Path(pytest.__file__).resolve()
+    found = imports.sources(file, file.parents[1])
+    assert file in found
+    assert {path.parent for path in found} == {file.parent}
+
+
+def test_the_text_of_a_template_depends_on_no_path(project, tmp_path, monkeypatch):
+    texts, places = [], []
+    monkeypatch.setattr(template, "interpreter", lambda: "python3")
+    for name in ("one", "other"):
+        folder = project(name)
+        (folder / "simulates.py").write_text("import helper\ndef f(x): return {'cost': x}\n")
+        monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend(str(folder))
+        for module in ("simulates", "helper"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        function = Simulator(importlib.import_module("simulates").f)
+        for store in (folder / "store", tmp_path / f"store-of-{name}"):
+            path = template.write(
+                function,
+                store=store,
+                name=None,
+                space={"x": (0.0, 1.0)},
+                objectives={"cost": "min"},
+                constraints=[],
+                outcome_constraints=[],
+            )
+            texts.append(path.read_text())
+            places.append((path.parent / "source").resolve())
+            assert (path.parent / "source" / "helper.py").is_file()
+            assert (path.parent / "folder").resolve() == folder
+    assert len(set(texts)) == 1
+    assert str(tmp_path) not in texts[0]
+    assert places == [tmp_path / "one"] * 2 + [tmp_path / "other"] * 2
+
+
+def test_another_python_is_named_by_its_path(monkeypatch, tmp_path):
+    other = tmp_path / "python3"
+    other.symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert template.interpreter() == sys.executable, "a link elsewhere is another environment"
+    monkeypatch.setattr(sys, "executable", str(other))
+    assert template.interpreter() == "python3"
 
 
 def test_the_space_must_fit_the_function():
