@@ -74,10 +74,16 @@ impl Audit {
         self.done
     }
 
+    /// Trials that were chosen and have not been run again.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        (self.due.len() + self.open.len()) as u64
+    }
+
     /// Whether nothing is due or under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.due.is_empty() && self.open.is_empty()
+        self.left() == 0
     }
 
     /// Whether so much is under way that fresh trials should wait for it.
@@ -128,8 +134,9 @@ impl Audit {
 
     /// Takes a result that answers one of its jobs; the first result of that trial.
     pub fn accept(&mut self, result: &JobResult) -> Option<TrialResult> {
-        if result.trials.len() != 1 {
-            // Cut short by a stop, or the late result of the job that the trial came with.
+        let repeat = self.open.get(&result.id)?;
+        if result.trials.len() != 1 || result.attempt < repeat.job.attempt {
+            // Cut short by a stop, or the first result once more.
             return None;
         }
         let repeat = self.open.remove(&result.id)?;
@@ -211,9 +218,11 @@ mod tests {
         let job = audit.next_job().expect("two are due");
         assert!(audit.lost(job.id) && !audit.lost(job.id));
         assert_eq!(audit.next_job(), Some(job.clone()));
-        let empty = JobResult { trials: Vec::new(), ..released(1, 1).result };
+        let answer = JobResult { attempt: job.attempt, ..released(1, 1).result };
+        let empty = JobResult { trials: Vec::new(), ..answer.clone() };
         assert_eq!(audit.accept(&empty), None);
-        assert!(audit.accept(&released(1, 1).result).is_some());
+        assert_eq!(audit.accept(&released(1, 1).result), None, "the first result, once more");
+        assert!(audit.accept(&answer).is_some());
         assert!(!audit.is_idle(), "the other one is due");
     }
 

@@ -22,7 +22,7 @@ const STYLES: Styles = Styles::styled()
 #[command(after_help = "\
 Exit codes:
   0    all that was asked for was done
-  1    the study ended, but no trial of it completed
+  1    the study ended, but no trial of it completed, or too many failed; in a check, it failed
   2    the command line, the template or the data are at fault; nothing was started
   3    disk, memory or another program is at fault; what was recorded is safe
   4    the same question got two different answers
@@ -158,10 +158,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     #[arg(allow_hyphen_values = true)]
     pub max_time: Option<Duration>,
-    /// Run this share of the trials (1%) a second time and compare; what differs is told, marks
-    /// the study and ends with exit code 4
+    /// Run this share of the trials (1%) a second time and compare, to find a simulator that is
+    /// not deterministic; results stay as they are, and a difference ends with exit code 4
     #[arg(long, value_name = "SHARE", value_parser = Share::parse, allow_negative_numbers = true)]
     pub audit: Option<Share>,
+    /// End the study once so many trials have failed
+    #[arg(long, value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
+    pub max_failures: Option<u64>,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -195,8 +198,8 @@ pub struct Start {
     /// An objective in place of the template's; may be repeated, the most important first
     #[arg(long, value_name = "METRIC:max|min")]
     pub objective: Vec<String>,
-    /// A rule in place of the template's at which trials are pruned, such as 'step >= 5 and cost > 3';
-    /// may be repeated
+    /// End a trial at the first report that meets this rule, such as 'step >= 5 and cost > 3', in
+    /// place of the template's rules; may be repeated. The simulator has to report steps
     #[arg(long, value_name = "RULE")]
     pub prune: Vec<String>,
     /// Another value for a key of the template; may be repeated

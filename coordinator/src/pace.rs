@@ -9,6 +9,9 @@ const TARGET: f64 = 0.05;
 /// The speed is averaged over about so many seconds.
 const MEMORY: f64 = 0.2;
 
+/// So many trials tell a speed.
+const FEW: f64 = 16.0;
+
 /// The results of a job may weigh so much, in reports; a trial weighs as four.
 const MAX_WEIGHT: f64 = 65_536.0;
 
@@ -24,11 +27,13 @@ pub struct Pace {
     size: f64,
     /// The most reports per trial seen so far.
     reports: f64,
+    /// Trials and seconds so far.
+    seen: (f64, f64),
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { rate: 0.0, size: 1.0, reports: 0.0 }
+        Self { rate: 0.0, size: 1.0, reports: 0.0, seen: (0.0, 0.0) }
     }
 }
 
@@ -41,8 +46,16 @@ impl Pace {
         }
         let seconds = elapsed.as_secs_f64();
         let now = trials as f64 / seconds;
-        let weight = 1.0 - libm::exp(-seconds / MEMORY);
-        self.rate = if self.rate > 0.0 { self.rate + weight * (now - self.rate) } else { now };
+        self.seen.0 += trials as f64;
+        self.seen.1 += seconds;
+        let (all, time) = self.seen;
+        // The first trials say little one by one, and slow ones say little for long.
+        let memory = MEMORY.max(FEW / self.rate.max(now));
+        self.rate = if all < FEW {
+            all / time
+        } else {
+            self.rate + (1.0 - libm::exp(-seconds / memory)) * (now - self.rate)
+        };
         self.reports = self.reports.max(reports as f64 / trials.max(1) as f64);
         let most = (MAX_WEIGHT / (4.0 + self.reports)).max(1.0);
         self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH).min(most);

@@ -26,7 +26,11 @@ pub struct Progress {
     pub first_failure: Option<(u64, String)>,
     /// Trials that were run a second time to compare.
     pub audited: u64,
-    /// The first hundred trials that gave two different results.
+    /// Trials that should have been, and were not yet.
+    pub audit_left: u64,
+    /// Trials that gave two different results.
+    pub contradicted: u64,
+    /// The first hundred of them.
     pub contradictions: Vec<Contradiction>,
     /// Why running the study again may give another table.
     pub tainted: Option<String>,
@@ -53,12 +57,11 @@ impl Progress {
         }
         parts.push(format!("frontier {}", self.frontier));
         let Counts { failed, pruned, infeasible, .. } = self.counts;
-        let contradicted = self.contradictions.len() as u64;
         for (count, name) in [
             (failed, "failed"),
             (pruned, "pruned"),
             (infeasible, "infeasible"),
-            (contradicted, "not repeatable"),
+            (self.contradicted, "not repeatable"),
         ] {
             if count > 0 {
                 parts.push(format!("{} {name}", thousands(count)));
@@ -112,6 +115,23 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// A speed as people say it: `1,234 trials/s`, `2.8 trials/s`, `4.2 s a trial`.
+#[must_use]
+pub fn speed(rate: f64) -> String {
+    match rate {
+        _ if rate >= 20.0 => format!("{} trials/s", thousands(rate as u64)),
+        _ if rate >= 1.0 => format!("{rate:.1} trials/s"),
+        _ if rate > 0.0 => {
+            let time = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(LONGEST);
+            format!("{} a trial", duration(time))
+        }
+        _ => "no trial yet".to_owned(),
+    }
+}
+
+/// A longer time than this is not foretold.
+const LONGEST: Duration = Duration::from_hours(24 * 30);
+
 /// Shows progress: a bar where standard error is a terminal, a line now and then elsewhere.
 pub struct Display {
     bar: Option<ProgressBar>,
@@ -143,10 +163,10 @@ impl Display {
     /// Shows a snapshot; called about ten times a second.
     pub fn show(&mut self, progress: &Progress) {
         let left = match progress.time_left() {
-            Some(left) if progress.rate > 0.0 => format!(", {} left", duration(left)),
+            Some(left) if left < LONGEST => format!(", {} left", duration(left)),
             _ => String::new(),
         };
-        let rate = format!("{} trials/s{left}", thousands(progress.rate as u64));
+        let rate = format!("{}{left}", speed(progress.rate));
         if let Some(bar) = &self.bar {
             bar.set_position(progress.done);
             bar.set_prefix(rate);
@@ -201,6 +221,16 @@ mod tests {
         }
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(12), "12");
+    }
+
+    #[test]
+    fn speeds_are_as_people_say_them() {
+        for (rate, text) in
+            [(1234.5, "1,234 trials/s"), (2.84, "2.8 trials/s"), (0.25, "4.0 s a trial")]
+        {
+            assert_eq!(speed(rate), text);
+        }
+        assert_eq!(speed(0.0), "no trial yet");
     }
 
     #[test]

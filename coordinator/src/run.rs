@@ -45,7 +45,11 @@ pub struct Control {
 impl Control {
     /// Ends the study early, in this state; the first call counts.
     pub fn stop(&self, state: StudyState) {
-        let code = if state == StudyState::Stopped { 1 } else { 2 };
+        let code = match state {
+            StudyState::Stopped => 1,
+            StudyState::Failed => 3,
+            _ => 2,
+        };
         let _ = self.stopped.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
     }
 
@@ -55,6 +59,7 @@ impl Control {
         match self.stopped.load(Ordering::Relaxed) {
             0 => None,
             1 => Some(StudyState::Stopped),
+            3 => Some(StudyState::Failed),
             _ => Some(StudyState::Interrupted),
         }
     }
@@ -80,6 +85,8 @@ pub struct Ended {
     pub coverage: Coverage,
     /// Whether it ended because no points were found any more.
     pub is_barren: bool,
+    /// Whether it ended because too many trials failed.
+    pub has_too_many_failures: bool,
 }
 
 /// Where the loop gets its work done.
@@ -94,6 +101,8 @@ pub struct Places<'a> {
     pub slots: usize,
     /// Which share of the trials is run a second time to compare.
     pub audit: Option<Share>,
+    /// So many failed trials end the study.
+    pub max_failures: Option<u64>,
     /// Tells whether to go on.
     pub control: &'a Control,
     /// Told how far the study is.
@@ -113,6 +122,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         chunk,
         queue: places.queue,
         slots: places.slots,
+        max_failures: places.max_failures,
         control: places.control,
         progress: places.progress,
         audit: Audit::new(study.id, study.choices.seed, places.audit),
@@ -125,7 +135,10 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         frame,
         pace: Pace::default(),
         resumed: 0,
+        contradicted: 0,
+        has_too_many_failures: false,
     };
+    run.contradicted = run.contradictions.len() as u64;
     run.replay()?;
     let complete = run.work()?;
     run.end(complete)
@@ -137,6 +150,7 @@ struct Run<'a> {
     chunk: u64,
     queue: &'a dyn Queue,
     slots: usize,
+    max_failures: Option<u64>,
     control: &'a Control,
     progress: &'a watch::Sender<Progress>,
     ledger: Ledger,
@@ -150,6 +164,9 @@ struct Run<'a> {
     /// Trials that were there before this run.
     resumed: u64,
     contradictions: Vec<Contradiction>,
+    /// How many trials gave two results, named or not.
+    contradicted: u64,
+    has_too_many_failures: bool,
 }
 
 /// What came in at once.
@@ -322,11 +339,14 @@ impl Run<'_> {
         again: &TrialResult,
         source: &JobResult,
     ) -> Result<(), Failure> {
-        let known = self.contradictions.iter().any(|each| each.trial == trial);
-        if known || self.contradictions.len() >= MAX_CONTRADICTIONS {
+        if self.contradictions.iter().any(|each| each.trial == trial) {
             return Ok(());
         }
-        if let Some((first, again)) = self.frame.schema.difference(first, again) {
+        let Some((first, again)) = self.frame.schema.difference(first, again) else {
+            return Ok(());
+        };
+        self.contradicted += 1;
+        if self.contradictions.len() < MAX_CONTRADICTIONS {
             let worker = source.worker.clone();
             let found = Contradiction { trial, first, again, worker };
             self.ledger.contradict(std::slice::from_ref(&found))?;
@@ -336,9 +356,18 @@ impl Run<'_> {
     }
 
     fn take_up_released(&mut self) {
+        if self.has_too_many_failures {
+            return;
+        }
         while let Some(released) = self.driver.release() {
             self.tally.take_up(&self.frame, &released);
             self.audit.consider(&released);
+            if self.max_failures.is_some_and(|most| self.tally.counts.failed >= most) {
+                // What follows in the order of the trials is not taken up any more.
+                self.control.stop(StudyState::Stopped);
+                self.has_too_many_failures = true;
+                break;
+            }
         }
     }
 
@@ -353,9 +382,8 @@ impl Run<'_> {
             1 => Some(format!("1 {one}")),
             _ => Some(format!("{} {many}", thousands(count))),
         };
-        let contradicted = self.contradictions.len() as u64;
         let reasons = [
-            count(contradicted, "trial gave two results", "trials gave two results"),
+            count(self.contradicted, "trial gave two results", "trials gave two results"),
             count(
                 self.tally.counts.timed_out,
                 "trial was ended by the clock",
@@ -377,6 +405,8 @@ impl Run<'_> {
             rate: self.pace.rate(),
             first_failure: self.tally.first_failure().cloned(),
             audited: self.audit.done(),
+            audit_left: self.audit.left(),
+            contradicted: self.contradicted,
             contradictions: self.contradictions.clone(),
             tainted: self.tainted(),
             is_writing: false,
@@ -402,7 +432,8 @@ impl Run<'_> {
         self.progress.send_replace(progress.clone());
         let coverage = self.ingest.finish(finished.clone())?;
         self.ledger.finish(&finished)?;
-        Ok(Ended { finished, progress, coverage, is_barren })
+        let has_too_many_failures = self.has_too_many_failures;
+        Ok(Ended { finished, progress, coverage, is_barren, has_too_many_failures })
     }
 }
 
@@ -469,6 +500,7 @@ mod tests {
                 view,
                 slots: 6,
                 audit,
+                max_failures: None,
                 control: &control,
                 progress: &progress,
             };

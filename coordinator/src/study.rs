@@ -83,7 +83,8 @@ pub struct Study {
     pub simulator: Arc<dyn Simulator>,
     /// The sequence of points, where they depend on their number alone.
     pub sequence: Option<Arc<dyn Sequence>>,
-    pruning_rules: Arc<[PruningRule]>,
+    /// Conditions on reports at which a trial is pruned.
+    pub pruning_rules: Arc<[PruningRule]>,
     plan: Plan,
 }
 
@@ -102,7 +103,7 @@ impl Study {
         )?
         .into();
         let schema = Arc::new(schema(&template, simulator.metrics())?);
-        let pruning_rules = pruning_rules(&template, simulator.metrics())?;
+        let pruning_rules = pruning_rules(&template, &*simulator)?;
         let space = Arc::new(template.space.clone());
         let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
         let plan = choices
@@ -267,7 +268,16 @@ fn schema(template: &Template, metrics: &[String]) -> Result<StudySchema, Failur
     Ok(StudySchema::new(parameters, metrics, constraints, template.objectives.clone()))
 }
 
-fn pruning_rules(template: &Template, metrics: &[String]) -> Result<Arc<[PruningRule]>, Failure> {
+fn pruning_rules(
+    template: &Template,
+    simulator: &dyn Simulator,
+) -> Result<Arc<[PruningRule]>, Failure> {
+    let metrics = simulator.metrics();
+    if !template.prune.is_empty() && !simulator.reports() {
+        let found = template.prune.join("; ");
+        let allowed = "no rules here, because these trials report nothing on their way";
+        return Err(template.error("prune", &found, allowed).into());
+    }
     let compile = |source: &String| {
         PruningRule::compile(source, metrics).map_err(|error| {
             let names = metrics.join(", ");

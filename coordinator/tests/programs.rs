@@ -106,6 +106,79 @@ fn trials_are_pruned_by_rules_of_the_template_and_of_the_command_line() {
 }
 
 #[test]
+fn a_check_says_what_a_study_would_make_of_the_trial() {
+    let place = Place::new();
+    let check = |words: &str| place.run(&format!("check --template program.toml {words}"));
+    program(&place, "", "say({'metrics': {'cost': 'nan'}})");
+    let said = check("").ended(1).out;
+    assert!(said.contains("failed: cost is NaN, not a finite number"), "{said}");
+    let curve = "say({'step': 1, 'metrics': {'cost': 9}})\n    \
+         say({'stopped': True} if sys.stdin.readline() == 'stop\\n' else {'metrics': {'cost': 1}})";
+    program(&place, "", curve);
+    let said = check("--set prune=[\"cost>5\"]").ended(0).out;
+    for expected in ["pruned: cost>5 at step 1", "stop", "{\"stopped\": true}"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let said = check("--set outcome_constraints=[\"cost>5\"]").ended(0).out;
+    assert!(said.contains("misses           cost>5"), "{said}");
+    assert!(check("--at x=0 --at x=1").ended(2).err.contains("one value for x"));
+}
+
+#[test]
+fn failures_are_told_listed_and_limited() {
+    let place = Place::new();
+    program(&place, "", "say({'error': 'no mesh'} if x > 0.5 else {'metrics': {'cost': x}})");
+    let start = "start --template program.toml --algorithm sobol --trials 64 --seed 2 --quiet";
+    place.run(start).ended(0);
+    let shown = place.run("results program").ended(0);
+    assert!(shown.err.contains("32 failed, 32 of them alike: no mesh"), "{}", shown.err);
+    let mut list = place.command("results program --top 5");
+    let list = list.args(["--where", "status = 'failed'"]).output();
+    let listed: support::Said = list.expect("it starts").into();
+    assert_eq!(listed.out.matches("no mesh").count(), 5, "{}{}", listed.out, listed.err);
+    let said = place.run(&format!("{start} --max-failures 5 --format json")).ended(1);
+    let failed = said.json()["failed"].as_u64().expect("a count");
+    assert!(said.err.contains("trials failed (--max-failures)"), "{}", said.err);
+    assert!((5..32).contains(&failed), "{failed}");
+    assert_eq!(said.json()["state"], "stopped");
+}
+
+#[test]
+fn a_rule_that_nothing_can_meet_is_refused() {
+    let place = Place::new();
+    let words = "start --template problem:branin --trials 3 --prune 'f > 0'";
+    assert!(place.run(words).ended(2).err.contains("report nothing on their way"));
+    place.run(&format!("{words} --set problem.steps=3 --quiet")).ended(1);
+}
+
+#[test]
+fn programs_that_stay_may_tidy_up_before_the_end() {
+    let place = Place::new();
+    program(&place, "", PLAIN);
+    let tidy = "\ntime.sleep(0.4)\nopen(f'tidy-{random.getrandbits(64)}', 'w').close()\n";
+    let source = std::fs::read_to_string(place.path().join("sim.py")).expect("there");
+    place.write("sim.py", &(source + tidy));
+    place.run("start --template program.toml --trials 9 --threads 2 --quiet").ended(0);
+    let names = std::fs::read_dir(place.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let tidied = names.filter(|name| name.starts_with("tidy-")).count();
+    assert!(tidied == 1 || tidied == 2, "{tidied} of at most two children came to their end");
+}
+
+#[test]
+fn a_machine_without_room_ends_the_command_and_says_nothing_of_trials() {
+    let place = Place::new();
+    program(&place, "mode = 'once'\nkeep = 'failed'", "");
+    place.write("sim.py", "print('{\"cost\": 1}')\n");
+    place.run("start --template program.toml --trials 5 --quiet").ended(0);
+    let mut verify = place.command("verify program");
+    let said: support::Said =
+        verify.env("TMPDIR", "/nowhere/at/all").output().expect("it starts").into();
+    assert!(said.ended(3).err.contains("could not be run on this machine"));
+}
+
+#[test]
 fn a_check_runs_one_trial_and_shows_what_it_saw() {
     let place = Place::new();
     program(&place, "", PLAIN);
@@ -154,4 +227,6 @@ fn trials_ended_by_the_clock_mark_the_study() {
     let status = place.run("status program --format json").ended(0).json();
     assert!(status["timed_out"].as_u64().expect("a count") >= 1, "{status}");
     assert!(status["tainted"].as_str().expect("a text").ends_with("ended by the clock"));
+    program(&place, "timeout = '2s'\ngrace = '10ms'", slow);
+    place.run("verify program").ended(0);
 }

@@ -104,7 +104,7 @@ fn unknown_keys_metrics_and_simulators() {
     refused(template("data =", "cahs = 3\ndata ="), &["cahs", "did you mean \"cash\""]);
     refused(template("sharpe =", "sharp ="), &["objectives.sharp", "did you mean sharpe"]);
     refused(template("'backtest'", "'backtset'"), &["backtset"]);
-    refused(template("'maximize'", "'max'"), &["found \"max\"", "\"maximize\""]);
+    refused(template("'maximize'", "'most'"), &["found \"most\"", "\"maximize\""]);
 }
 
 #[test]

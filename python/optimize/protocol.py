@@ -47,6 +47,9 @@ class Wire:
         self.metrics: tuple[str, ...] = ()
         #: Whether the trial under way was told to stop.
         self.stopped = False
+        #: Which trial is under way. Answers name it, so that one that comes too late, of a thread
+        #: that was left behind, is not taken for that of another trial.
+        self.trial: int | None = None
 
     def greet(self, metrics: Sequence[str]) -> None:
         """Exchanges versions, and learns which metrics the study wants."""
@@ -71,6 +74,12 @@ class Wire:
         self._write(_encode(message).encode() + b"\n")
         self._flush()
 
+    def answer(self, message: dict[str, Any]) -> None:
+        """Writes what is said of the trial under way."""
+        if self.trial is not None:
+            message["trial"] = self.trial
+        self.send(message)
+
     def report(self, step: int, metrics: Mapping[str, Any]) -> bool:
         """Sends a report; whether the trial should stop."""
         wanted = self.metrics or tuple(metrics)
@@ -79,7 +88,7 @@ class Wire:
             raise ValueError(f"report: found {found}, allowed: {allowed}")
         # A report has every metric, also those that are not known yet.
         values = {name: number(name, metrics.get(name, math.nan)) for name in wanted}
-        self.send({"step": step, "metrics": values})
+        self.answer({"step": step, "metrics": values})
         answer = self._line().strip()
         if answer not in (b"continue", b"stop"):
             raise ProtocolError(f"found the answer {answer!r}, allowed: continue, stop")
@@ -144,6 +153,7 @@ def answer_trials(wire: Wire, run: Callable[[dict[str, Any]], Any]) -> None:
         except InputEnded:
             return
         wire.stopped = False
+        wire.trial = request.get("trial")
         try:
             result = run(request)
             answer = {"stopped": True} if wire.stopped else {"metrics": named(result, wire.metrics)}
@@ -155,14 +165,14 @@ def answer_trials(wire: Wire, run: Callable[[dict[str, Any]], Any]) -> None:
         except (Exception, SystemExit) as error:
             if wire.stopped:
                 # A way to leave that is as good as any.
-                wire.send({"stopped": True})
+                wire.answer({"stopped": True})
                 continue
             # Cut, so that a huge message cannot fill a pipe that nobody reads.
             sys.stderr.write(traceback.format_exc()[-_LONGEST_TRACEBACK:])
             sys.stderr.flush()
-            wire.send({"error": described(error)})
+            wire.answer({"error": described(error)})
         else:
-            wire.send(answer)
+            wire.answer(answer)
 
 
 @contextmanager

@@ -35,9 +35,15 @@ class Peer:
     def hear(self):
         return json.loads(self.process.stdout.readline())
 
+    def hear_of(self, number):
+        """An answer, which has to name its trial."""
+        answer = self.hear()
+        assert answer.pop("trial") == number
+        return answer
+
     def trial(self, number=0, seed=1, **params):
         self.say({"trial": number, "seed": seed, "params": params})
-        return self.hear()
+        return self.hear_of(number)
 
     def end(self):
         output, errors = self.process.communicate(timeout=30)
@@ -112,7 +118,7 @@ def test_a_package_is_served_from_the_file_of_its_module(tmp_path):
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout.splitlines()[-1]) == {"metrics": {"cost": 5.0}}
+    assert json.loads(done.stdout.splitlines()[-1]) == {"metrics": {"cost": 5.0}, "trial": 0}
 
 
 def test_a_file_is_served_without_its_folder(serving):
@@ -143,9 +149,9 @@ def test_reports_are_answered_and_stop_a_trial(serving):
     peer.say({"trial": 0, "seed": 0, "params": {"steps": 5}})
     for step, answer in enumerate(["continue", "continue", "stop"], 1):
         report = {"step": step, "metrics": {"cost": 10.0 - step, "mass": "nan"}}
-        assert peer.hear() == report, "what is not reported is not known"
+        assert peer.hear_of(0) == report, "what is not reported is not known"
         peer.say(answer)
-    assert peer.hear() == {"stopped": True}
+    assert peer.hear_of(0) == {"stopped": True}
     assert peer.trial(steps=0) == {"metrics": {"cost": 10.0, "mass": 0.0}}, "it starts afresh"
 
 
@@ -154,7 +160,7 @@ def test_a_trial_knows_its_budget(serving):
     peer.say({"trial": 7, "seed": 0, "budget": 1, "params": {"steps": 5}})
     assert peer.hear()["step"] == 1
     peer.say("continue")
-    assert peer.hear() == {"metrics": {"cost": 9.0, "mass": 1.0}}
+    assert peer.hear_of(7) == {"metrics": {"cost": 9.0, "mass": 1.0}}
 
 
 def test_a_stopped_trial_may_end_as_it_likes(serving):
@@ -162,7 +168,7 @@ def test_a_stopped_trial_may_end_as_it_likes(serving):
     peer.say({"trial": 0, "seed": 0, "params": {"how": ""}})
     peer.hear()
     peer.say("stop")
-    assert peer.hear() == {"stopped": True}
+    assert peer.hear_of(0) == {"stopped": True}
     assert peer.end() == 0
     assert peer.errors == "", "it is no failure"
 
@@ -177,10 +183,10 @@ def test_a_stopped_trial_may_end_as_it_likes(serving):
 def test_a_wrong_report_fails_its_trial(serving, how, error):
     peer = serving("careless")
     peer.say({"trial": 0, "seed": 0, "params": {"how": how}})
-    answer = peer.hear()
+    answer = peer.hear_of(0)
     if "step" in answer:
         peer.say("continue")
-        answer = peer.hear()
+        answer = peer.hear_of(0)
     assert answer == {"error": error}
 
 

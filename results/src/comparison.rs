@@ -21,9 +21,13 @@ pub struct Contradiction {
 
 impl StudySchema {
     /// What each of two results says where they differ to the bit; none where they are equal. A
-    /// NaN equals a NaN.
+    /// NaN equals a NaN. Where the clock ended one of the two, nothing can be said.
     #[must_use]
     pub fn difference(&self, a: &TrialResult, b: &TrialResult) -> Option<(String, String)> {
+        if matches!((&a.outcome, &b.outcome), (Outcome::TimedOut(_), _) | (_, Outcome::TimedOut(_)))
+        {
+            return None;
+        }
         if let (Outcome::Complete(first), Outcome::Complete(second)) = (&a.outcome, &b.outcome) {
             if let Some(differing) = self.differing(first, second) {
                 return Some(differing);
@@ -78,7 +82,7 @@ impl StudySchema {
                 each.map(|(name, value)| format!("{name} {value:?}")).collect::<Vec<_>>().join(", ")
             }
             Outcome::Failed(message) => format!("failed: {message}"),
-            Outcome::TimedOut(message) => format!("timeout: {message}"),
+            Outcome::TimedOut(message) => format!("timed out: {message}"),
             Outcome::Pruned(rule) => format!("pruned: {rule}"),
             Outcome::Skipped => "no point".to_owned(),
         }
@@ -120,6 +124,8 @@ mod tests {
         let longer = complete(1.0, &[(1, 2.0), (4, 2.0)]);
         assert_eq!(said(&one, &longer), pair("no further report", "a report at step 4"));
         let failed = TrialResult { outcome: Outcome::Failed("no mesh".into()), reports: vec![] };
+        let late = TrialResult { outcome: Outcome::TimedOut("2s".into()), reports: vec![] };
+        assert_eq!((said(&one, &late), said(&late, &one)), (None, None), "the clock says nothing");
         assert_eq!(said(&one, &failed), pair("cost 1.0, mass NaN", "failed: no mesh"));
     }
 }

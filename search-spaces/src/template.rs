@@ -139,7 +139,12 @@ fn objectives(root: &mut Section<'_>) -> Result<Vec<Objective>, TemplateError> {
     let Some(mut section) = root.section("objectives")? else {
         return Err(root.missing("objectives", example));
     };
-    let names = [("minimize", Direction::Minimize), ("maximize", Direction::Maximize)];
+    let names = [
+        ("minimize", Direction::Minimize),
+        ("maximize", Direction::Maximize),
+        ("min", Direction::Minimize),
+        ("max", Direction::Maximize),
+    ];
     let mut objectives = Vec::new();
     for metric in section.keys() {
         let direction = section.one_of(&metric, &names)?.expect("the key is there");

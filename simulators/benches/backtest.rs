@@ -7,7 +7,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use search_spaces::{Document, Point, Template, Value};
-use simulators::{Backtest, Simulator as _, Trial, Verdict};
+use simulators::{Backtest, Simulator as _, Trial, Unwatched};
 
 const TEMPLATE: &str = r#"
 name = "bench"
@@ -46,7 +46,7 @@ fn crossover(criterion: &mut Criterion) {
         bencher.iter(|| {
             next = (next + 1) % points.len();
             let trial = Trial::new(black_box(&points[next]), 0);
-            black_box(session.run(&trial, &mut |_| Verdict::Continue))
+            black_box(session.run(&trial, &mut Unwatched))
         });
     });
     group.finish();

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use search_spaces::{Document, Point, Template, Value};
-use simulators::{Backtest, Simulator as _, Trial, Verdict};
+use simulators::{Backtest, Simulator as _, Trial, Unwatched};
 
 const TEMPLATE: &str = r#"
 name = "parity"
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
     };
     let point = Point::new(vec![Value::Int(10), Value::Int(30)]);
     let trace = backtest.trace(&point).expect("both lengths are valid");
-    let session = backtest.session().run(&Trial::new(&point, 0), &mut |_| Verdict::Continue);
+    let session = backtest.session().run(&Trial::new(&point, 0), &mut Unwatched);
     assert_eq!(session.as_ref(), Ok(&trace.metrics), "a trace is the same run");
     let bars = trace.equity.len() as f64;
     let mut different = 0;

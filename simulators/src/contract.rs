@@ -28,14 +28,12 @@ pub trait Simulator: Send + Sync {
         Ok(())
     }
 
+    /// Whether its trials may report on their way, so that pruning rules can hold.
+    fn reports(&self) -> bool;
+
     /// Runs one trial by itself, for a person who wants to see how that goes.
-    fn rehearse(&self, trial: &Trial<'_>) -> Rehearsal {
-        let mut reports = Vec::new();
-        let result = self.session().run(trial, &mut |report| {
-            reports.push(report);
-            Verdict::Continue
-        });
-        Rehearsal { result, reports, seen: Vec::new() }
+    fn rehearse(&self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Rehearsal {
+        Rehearsal { result: self.session().run(trial, watcher), seen: Vec::new() }
     }
 }
 
@@ -45,7 +43,7 @@ pub trait Session {
     /// [`Simulator::metrics`]; an undefined metric is `f64::NAN` (no other NaN), an infinite one
     /// stays infinite.
     ///
-    /// Intermediate values go to `reports`, with strictly increasing steps. Once the answer to
+    /// Intermediate values go to the `watcher`, with strictly increasing steps. Once the answer to
     /// one is [`Verdict::Stop`], the run should end soon, and nobody looks at what it returns.
     ///
     /// # Errors
@@ -53,11 +51,40 @@ pub trait Session {
     ///
     /// # Panics
     /// When the point does not belong to the space for which the simulator was opened.
-    fn run(
-        &mut self,
-        trial: &Trial<'_>,
-        reports: &mut dyn FnMut(Report) -> Verdict,
-    ) -> Result<Vec<f64>, Failure>;
+    fn run(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure>;
+}
+
+/// Who is told how a trial goes, and says whether it goes on.
+pub trait Watcher {
+    /// Takes an intermediate value.
+    fn report(&mut self, report: Report) -> Verdict;
+
+    /// The trial begins once more: what was reported before does not count.
+    fn restart(&mut self);
+}
+
+/// Nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn report(&mut self, _report: Report) -> Verdict {
+        Verdict::Continue
+    }
+
+    fn restart(&mut self) {}
+}
+
+/// All reports are kept, and the trial always goes on.
+impl Watcher for Vec<Report> {
+    fn report(&mut self, report: Report) -> Verdict {
+        self.push(report);
+        Verdict::Continue
+    }
+
+    fn restart(&mut self) {
+        self.clear();
+    }
 }
 
 /// What is to be evaluated.
@@ -96,8 +123,6 @@ pub enum Verdict {
 pub struct Rehearsal {
     /// How it ended, as [`Session::run`] says it.
     pub result: Result<Vec<f64>, Failure>,
-    /// Its reports.
-    pub reports: Vec<Report>,
     /// What could be seen on the way, in order: who or what it comes from, and its text.
     pub seen: Vec<(String, String)>,
 }
@@ -128,6 +153,9 @@ pub enum FailureKind {
     Error,
     /// The clock: on a faster or a less busy machine the trial might have come to its end.
     Timeout,
+    /// The machine, which has no room or no rights: nothing is known of the trial, and the study
+    /// cannot go on here.
+    Machine,
 }
 
 impl Failure {
@@ -139,5 +167,10 @@ impl Failure {
     /// A failure to end in time, with the given message.
     pub fn timeout(message: impl Into<String>) -> Self {
         Self { message: message.into(), kind: FailureKind::Timeout }
+    }
+
+    /// A failure of the machine, with the given message.
+    pub fn machine(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: FailureKind::Machine }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! In the room:
 //! - the contract between a worker and whatever evaluates a point ([`Simulator`], [`Session`],
-//!   [`Trial`], [`Report`], [`Verdict`], [`Failure`]);
+//!   [`Trial`], [`Watcher`], [`Verdict`], [`Failure`]);
 //! - closed-form test problems with known optima, with optional noise and learning curves
 //!   ([`Problem`], [`problem_template`]);
 //! - a backtester that runs a strategy, written as expressions over prices and parameters, on
@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use search_spaces::{Document, Point, Template, Value};
-//! use simulators::{Trial, Verdict};
+//! use simulators::{Trial, Unwatched};
 //! use std::path::Path;
 //!
 //! let text = simulators::problem_template("sphere").expect("a built-in problem");
@@ -25,7 +25,7 @@
 //!     simulators::open(&template.simulator, settings, &template.space, &template.folder)?;
 //! let point = Point::new(vec![Value::Float(3.0), Value::Float(-4.0)]);
 //! let seed = 7;
-//! let values = simulator.session().run(&Trial::new(&point, seed), &mut |_report| Verdict::Continue)?;
+//! let values = simulator.session().run(&Trial::new(&point, seed), &mut Unwatched)?;
 //! assert_eq!((simulator.metrics(), values), (&["f".to_owned()][..], vec![25.0]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -44,6 +44,8 @@ mod problems;
 
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Trace, Trade};
 pub use command::{Command, sweep_files};
-pub use contract::{Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Verdict};
+pub use contract::{
+    Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
+};
 pub use open::{OpenError, open, simulator_names};
 pub use problem::{Problem, problem_names, problem_template};

@@ -6,7 +6,7 @@ use search_spaces::{Domain, Section, Space, TemplateError, Value};
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
 
-use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
+use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict, Watcher};
 use crate::numbers::{canonical, real};
 use crate::problems::{Count, Definition, Optimum, PROBLEMS, find};
 
@@ -163,6 +163,10 @@ impl Simulator for Problem {
         *hasher.finalize().as_bytes()
     }
 
+    fn reports(&self) -> bool {
+        self.steps > 0
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(ProblemSession { problem: self, variables: Vec::with_capacity(self.dimensions) })
     }
@@ -174,11 +178,7 @@ struct ProblemSession<'a> {
 }
 
 impl Session for ProblemSession<'_> {
-    fn run(
-        &mut self,
-        trial: &Trial<'_>,
-        reports: &mut dyn FnMut(Report) -> Verdict,
-    ) -> Result<Vec<f64>, Failure> {
+    fn run(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
         let (problem, point) = (self.problem, trial.point);
         assert_eq!(point.values().len(), problem.dimensions, "the point belongs to the space");
         self.variables.clear();
@@ -204,17 +204,12 @@ impl Session for ProblemSession<'_> {
         for value in &mut values {
             *value = canonical(*value);
         }
-        learning_curve(problem.steps, &values, trial.seed, reports);
+        learning_curve(problem.steps, &values, trial.seed, watcher);
         Ok(values)
     }
 }
 
-fn learning_curve(
-    steps: usize,
-    last: &[f64],
-    seed: u64,
-    reports: &mut dyn FnMut(Report) -> Verdict,
-) {
+fn learning_curve(steps: usize, last: &[f64], seed: u64, watcher: &mut dyn Watcher) {
     let mut rng = generator(seed, CURVE_STREAM);
     let heights: Vec<f64> = last.iter().map(|_| 0.5 + unit(&mut rng)).collect();
     for step in 1..=steps {
@@ -225,7 +220,7 @@ fn learning_curve(
             if step == steps { *v } else { canonical(v + above) }
         };
         let values = last.iter().zip(&heights).map(at).collect();
-        if reports(Report { step: step as u64, values }) == Verdict::Stop {
+        if watcher.report(Report { step: step as u64, values }) == Verdict::Stop {
             return;
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use command_lab::{Lab, dies, failure, now, point, run};
-use simulators::{FailureKind, Report, Simulator, Trial, Verdict};
+use simulators::{FailureKind, Report, Simulator, Trial, Unwatched};
 
 mod command_lab;
 
@@ -26,9 +26,7 @@ fn a_child_that_stays_answers_in_any_session_to_the_bit() {
                     let mut session = simulator.session();
                     let mut one = |i: u32| {
                         let at = point(f64::from(i) / 50.0, 3, 0);
-                        session
-                            .run(&Trial::new(&at, 7), &mut |_| Verdict::Continue)
-                            .expect("complete")[0]
+                        session.run(&Trial::new(&at, 7), &mut Unwatched).expect("complete")[0]
                     };
                     (0..50).map(&mut one).collect()
                 })
@@ -51,15 +49,12 @@ fn reports_arrive_and_what_is_no_number_has_its_names() {
         "",
     );
     let mut session = simulator.session();
-    let mut seen = Vec::new();
-    let end = session.run(&Trial::new(&point(0.5, 1, 0), 1), &mut |report| {
-        seen.push(report);
-        Verdict::Continue
-    });
+    let mut seen: Vec<Report> = Vec::new();
+    let end = session.run(&Trial::new(&point(0.5, 1, 0), 1), &mut seen);
     assert!(end.expect("complete")[0].is_nan());
     let report = |step, value| Report { step, values: vec![value] };
     assert_eq!(seen, [report(1, 0.5), report(5, 2.5)]);
-    let end = session.run(&Trial::new(&point(0.5, 2, 0), 1), &mut |_| Verdict::Continue);
+    let end = session.run(&Trial::new(&point(0.5, 2, 0), 1), &mut Unwatched);
     assert_eq!(end, Ok(vec![f64::NEG_INFINITY]));
 }
 
@@ -90,12 +85,11 @@ fn faulty_answers_fail_their_own_trial_with_the_reason() {
         (0.7, "a line of more than 1048576 bytes"),
         (0.8, "the report's step is 0, allowed: whole numbers above 0"),
     ] {
-        let error = session
-            .run(&Trial::new(&point(x, 1, 0), 1), &mut |_| Verdict::Continue)
-            .expect_err(expected);
+        let error =
+            session.run(&Trial::new(&point(x, 1, 0), 1), &mut Unwatched).expect_err(expected);
         assert!(error.message.contains(expected), "{expected}: {error}");
         assert_eq!(error.kind, FailureKind::Error);
-        let after = session.run(&Trial::new(&point(0.9, 1, 0), 1), &mut |_| Verdict::Continue);
+        let after = session.run(&Trial::new(&point(0.9, 1, 0), 1), &mut Unwatched);
         assert_eq!(after, Ok(vec![1.0]), "after {expected}");
     }
 }
@@ -110,10 +104,7 @@ fn an_answer_too_many_is_never_taken_for_the_next_one() {
     let mut session = simulator.session();
     for i in 0..5 {
         let x = f64::from(i) / 8.0;
-        assert_eq!(
-            session.run(&Trial::new(&point(x, 1, 0), 1), &mut |_| Verdict::Continue),
-            Ok(vec![x])
-        );
+        assert_eq!(session.run(&Trial::new(&point(x, 1, 0), 1), &mut Unwatched), Ok(vec![x]));
     }
 }
 
@@ -264,8 +255,7 @@ fn values_are_arguments_and_never_shell() {
          run = ['python3', 'args.py', '{x}', '--k={k}', '{{lit}}']\nenv = { NOTE = 'n={n:03d}' }\n\
          memory = '4GiB'\ncpu = '20s'",
     );
-    let values =
-        simulator.session().run(&Trial::new(&point(0.5, 3, 1), 7), &mut |_| Verdict::Continue);
+    let values = simulator.session().run(&Trial::new(&point(0.5, 3, 1), 7), &mut Unwatched);
     assert_eq!(values, Ok(vec![1.0]));
     assert!(!lab.path().join("pwned").exists());
 }

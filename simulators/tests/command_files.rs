@@ -4,11 +4,21 @@ use std::fs;
 use std::path::Path;
 
 use command_lab::{Lab, names, point};
-use simulators::{Failure, Simulator, Trial, Verdict, sweep_files};
+use simulators::{Failure, Report, Simulator, Trial, Verdict, Watcher, sweep_files};
 
 mod command_lab;
 
 /// Runs a trial whose files may be kept in a folder.
+struct Stop;
+
+impl Watcher for Stop {
+    fn report(&mut self, _report: Report) -> Verdict {
+        Verdict::Stop
+    }
+
+    fn restart(&mut self) {}
+}
+
 fn run(
     simulator: &dyn Simulator,
     number: u64,
@@ -17,7 +27,7 @@ fn run(
 ) -> Result<Vec<f64>, Failure> {
     let at = point(x, 3, 0);
     let trial = Trial { number, files, ..Trial::new(&at, 7) };
-    simulator.session().run(&trial, &mut |_| Verdict::Stop)
+    simulator.session().run(&trial, &mut Stop)
 }
 
 #[test]
@@ -112,4 +122,53 @@ fn what_a_crash_left_is_swept_and_nothing_else() {
     fs::write(files.join("running-8-a1b2c3/deep/file"), "text").expect("ours");
     sweep_files(&files).expect("all is ours");
     assert_eq!(names(&files), ["7", "notes"]);
+}
+
+#[test]
+fn no_two_files_of_a_working_directory_have_one_name() {
+    let lab = Lab::new();
+    fs::create_dir(lab.path().join("other")).expect("ours");
+    for name in ["model.dat", "other/model.dat", "out.csv", "input.txt", "deck.tpl"] {
+        lab.file(name, "mine {{ x }}");
+    }
+    let once = "mode = 'once'\nrun = ['true']\nmetrics = ['cost']\n";
+    let deck = "deck = { file = 'input.txt', template = 'deck.tpl' }";
+    for (settings, expected) in [
+        ("keep = 'all'\ninputs = ['model.dat', 'other/model.dat']", "another input"),
+        (&format!("{deck}\ninputs = ['model.dat', 'input.txt']"), "the deck"),
+        ("output = { csv = { file = 'out.csv' } }\ninputs = ['out.csv']", "the file that"),
+    ] {
+        let error = match lab.open(&format!("{once}{settings}")) {
+            Ok(_) => panic!("{settings} is opened"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains("command.inputs: found"), "{error}");
+        assert!(error.contains(&format!("which is the name of {expected}")), "{error}");
+    }
+    lab.opened(&format!("{once}inputs = ['model.dat', 'other/model.dat']"));
+    lab.opened(&format!("{once}{deck}\ninputs = ['model.dat', 'out.csv']"));
+}
+
+#[test]
+fn what_a_killed_process_left_among_temporary_files_is_removed() {
+    let mut gone = std::process::Command::new("true").spawn().expect("true");
+    let dead = gone.id();
+    gone.wait().expect("ours");
+    let temporary = std::env::temp_dir();
+    let make = |pid: u32, name: &str| {
+        let path = temporary.join(format!("optimize-trial-{pid}-{name}-{}", std::process::id()));
+        fs::create_dir_all(path.join("deep")).expect("ours");
+        path
+    };
+    // The one of process 1 lives, and what is locked is in use by somebody far away.
+    let (left, alive, locked) = (make(dead, "left"), make(1, "alive"), make(dead, "locked"));
+    let lock = fs::File::open(&locked).expect("ours");
+    lock.try_lock().expect("nobody has it");
+    let lab = Lab::new();
+    let simulator = lab.shell("echo '{\"cost\": 1}'", "keep = 'all'");
+    assert_eq!(run(&*simulator, 1, 0.5, None), Ok(vec![1.0]));
+    let found = [&left, &alive, &locked].map(|path| path.exists());
+    fs::remove_dir_all(&alive).expect("ours");
+    fs::remove_dir_all(&locked).expect("ours");
+    assert_eq!(found, [false, true, true]);
 }

@@ -5,18 +5,32 @@ use std::fs;
 use std::time::Duration;
 
 use command_lab::{Lab, failure, now, point, run};
-use simulators::{Failure, Simulator, Trial, Verdict};
+use simulators::{Failure, Report, Simulator, Trial, Unwatched, Verdict, Watcher};
 
 mod command_lab;
 
+/// Stops a trial at a step.
+struct Until {
+    last: u64,
+    steps: Vec<u64>,
+}
+
+impl Watcher for Until {
+    fn report(&mut self, report: Report) -> Verdict {
+        self.steps.push(report.step);
+        if report.step < self.last { Verdict::Continue } else { Verdict::Stop }
+    }
+
+    fn restart(&mut self) {
+        self.steps.clear();
+    }
+}
+
 /// Runs a trial with this `n` that is stopped at a step, and returns the steps of its reports.
 fn steps(simulator: &dyn Simulator, n: i64, last: u64) -> (Result<Vec<f64>, Failure>, Vec<u64>) {
-    let mut steps = Vec::new();
-    let result = simulator.session().run(&Trial::new(&point(0.5, n, 0), 1), &mut |report| {
-        steps.push(report.step);
-        if report.step < last { Verdict::Continue } else { Verdict::Stop }
-    });
-    (result, steps)
+    let mut until = Until { last, steps: Vec::new() };
+    let result = simulator.session().run(&Trial::new(&point(0.5, n, 0), 1), &mut until);
+    (result, until.steps)
 }
 
 /// Reports at steps 1, 2, .. until it is told to stop, and then does what `n` says. Its metric
@@ -93,8 +107,7 @@ fn a_request_says_which_trial_it_is_and_how_far_it_may_go() {
     let lab = Lab::new();
     let at = point(0.5, 1, 0);
     let trial = Trial { number: 42, ..Trial::new(&at, u64::MAX) };
-    let answer =
-        |simulator: Box<dyn Simulator>| simulator.session().run(&trial, &mut |_| Verdict::Continue);
+    let answer = |simulator: Box<dyn Simulator>| simulator.session().run(&trial, &mut Unwatched);
     let body = "assert request['seed'] == 2**64 - 1\n\
          say(json.dumps({'metrics': {'cost': 1000 * request.get('budget', 0) + request['trial']}}))";
     assert_eq!(answer(lab.python(body, "budget = 50")), Ok(vec![50042.0]));
@@ -205,4 +218,70 @@ fn a_program_that_is_still_being_written_is_waited_for() {
         });
         assert_eq!(run(&*simulator, 0.5), Ok(vec![1.0]));
     });
+}
+
+#[test]
+fn an_answer_that_names_another_trial_is_none() {
+    let lab = Lab::new();
+    // Its second trial finds a late answer to the first one.
+    let simulator = lab.python(
+        r"
+open('log', 'a').write('x')
+hello['served'] = hello.get('served', 0) + 1
+if hello['served'] == 2:
+    say(json.dumps({'trial': request['trial'] - 1, 'metrics': {'cost': -1}}))
+say(json.dumps({'trial': request['trial'], 'error': None, 'metrics': {'cost': p['x']}}))
+",
+        "",
+    );
+    let mut session = simulator.session();
+    for number in 1..=4 {
+        let at = point(number as f64 / 8.0, 1, 0);
+        let trial = Trial { number, ..Trial::new(&at, 1) };
+        assert_eq!(session.run(&trial, &mut Unwatched), Ok(vec![number as f64 / 8.0]));
+    }
+    let asked = fs::read_to_string(lab.path().join("log")).expect("it ran").len();
+    assert_eq!(asked, 7, "three of the four are asked again of a fresh child");
+    let simulator = lab.python("say('{\"trial\": 5, \"metrics\": {\"cost\": 1}}')", "");
+    assert!(failure(&*simulator, 0.5).contains("the program wrote \"{\\\"trial\\\": 5"));
+}
+
+#[test]
+fn a_null_is_no_error_in_either_mode() {
+    let lab = Lab::new();
+    let answer = "'{\"error\": null, \"metrics\": {\"cost\": 2}}'";
+    assert_eq!(run(&*lab.shell(&format!("echo {answer}"), ""), 0.5), Ok(vec![2.0]));
+    assert_eq!(run(&*lab.python(&format!("say({answer})"), ""), 0.5), Ok(vec![2.0]));
+}
+
+#[test]
+fn what_a_fresh_child_wrote_before_its_trial_is_in_the_message() {
+    let lab = Lab::new();
+    lab.file(
+        "sim.sh",
+        "echo '{\"optimize\": 1}'\nread hello\necho early >&2\nsleep 0.2\nread trial\n\
+         echo late >&2\nexit 3\n",
+    );
+    let simulator = lab.opened("run = ['sh', 'sim.sh']\nmetrics = ['cost']");
+    simulator.ready().expect("it shakes hands");
+    std::thread::sleep(Duration::from_millis(100));
+    let expected = "the program ended with exit code 3; standard error ends: early | late";
+    for _ in 0..2 {
+        assert_eq!(failure(&*simulator, 0.5), expected);
+    }
+}
+
+#[test]
+fn how_far_a_child_gets_until_it_is_ended_is_in_no_message() {
+    let lab = Lab::new();
+    let simulator = lab.python(
+        "print('before', file=sys.stderr, flush=True)\n\
+         signal.signal(signal.SIGTERM, lambda *_: (print('at the end', file=sys.stderr, flush=True), os._exit(1)))\n\
+         say('hello')\ntime.sleep(1000)",
+        "",
+    );
+    let message = failure(&*simulator, 0.5);
+    let expected =
+        "the program wrote \"hello\", allowed: {\"metrics\": ..}, {\"error\": ..} or a report";
+    assert_eq!(message, expected);
 }

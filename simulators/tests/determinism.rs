@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use search_spaces::{Point, Template, Value};
-use simulators::{Backtest, Decision, Simulator as _, Trial, Verdict};
+use simulators::{Backtest, Decision, Simulator as _, Trial, Unwatched};
 use support::{SMA_CROSS, SMA_SPACE, backtest, backtest_in, backtest_text, bits, ints};
 
 const TEMPLATES: [&str; 4] = [
@@ -63,9 +63,8 @@ fn interleaved_sessions_and_threads_give_the_same_bits() {
     let (mut a, mut b) = (backtest.session(), backtest.session());
     for (index, point) in points.iter().enumerate() {
         let back = points.len() - 1 - index;
-        let first = a.run(&Trial::new(point, 1), &mut |_| Verdict::Continue).expect("no failure");
-        let second =
-            b.run(&Trial::new(&points[back], 2), &mut |_| Verdict::Continue).expect("no failure");
+        let first = a.run(&Trial::new(point, 1), &mut Unwatched).expect("no failure");
+        let second = b.run(&Trial::new(&points[back], 2), &mut Unwatched).expect("no failure");
         assert_eq!((&bits(&first), &bits(&second)), (&alone[index], &alone[back]));
     }
     std::thread::scope(|scope| {
@@ -76,7 +75,7 @@ fn interleaved_sessions_and_threads_give_the_same_bits() {
                 for index in 0..points.len() {
                     let index = (index * 7 + shift * 11) % points.len();
                     let values = session
-                        .run(&Trial::new(&points[index], 0), &mut |_| Verdict::Continue)
+                        .run(&Trial::new(&points[index], 0), &mut Unwatched)
                         .expect("no failure");
                     assert_eq!(bits(&values), alone[index]);
                 }

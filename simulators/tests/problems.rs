@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 
 use search_spaces::{Document, Point, Template, Value};
-use simulators::{Report, Simulator, Trial, Verdict, problem_names, problem_template};
+use simulators::{Report, Simulator, Trial, Unwatched, problem_names, problem_template};
 use support::{bits, open, refusal};
 
 fn text(variables: usize, settings: &str) -> String {
@@ -126,15 +126,10 @@ fn the_number_of_objectives_is_free_where_the_family_allows_it() {
 }
 
 fn reported(problem: &dyn Simulator, x: &[f64], seed: u64) -> (Vec<f64>, Vec<Report>) {
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = Vec::new();
     let mut session = problem.session();
     let point = point(x);
-    let values = session
-        .run(&Trial::new(&point, seed), &mut |report| {
-            reports.push(report);
-            Verdict::Continue
-        })
-        .expect("no failure");
+    let values = session.run(&Trial::new(&point, seed), &mut reports).expect("no failure");
     (values, reports)
 }
 
@@ -232,8 +227,7 @@ fn refusals_name_the_key_and_what_is_allowed() {
 fn an_inactive_variable_is_a_failed_trial() {
     let problem = open(&text(2, "name = 'sphere'")).expect("valid");
     let point = Point::new(vec![Value::Int(1), Value::Inactive]);
-    let failure =
-        problem.session().run(&Trial::new(&point, 0), &mut |_| Verdict::Continue).unwrap_err();
+    let failure = problem.session().run(&Trial::new(&point, 0), &mut Unwatched).unwrap_err();
     assert_eq!(failure.message, "variable 2 of the problem is inactive");
 }
 

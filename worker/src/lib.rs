@@ -7,7 +7,8 @@
 //! * [`serve`] is the loop around it: it keeps a few jobs in the pool, so that no core waits for
 //!   the queue, and stops where it is told to.
 //!
-//! A trial that fails, or panics, is a failed trial with a message; its neighbours go on.
+//! A trial that fails, or panics, is a failed trial with a message; its neighbours go on. Where
+//! the machine itself is at fault, nothing is said of the trial, and the worker ends.
 //!
 //! Deliberately absent: any decision. A worker does not choose points, compare trials or give
 //! up on a study.
@@ -15,5 +16,5 @@
 mod run;
 mod serve;
 
-pub use run::{Study, run_job};
+pub use run::{MachineFault, Study, Watch, run_job};
 pub use serve::{Options, serve};

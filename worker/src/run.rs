@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jobs::{JobSpec, Outcome, Purpose, StudyId, TrialResult, Work, derived_seed};
 use rayon::prelude::*;
 use search_spaces::{Point, PruningRule, Sequence};
-use simulators::{FailureKind, Report, Session, Simulator, Trial, Verdict};
+use simulators::{Failure, FailureKind, Report, Session, Simulator, Trial, Verdict, Watcher};
 
 /// What a worker has to know of a study beside its jobs.
 pub struct Study {
@@ -24,17 +24,33 @@ pub struct Study {
     pub files: Option<PathBuf>,
 }
 
+/// The machine has no room or no rights for a trial; nothing is known of the trial.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("trial {trial} could not be run on this machine: {message}")]
+pub struct MachineFault {
+    /// The trial.
+    pub trial: u64,
+    /// What is missing.
+    pub message: String,
+}
+
 /// Runs the trials of a job in parallel and returns their results in order.
 ///
 /// When `stop` is set, trials that have not begun are left out, and what is returned is the
 /// longest prefix without a gap.
 ///
+/// # Errors
+/// The machine cannot run a trial.
+///
 /// # Panics
 /// If the job belongs to another study, or is a range and the study has no sequence.
-#[must_use]
-pub fn run_job(study: &Study, job: &JobSpec, stop: &AtomicBool) -> Vec<TrialResult> {
+pub fn run_job(
+    study: &Study,
+    job: &JobSpec,
+    stop: &AtomicBool,
+) -> Result<Vec<TrialResult>, MachineFault> {
     assert_eq!(job.study, study.id, "a job of another study");
-    let results: Vec<Option<TrialResult>> = (0..job.len())
+    let results: Vec<Option<Result<TrialResult, MachineFault>>> = (0..job.len())
         .into_par_iter()
         .map_init(
             || study.simulator.session(),
@@ -51,55 +67,87 @@ fn run_trial<'a>(
     job: &JobSpec,
     offset: u64,
     session: &mut Box<dyn Session + 'a>,
-) -> TrialResult {
+) -> Result<TrialResult, MachineFault> {
     let number = job.id.0.0 + offset;
-    let mut reports = Vec::new();
+    let derived;
+    let point: &Point = match &job.work {
+        Work::Points(points) => &points[usize::try_from(offset).expect("a list fits")],
+        Work::Range { .. } => {
+            let sequence = study.sequence.as_ref().expect("a range job needs a sequence");
+            let Some(point) = sequence.point(number) else {
+                return Ok(TrialResult { outcome: Outcome::Skipped, reports: Vec::new() });
+            };
+            derived = point;
+            &derived
+        }
+    };
+    let seed = derived_seed(job.seed, Purpose::Trial, number);
+    let trial = Trial { number, point, seed, files: study.files.as_deref() };
+    let mut watch = Watch::new(&study.pruning_rules);
     // Simulators are other people's code. After a panic the session's scratch memory may be in
     // any state, so it is thrown away with the trial.
-    let evaluated = catch_unwind(AssertUnwindSafe(|| {
-        let derived;
-        let point: &Point = match &job.work {
-            Work::Points(points) => &points[usize::try_from(offset).expect("a list fits")],
-            Work::Range { .. } => {
-                let sequence = study.sequence.as_ref().expect("a range job needs a sequence");
-                let Some(point) = sequence.point(number) else { return Outcome::Skipped };
-                derived = point;
-                &derived
-            }
-        };
-        let seed = derived_seed(job.seed, Purpose::Trial, number);
-        let trial = Trial { number, point, seed, files: study.files.as_deref() };
-        let mut pruned = None;
-        let ended = session.run(&trial, &mut |report| {
-            // Whatever a simulator says after it was stopped is not part of the trial.
-            if pruned.is_none() {
-                pruned = pruned_by(&study.pruning_rules, &report);
-                reports.push(jobs::Report { step: report.step, values: report.values });
-            }
-            if pruned.is_some() { Verdict::Stop } else { Verdict::Continue }
-        });
-        match (pruned, ended) {
-            (Some(why), _) => Outcome::Pruned(why),
-            (None, Ok(metrics)) => Outcome::Complete(metrics),
-            (None, Err(failure)) => match failure.kind {
-                FailureKind::Error => Outcome::Failed(failure.message),
-                FailureKind::Timeout => Outcome::TimedOut(failure.message),
-            },
-        }
-    }));
-    let outcome = evaluated.unwrap_or_else(|payload| {
+    let ended = catch_unwind(AssertUnwindSafe(|| session.run(&trial, &mut watch)));
+    let ended = ended.unwrap_or_else(|payload| {
         *session = study.simulator.session();
         let text = payload
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied());
-        Outcome::Failed(format!("the simulator panicked: {}", text.unwrap_or("no message")))
+        let text = text.unwrap_or("no message");
+        Err(Failure::new(format!("the simulator panicked: {text}")))
     });
-    TrialResult { outcome, reports }
+    watch.conclude(number, ended)
 }
 
-/// Why a trial ends with this report; none where it goes on.
-fn pruned_by(rules: &[PruningRule], report: &Report) -> Option<String> {
-    let rule = rules.iter().find(|rule| rule.holds(report.step, &report.values))?;
-    Some(format!("{} at step {}", rule.source(), report.step))
+/// Holds the reports of a trial against the pruning rules, and keeps them.
+pub struct Watch<'a> {
+    rules: &'a [PruningRule],
+    reports: Vec<jobs::Report>,
+    /// The rule that was met, and where.
+    pruned: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    /// Nothing has been reported yet.
+    #[must_use]
+    pub fn new(rules: &'a [PruningRule]) -> Self {
+        Self { rules, reports: Vec::new(), pruned: None }
+    }
+
+    /// What came of the trial. Whatever a simulator says after it was stopped is not part of it.
+    ///
+    /// # Errors
+    /// The machine could not run it.
+    pub fn conclude(
+        self,
+        trial: u64,
+        ended: Result<Vec<f64>, Failure>,
+    ) -> Result<TrialResult, MachineFault> {
+        let outcome = match (self.pruned, ended) {
+            (Some(why), _) => Outcome::Pruned(why),
+            (None, Ok(metrics)) => Outcome::Complete(metrics),
+            (None, Err(Failure { message, kind })) => match kind {
+                FailureKind::Error => Outcome::Failed(message),
+                FailureKind::Timeout => Outcome::TimedOut(message),
+                FailureKind::Machine => return Err(MachineFault { trial, message }),
+            },
+        };
+        Ok(TrialResult { outcome, reports: self.reports })
+    }
+}
+
+impl Watcher for Watch<'_> {
+    fn report(&mut self, report: Report) -> Verdict {
+        if self.pruned.is_none() {
+            let met = |rule: &&PruningRule| rule.holds(report.step, &report.values);
+            let rule = self.rules.iter().find(met);
+            self.pruned = rule.map(|rule| format!("{} at step {}", rule.source(), report.step));
+            self.reports.push(jobs::Report { step: report.step, values: report.values });
+        }
+        if self.pruned.is_some() { Verdict::Stop } else { Verdict::Continue }
+    }
+
+    fn restart(&mut self) {
+        self.reports.clear();
+    }
 }

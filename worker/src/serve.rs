@@ -87,7 +87,8 @@ fn run_leased(
     stop: &AtomicBool,
 ) -> Result<(), QueueError> {
     let started = Instant::now();
-    let trials = run_job(study, &lease.job, stop);
+    let trials = run_job(study, &lease.job, stop)
+        .map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
     let result = JobResult {
         study: lease.job.study,
         id: lease.job.id,

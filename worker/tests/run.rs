@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use jobs::{JobId, JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
 use search_spaces::{Point, PruningRule, Sequence, Value};
-use simulators::{Failure, Report, Session, Simulator, Trial, Verdict};
+use simulators::{Failure, Report, Session, Simulator, Trial, Watcher};
 use worker::{Study, run_job};
 
 const STUDY: StudyId = StudyId([9; 32]);
+
+/// A trial that the machine cannot run.
+const NO_ROOM: i64 = 6_000;
 
 /// Fails, panics and reports by turns, and counts how often it is asked.
 struct Moody {
@@ -31,17 +34,17 @@ impl Simulator for Moody {
         [0; 32]
     }
 
+    fn reports(&self) -> bool {
+        true
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(MoodySession { simulator: self, is_spoilt: false })
     }
 }
 
 impl Session for MoodySession<'_> {
-    fn run(
-        &mut self,
-        trial: &Trial<'_>,
-        reports: &mut dyn FnMut(Report) -> Verdict,
-    ) -> Result<Vec<f64>, Failure> {
+    fn run(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
         assert!(!self.is_spoilt, "a session is not used again after a panic");
         let run = self.simulator.runs.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some((at, stop)) = &self.simulator.stop_at
@@ -51,6 +54,7 @@ impl Session for MoodySession<'_> {
         }
         let Value::Int(number) = trial.point.values()[0] else { panic!("an int") };
         match number % 5 {
+            _ if number == NO_ROOM => Err(Failure::machine("no room")),
             1 => Err(Failure::new(format!("{number} is unlucky"))),
             2 => {
                 self.is_spoilt = true;
@@ -59,7 +63,7 @@ impl Session for MoodySession<'_> {
             _ => {
                 for step in 1..=3 {
                     // It goes on whatever it is told, as some programs do.
-                    reports(Report { step, values: vec![number as f64 * step as f64] });
+                    watcher.report(Report { step, values: vec![number as f64 * step as f64] });
                 }
                 Ok(vec![number as f64 + (trial.seed % 1000) as f64])
             }
@@ -102,7 +106,7 @@ fn job(first: u64, work: Work) -> JobSpec {
 
 fn run(job: &JobSpec, threads: usize) -> Vec<TrialResult> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    pool.install(|| run_job(&study(None), job, &AtomicBool::new(false)))
+    pool.install(|| run_job(&study(None), job, &AtomicBool::new(false))).expect("it can be run")
 }
 
 #[test]
@@ -159,7 +163,7 @@ fn a_worker_told_to_stop_returns_a_prefix() {
         let study = study(Some((40, Arc::clone(&stop))));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         let range = job(0, Work::Range { len: 5000 });
-        let results = pool.install(|| run_job(&study, &range, &stop));
+        let results = pool.install(|| run_job(&study, &range, &stop)).expect("it can be run");
         assert!(results.len() < 5000, "{threads} threads");
         let whole = run(&range, 1);
         assert_eq!(results[..], whole[..results.len()], "{threads} threads");
@@ -171,11 +175,19 @@ fn a_rule_prunes_at_the_report_that_meets_it_and_nothing_later_counts() {
     let rule = |text| PruningRule::compile(text, &["value".to_owned()]).expect("a rule");
     let rules = Arc::new([rule("value > 100"), rule("step >= 2 and value > 8")]);
     let study = Study { pruning_rules: rules, ..study(None) };
-    let results = run_job(&study, &job(0, Work::Range { len: 10 }), &AtomicBool::new(false));
+    let job = job(0, Work::Range { len: 10 });
+    let results = run_job(&study, &job, &AtomicBool::new(false)).expect("it can be run");
     let pruned = Outcome::Pruned("step >= 2 and value > 8 at step 3".to_owned());
     assert_eq!((&results[4].outcome, results[4].reports.len()), (&pruned, 3), "4, 8, 12");
     let pruned = Outcome::Pruned("step >= 2 and value > 8 at step 2".to_owned());
     assert_eq!((&results[5].outcome, results[5].reports.len()), (&pruned, 2), "5, 10");
     assert!(matches!(results[0].outcome, Outcome::Complete(_)));
     assert!(matches!(results[6].outcome, Outcome::Failed(_)));
+}
+
+#[test]
+fn where_the_machine_is_at_fault_nothing_is_said_of_the_trial() {
+    let job = job(5_998, Work::Range { len: 10 });
+    let fault = run_job(&study(None), &job, &AtomicBool::new(false)).expect_err("no room");
+    assert_eq!(fault.to_string(), "trial 6000 could not be run on this machine: no room");
 }

@@ -1,14 +1,17 @@
 //! `optimize check`.
 
-use jobs::{Purpose, derived_seed};
+use jobs::{Purpose, TrialResult, derived_seed};
 use optimizers::Algorithm;
+use results::Status;
 use search_spaces::{Point, Value, unit_from_bits};
-use simulators::{Failure as TrialFailure, FailureKind, Rehearsal, Trial};
+use simulators::{Rehearsal, Trial};
+use worker::Watch;
 
 use crate::cli::Check;
 use crate::exit::{Exit, Failure};
 use crate::library;
 use crate::progress::duration;
+use crate::say;
 use crate::say::print;
 use crate::study::{Choices, DEFAULT_LAG, Study};
 
@@ -29,18 +32,24 @@ pub fn check(args: &Check) -> Result<Exit, Failure> {
     let point = point(&study, &args.at, args.seed)?;
     print(&description(&study))?;
     let seed = derived_seed(args.seed, Purpose::Trial, 0);
-    let (rehearsal, time) = rehearse(&study, &Trial::new(&point, seed));
-    print(&told(&study, &point, seed, &rehearsal, &time))?;
-    match &rehearsal.result {
-        Ok(_) => Ok(Exit::Done),
-        Err(_) => Ok(Exit::Short),
+    say!("running one trial of {} (Ctrl-C ends it) …", study.template.name);
+    let mut watch = Watch::new(&study.pruning_rules);
+    let (rehearsal, time) = rehearse(&study, &Trial::new(&point, seed), &mut watch);
+    print(&seen(&study, &point, seed, &rehearsal.seen))?;
+    let result = watch.conclude(0, rehearsal.result);
+    let result = result.map_err(|fault| Failure::infrastructure(fault.message))?;
+    let (text, status) = concluded(&study, &point, seed, &result, &time);
+    print(&text)?;
+    match status {
+        Status::Complete | Status::Infeasible | Status::Pruned => Ok(Exit::Done),
+        Status::Failed | Status::Timeout => Ok(Exit::Short),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a trial took, for people")]
-fn rehearse(study: &Study, trial: &Trial<'_>) -> (Rehearsal, String) {
+fn rehearse(study: &Study, trial: &Trial<'_>, watch: &mut Watch<'_>) -> (Rehearsal, String) {
     let begun = std::time::Instant::now();
-    let rehearsal = study.simulator.rehearse(trial);
+    let rehearsal = study.simulator.rehearse(trial, watch);
     (rehearsal, duration(begun.elapsed()))
 }
 
@@ -63,7 +72,9 @@ fn point(study: &Study, at: &[String], seed: u64) -> Result<Point, Failure> {
         let Some(value) = parameter.parse(value.trim()) else {
             return Err(wrong(format!("a value of {}: {}", parameter.name(), range(parameter))));
         };
-        fixed[index] = Some(value);
+        if fixed[index].replace(value).is_some() {
+            return Err(wrong(format!("one value for {}", parameter.name())));
+        }
     }
     let width = parameters.len() as u64;
     for draw in 0..DRAWS {
@@ -147,44 +158,52 @@ fn description(study: &Study) -> String {
     lines.join("\n")
 }
 
-/// One trial, from the point to the metrics.
-fn told(study: &Study, point: &Point, seed: u64, rehearsal: &Rehearsal, time: &str) -> String {
+/// A trial, and what could be seen of it.
+fn seen(study: &Study, point: &Point, seed: u64, exchange: &[(String, String)]) -> String {
     let values = study.space.parameters().iter().zip(point.values());
     let values: Vec<String> =
         values.map(|(each, value)| format!("{} = {}", each.name(), each.text(*value))).collect();
     let mut lines = vec![format!("\none trial: {}; seed {seed}", values.join(", "))];
-    for (label, text) in &rehearsal.seen {
+    for (label, text) in exchange {
         let mut parts = if text.is_empty() { "(nothing)" } else { text }.lines();
         lines.push(format!("  {label:16} {}", parts.next().unwrap_or_default()));
         lines.extend(parts.map(|part| format!("  {:16} {part}", "")));
     }
+    lines.join("\n")
+}
+
+/// What a study would make of the trial.
+fn concluded(
+    study: &Study,
+    point: &Point,
+    seed: u64,
+    result: &TrialResult,
+    time: &str,
+) -> (String, Status) {
     let named = |values: &[f64]| {
         let each = study.simulator.metrics().iter().zip(values);
         each.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
     };
-    match rehearsal.reports.as_slice() {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, text: &str| lines.push(format!("  {name:16} {text}"));
+    match result.reports.as_slice() {
         [] => {}
-        [first, .., last] => lines.push(format!(
-            "  {:16} {}, from step {} ({}) to step {} ({})",
-            "reports",
-            rehearsal.reports.len(),
-            first.step,
-            named(&first.values),
-            last.step,
-            named(&last.values)
-        )),
-        [only] => {
-            lines.push(format!("  {:16} at step {}: {}", "report", only.step, named(&only.values)));
+        [only] => line("report", &format!("at step {}: {}", only.step, named(&only.values))),
+        [first, .., last] => {
+            let count = result.reports.len();
+            line("reports", &format!("{count}, at step {}: {}", first.step, named(&first.values)));
+            line("", &format!("… to step {}: {}", last.step, named(&last.values)));
         }
     }
-    lines.push(match &rehearsal.result {
-        Ok(values) => format!("  {:16} {}, after {time}", "metrics", named(values)),
-        Err(TrialFailure { message, kind: FailureKind::Error }) => {
-            format!("  {:16} {message}", "failed")
-        }
-        Err(TrialFailure { message, kind: FailureKind::Timeout }) => {
-            format!("  {:16} {message}", "timed out")
-        }
-    });
-    lines.join("\n")
+    let row = study.schema.row(0, seed, point.clone(), result).expect("it has a point");
+    if !row.metrics.is_empty() {
+        line("metrics", &named(&row.metrics));
+    }
+    let missed = row.violations.iter().zip(&study.template.outcome_constraints);
+    for (_, constraint) in missed.filter(|(violation, _)| **violation > 0.0) {
+        line("misses", constraint);
+    }
+    let message = row.message.map_or(String::new(), |message| format!(": {message}"));
+    line("status", &format!("{}{message}, after {time}", row.status.name()));
+    (lines.join("\n"), row.status)
 }

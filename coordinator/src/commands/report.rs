@@ -52,11 +52,14 @@ pub(super) fn report(
             say!("its files are in {}", files.display());
         }
     }
-    if let Some(message) = not_deterministic(&progress.contradictions) {
+    let is_interrupted = ended.finished.state == StudyState::Interrupted;
+    if is_interrupted {
+        say!("to go on: optimize resume {name}");
+    }
+    if let Some(message) = not_deterministic(progress.contradicted, &progress.contradictions) {
         return Err(Failure { exit: Exit::NonDeterministic, message });
     }
-    if ended.finished.state == StudyState::Interrupted {
-        say!("to go on: optimize resume {name}");
+    if is_interrupted {
         return Ok(Exit::Interrupted);
     }
     if ended.is_barren {
@@ -64,6 +67,10 @@ pub(super) fn report(
             "the constraints leave so little of the space that sampling finds no further points: \
              narrow the ranges towards those that meet them"
         );
+        return Ok(Exit::Short);
+    }
+    if ended.has_too_many_failures {
+        say!("stopped: {} trials failed (--max-failures)", thousands(progress.counts.failed));
         return Ok(Exit::Short);
     }
     if progress.counts.complete() == 0 {
@@ -77,15 +84,15 @@ pub(super) fn report(
 }
 
 /// What to say of trials that gave two results: the first few of them, with both.
-fn not_deterministic(found: &[Contradiction]) -> Option<String> {
+fn not_deterministic(count: u64, found: &[Contradiction]) -> Option<String> {
     const NAMED: usize = 3;
     let each = |one: &Contradiction| {
         format!("trial {} gave {} first and then {}", one.trial, one.first, one.again)
     };
     let named: Vec<String> = found.iter().take(NAMED).map(each).collect();
-    let others = match found.len().saturating_sub(NAMED) {
+    let others = match count.saturating_sub(NAMED as u64) {
         0 => String::new(),
-        others => format!("; and {others} others (`optimize status`)"),
+        others => format!("; and {} others (`optimize status`)", thousands(others)),
     };
     (!found.is_empty())
         .then(|| format!("the simulator is not deterministic: {}{others}", named.join("; ")))
@@ -109,9 +116,17 @@ fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
         exceptions(&progress.counts),
         finished.results_hash,
     );
-    if progress.audited > 0 && progress.contradictions.is_empty() {
+    if progress.audited + progress.audit_left > 0 {
+        let verdict = match progress.contradicted {
+            0 => "all equal to the bit",
+            _ => "not all of them equal",
+        };
+        let left = match progress.audit_left {
+            0 => String::new(),
+            left => format!("; {} more were chosen, and left out", thousands(left)),
+        };
         let audited = thousands(progress.audited);
-        text.push_str(&format!("\naudit: {audited} trials run again, all equal to the bit"));
+        text.push_str(&format!("\naudit: {audited} trials run again, {verdict}{left}"));
     }
     if let Some(tainted) = &finished.tainted {
         text.push_str(&format!("\ntainted: {tainted}, so another run may have another hash"));

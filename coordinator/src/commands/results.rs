@@ -44,8 +44,12 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
         _ if args.sql.is_some() => query_table(&table),
         _ => ranked_table(&reader, &table, ranking.as_ref())?,
     })?;
-    if args.format == ResultsFormat::Table && table.rows.is_empty() && args.sql.is_none() {
-        say!("{}", why_empty(&reader, args)?);
+    if args.format == ResultsFormat::Table && args.sql.is_none() {
+        if table.rows.is_empty() {
+            say!("{}", why_empty(&reader, args)?);
+        } else if args.filter.is_none() {
+            tell_failures(&reader, &folder)?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -66,6 +70,26 @@ fn warn(reader: &ViewReader, folder: &StudyFolder) -> Result<(), Failure> {
             thousands(numbers),
             folder.name()
         );
+    }
+    Ok(())
+}
+
+/// How many trials failed, why most of them did, and where to look further.
+fn tell_failures(reader: &ViewReader, folder: &StudyFolder) -> Result<(), Failure> {
+    let sql = "select sum(count(*)) over () as failed, count(*) as same, error from trials \
+               where status in ('failed', 'timeout') group by error order by same desc, error limit 1";
+    let table = reader.query(sql)?;
+    let Some([failed, same, error]) = table.rows.first().map(Vec::as_slice) else {
+        return Ok(());
+    };
+    let count = |cell: &Cell| text(cell).parse().map_or_else(|_| text(cell), thousands);
+    let reason: String = text(error).chars().take(200).collect();
+    say!("{} failed, {} of them alike: {reason}", count(failed), count(same));
+    let name = crate::commands::report::in_store(folder);
+    say!("all of them: optimize results {name} --where \"status in ('failed', 'timeout')\"");
+    let files = folder.trials_path();
+    if files.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        say!("files of trials: {}", files.display());
     }
     Ok(())
 }
@@ -113,8 +137,14 @@ fn select(reader: &ViewReader, args: &Results) -> Result<(String, Option<Ranking
         None if args.pareto || !for_people => usize::MAX,
         None => DEFAULT_TOP,
     };
+    let top = top.min(i64::MAX as usize);
     let Some(sort) = &args.sort else {
         let ranking = ranking(reader, top, args.pareto, filter)?;
+        if ranking.trials.is_empty() && filter.is_some() && !args.pareto {
+            // Nothing that can be ranked meets the condition; what meets it is shown all the same.
+            let from = ::results::trials_sql(filter)?;
+            return Ok((format!("select * from ({from}) order by trial limit {top}"), None));
+        }
         return Ok((ranked_sql(&ranking), Some(ranking)));
     };
     let order = order_by(reader, sort)?;

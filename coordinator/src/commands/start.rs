@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use jobs::{EmbeddedQueue, Queue};
+use jobs::{EmbeddedQueue, Queue, QueueError};
 use optimizers::Algorithm;
 use results::{Ledger, ResultsError, Store, StudyFolder, StudyState, StudyStatus, View};
 use search_spaces::{Template, check_study_name};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
@@ -22,6 +23,9 @@ use crate::progress::{Display, Progress, thousands};
 use crate::run::{Control, Ended, Places, run};
 use crate::say;
 use crate::study::{Choices, DEFAULT_LAG, Study};
+
+/// How long the programs of a study that has ended may take to end as well.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Trials of a study that nothing else limits.
 const DEFAULT_TRIALS: u64 = 1000;
@@ -158,6 +162,7 @@ fn supervise(
         started_at: now_ms(),
         threads,
         audit: args.audit,
+        max_failures: args.max_failures,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
     };
     let (started, asked) = (now(), study.choices.trials);
@@ -180,10 +185,54 @@ struct Session {
     started_at: u64,
     threads: usize,
     audit: Option<Share>,
+    max_failures: Option<u64>,
     display: Display,
 }
 
+/// The two tasks of a study: those who run its trials, and the loop that directs them.
+struct Tasks {
+    worker: JoinHandle<Result<u64, QueueError>>,
+    worker_stop: Arc<AtomicBool>,
+    study_loop: JoinHandle<Result<Ended, Failure>>,
+    control: Arc<Control>,
+    watched: watch::Receiver<Progress>,
+}
+
+impl Tasks {
+    /// Ends the study early: no further trial is begun.
+    fn stop(&self, state: StudyState) {
+        self.control.stop(state);
+        self.worker_stop.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Session {
+    fn begin(&self, study: Study, ledger: Ledger, view: View) -> Tasks {
+        let queue: Arc<dyn Queue> = Arc::new(EmbeddedQueue::new());
+        let control = Arc::new(Control::default());
+        let worker_stop = Arc::new(AtomicBool::new(false));
+        let (progress, watched) = watch::channel(Progress::default());
+        let options = worker::Options { threads: self.threads, name: host_name() };
+        let worker = {
+            let for_worker = study.for_worker(Some(self.folder.trials_path()));
+            let (queue, study) = (Arc::clone(&queue), Arc::new(for_worker));
+            let stop = Arc::clone(&worker_stop);
+            tokio::task::spawn_blocking(move || worker::serve(&queue, &study, &options, &stop))
+        };
+        let study_loop = {
+            let control = Arc::clone(&control);
+            let (slots, audit, max_failures) = (self.threads + 3, self.audit, self.max_failures);
+            tokio::task::spawn_blocking(move || {
+                let (queue, control) = (&*queue, &*control);
+                let progress = &progress;
+                let places =
+                    Places { queue, ledger, view, slots, audit, max_failures, control, progress };
+                run(study, places)
+            })
+        };
+        Tasks { worker, worker_stop, study_loop, control, watched }
+    }
+
     async fn run(
         mut self,
         study: Study,
@@ -194,57 +243,39 @@ impl Session {
         if let Some(notice) = view.notice() {
             self.display.line(notice);
         }
-        let queue: Arc<dyn Queue> = Arc::new(EmbeddedQueue::new());
-        let control = Arc::new(Control::default());
-        let worker_stop = Arc::new(AtomicBool::new(false));
-        let (progress, watched) = watch::channel(Progress::default());
-        let options = worker::Options { threads: self.threads, name: host_name() };
-        let mut worker = {
-            let (queue, study) =
-                (Arc::clone(&queue), Arc::new(study.for_worker(Some(self.folder.trials_path()))));
-            let stop = Arc::clone(&worker_stop);
-            tokio::task::spawn_blocking(move || worker::serve(&queue, &study, &options, &stop))
-        };
-        let mut study_loop = {
-            let (queue, control) = (Arc::clone(&queue), Arc::clone(&control));
-            let (slots, audit) = (self.threads + 3, self.audit);
-            tokio::task::spawn_blocking(move || {
-                let (queue, control) = (&*queue, &*control);
-                let progress = &progress;
-                run(study, Places { queue, ledger, view, slots, audit, control, progress })
-            })
-        };
+        let mut tasks = self.begin(study, ledger, view);
         let mut interrupts = Interrupts::new()?;
         let deadline = tokio::time::sleep(max_time.unwrap_or(Duration::from_secs(1 << 32)));
         tokio::pin!(deadline);
         let mut tick = tokio::time::interval(Duration::from_millis(100));
-        let (mut ticks, mut drained, mut interrupts_seen) = (0u32, false, 0);
+        let (mut ticks, mut is_drained, mut interrupts_seen) = (0u32, false, 0);
+        let mut fault = None;
         let ended = loop {
             tokio::select! {
-                ended = &mut study_loop => break joined(ended)?,
-                stopped = &mut worker, if !drained => {
-                    joined(stopped)??;
-                    drained = true;
-                    control.drain();
+                ended = &mut tasks.study_loop => break joined(ended)?,
+                stopped = &mut tasks.worker, if !is_drained => {
+                    // Without anybody to run its trials, the study ends with what it has.
+                    fault = joined(stopped)?.err();
+                    is_drained = true;
+                    tasks.stop(StudyState::Failed);
+                    tasks.control.drain();
                 }
                 () = interrupts.next() => {
                     interrupts_seen += 1;
                     if interrupts_seen > 1 {
-                        self.leave(&watched.borrow());
+                        self.leave(&tasks.watched.borrow());
                     }
-                    control.stop(StudyState::Interrupted);
-                    worker_stop.store(true, Ordering::Relaxed);
+                    tasks.stop(StudyState::Interrupted);
                     self.display.line(
                         "stopping: waiting for the trials under way (Ctrl-C again to leave at \
                          once; nothing recorded is lost)",
                     );
                 }
-                () = &mut deadline, if control.stopped().is_none() => {
-                    control.stop(StudyState::Stopped);
-                    worker_stop.store(true, Ordering::Relaxed);
+                () = &mut deadline, if tasks.control.stopped().is_none() => {
+                    tasks.stop(StudyState::Stopped);
                 }
                 _ = tick.tick() => {
-                    let progress = watched.borrow().clone();
+                    let progress = tasks.watched.borrow().clone();
                     self.display.show(&progress);
                     if ticks % 10 == 0 {
                         self.write_status(&progress, StudyState::Running, None, None);
@@ -254,16 +285,37 @@ impl Session {
             }
         };
         self.display.clear();
-        worker_stop.store(true, Ordering::Relaxed);
+        tasks.worker_stop.store(true, Ordering::Relaxed);
+        if !is_drained {
+            // Programs that stay have files to close; they are not kept from it, within reason.
+            tokio::select! {
+                _ = &mut tasks.worker => {}
+                () = interrupts.next() => {}
+                () = tokio::time::sleep(FAREWELL) => {}
+            }
+        }
+        self.conclude(ended, fault, &tasks.watched.borrow())
+    }
+
+    /// Writes down how the study ended, and says so.
+    fn conclude(
+        &self,
+        ended: Result<Ended, Failure>,
+        fault: Option<QueueError>,
+        last: &Progress,
+    ) -> Result<Ended, Failure> {
+        let ended = match (ended, fault) {
+            (Ok(_), Some(fault)) => Err(fault.into()),
+            (ended, _) => ended,
+        };
         match &ended {
             Ok(ended) => {
                 let hash = Some(ended.finished.results_hash.clone());
                 self.write_status(&ended.progress, ended.finished.state, hash, None);
             }
             Err(failure) => {
-                let progress = watched.borrow().clone();
                 let message = Some(failure.message.clone());
-                self.write_status(&progress, StudyState::Failed, None, message);
+                self.write_status(last, StudyState::Failed, None, message);
             }
         }
         ended

@@ -7,7 +7,7 @@ use results::{Ledger, Store, StudyFolder, StudyState, StudyStatus};
 use crate::cli::{Output, StudyArgs};
 use crate::commands::{json, people_table};
 use crate::exit::{Exit, Failure};
-use crate::progress::{duration, short, thousands};
+use crate::progress::{duration, short, speed, thousands};
 use crate::say::print;
 
 /// `optimize status`.
@@ -118,7 +118,7 @@ fn details(status: &StudyStatus) -> String {
         lines.push(("best", value));
     }
     if status.state == StudyState::Running {
-        lines.push(("speed", format!("{:.0} trials/s", status.trials_per_second)));
+        lines.push(("speed", speed(status.trials_per_second)));
         if let Some(total) = status.total.filter(|_| status.trials_per_second > 0.0) {
             let left = total.saturating_sub(status.done) as f64 / status.trials_per_second;
             if let Ok(left) = Duration::try_from_secs_f64(left) {

@@ -7,6 +7,7 @@ use optimizers::KeyedPermutation;
 use rayon::prelude::*;
 use results::{Ledger, Record, Store};
 use serde::Serialize;
+use worker::MachineFault;
 
 use crate::cli::{Output, Verify};
 use crate::commands::{chosen, json};
@@ -72,7 +73,7 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
     let mut hash_at_end = None;
     for record in ledger.records()? {
         let Some(record) = table.next(record?) else { break };
-        pool.install(|| checker.check(record));
+        pool.install(|| checker.check(record))?;
         if finished.as_ref().is_some_and(|end| end.trials == checker.tally.numbers) {
             hash_at_end = Some(checker.tally.hash());
         }
@@ -198,20 +199,23 @@ struct Checker {
 }
 
 impl Checker {
-    fn check(&mut self, record: Record) {
+    fn check(&mut self, record: Record) -> Result<(), Failure> {
         let Record { job, result } = record;
         let first = job.id.0.0;
         let mut chosen = Vec::new();
         for (offset, trial) in result.trials.iter().enumerate() {
             if trial.outcome != Outcome::Skipped {
-                if self.sample.has(self.seen) {
+                // Another time, the clock may say something else.
+                let is_timed = matches!(trial.outcome, Outcome::TimedOut(_));
+                if self.sample.has(self.seen) && !is_timed {
                     chosen.push(offset);
                 }
                 self.seen += 1;
             }
         }
-        let again: Vec<TrialResult> =
+        let again: Result<Vec<TrialResult>, MachineFault> =
             chosen.par_iter().map(|offset| self.run_one(&job, *offset)).collect();
+        let again = again.map_err(|fault| Failure::infrastructure(fault.to_string()))?;
         for (offset, now) in chosen.into_iter().zip(again) {
             self.verified += 1;
             let differing = self.frame.schema.difference(&result.trials[offset], &now);
@@ -221,16 +225,17 @@ impl Checker {
         }
         let released = Released { first, work: job.work, result };
         self.tally.take_up(&self.frame, &released);
+        Ok(())
     }
 
-    fn run_one(&self, job: &JobSpec, offset: usize) -> TrialResult {
+    fn run_one(&self, job: &JobSpec, offset: usize) -> Result<TrialResult, MachineFault> {
         let work = match &job.work {
             Work::Range { .. } => Work::Range { len: 1 },
             Work::Points(points) => Work::Points(vec![points[offset].clone()]),
         };
         let id = JobId(TrialId(job.id.0.0 + offset as u64));
         let job = JobSpec { id, work, ..job.clone() };
-        let mut results = worker::run_job(&self.worker, &job, &AtomicBool::new(false));
-        results.pop().expect("one trial was asked for")
+        let mut results = worker::run_job(&self.worker, &job, &AtomicBool::new(false))?;
+        Ok(results.pop().expect("one trial was asked for"))
     }
 }

@@ -17,7 +17,7 @@ use super::mask::Mask;
 use super::metrics::{Calculator, Metric};
 use super::portfolio::Calendar;
 use super::settings::{self, Settings};
-use crate::contract::{Failure, Report, Session, Simulator, Trial, Verdict};
+use crate::contract::{Failure, Session, Simulator, Trial, Watcher};
 use crate::numbers::real;
 use crate::open::OpenError;
 
@@ -269,6 +269,10 @@ impl Simulator for Backtest {
         *hasher.finalize().as_bytes()
     }
 
+    fn reports(&self) -> bool {
+        false
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         Box::new(BacktestSession { backtest: self, scratch: idle.unwrap_or_default() })
@@ -281,11 +285,7 @@ struct BacktestSession<'a> {
 }
 
 impl Session for BacktestSession<'_> {
-    fn run(
-        &mut self,
-        trial: &Trial<'_>,
-        _reports: &mut dyn FnMut(Report) -> Verdict,
-    ) -> Result<Vec<f64>, Failure> {
+    fn run(&mut self, trial: &Trial<'_>, _watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
         // Prices of the past are what they are: nothing here is drawn from the seed.
         self.backtest.run(trial.point, &mut self.scratch, &mut NoRecorder)
     }

@@ -1,11 +1,13 @@
 //! Working directories of single trials, and those of them that are kept for people.
 
+use rustix::process::{Pid, getuid, test_kill_process};
 use search_spaces::Parameter;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use tempfile::TempDir;
 
 use super::clock::patiently;
@@ -17,9 +19,14 @@ use crate::contract::Trial;
 /// The beginning of the names of directories in which trials run right now.
 const RUNNING: &str = "running-";
 
+/// The beginning of the names of those in the folder for temporary files, before the process's id.
+const TEMPORARY: &str = "optimize-trial-";
+
 /// A trial's own working directory, which is removed when it is dropped.
 pub(super) struct Place {
     directory: TempDir,
+    /// Held as long as it is in use, for others who see it in a shared folder.
+    _lock: Option<fs::File>,
     /// Where it may be kept: the folder for that, and the trial's number.
     keeps: Option<(PathBuf, u64)>,
     /// What the program wrote.
@@ -33,6 +40,7 @@ impl Place {
         settings: &Settings,
         parameters: &[Parameter],
         trial: &Trial<'_>,
+        swept: &Once,
         trace: &mut Trace,
     ) -> io::Result<Self> {
         let deck =
@@ -41,7 +49,11 @@ impl Place {
             trace.note(&format!("deck {file}"), text.as_bytes());
         }
         let files = trial.files.map(std::path::absolute).transpose()?;
-        let directory = patiently(|| {
+        if files.is_none() {
+            swept.call_once(|| sweep_temporary(&std::env::temp_dir()));
+        }
+        let (directory, lock) = patiently(|| {
+            let mut lock = None;
             let directory = match &files {
                 Some(files) => {
                     fs::create_dir_all(files)?;
@@ -49,8 +61,11 @@ impl Place {
                     tempfile::Builder::new().prefix(&prefix).tempdir_in(files)?
                 }
                 None => {
-                    let prefix = format!("optimize-trial-{}-", std::process::id());
-                    tempfile::Builder::new().prefix(&prefix).tempdir()?
+                    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+                    let directory = tempfile::Builder::new().prefix(&prefix).tempdir()?;
+                    let file = fs::File::open(directory.path())?;
+                    lock = file.try_lock().is_ok().then_some(file);
+                    directory
                 }
             };
             for input in &settings.inputs {
@@ -58,28 +73,18 @@ impl Place {
                 std::os::unix::fs::symlink(input, directory.path().join(name))?;
             }
             if let Some((file, text)) = &deck {
-                fs::write(directory.path().join(file), text)?;
+                // Never through a link, which may lead to a file of the user's.
+                let mut file = fs::File::create_new(directory.path().join(file))?;
+                file.write_all(text.as_bytes())?;
             }
-            Ok(directory)
+            Ok((directory, lock))
         })?;
         let keeps = files.map(|files| (files, trial.number));
-        Ok(Self { directory, keeps, stdout: Tail::new(0), stderr: Tail::new(0) })
+        Ok(Self { directory, _lock: lock, keeps, stdout: Tail::new(0), stderr: Tail::new(0) })
     }
 
     pub(super) fn path(&self) -> &Path {
         self.directory.path()
-    }
-
-    /// A message without this place in it. Messages are part of the results, and the place is
-    /// another one every time.
-    pub(super) fn without_path(&self, message: &str) -> String {
-        let path = self.path();
-        // Programs know it without the links on the way to it, which may be a longer name that
-        // ends with the shorter one.
-        let mut names = vec![path.display().to_string()];
-        names.extend(path.canonicalize().map(|path| path.display().to_string()));
-        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        names.iter().fold(message.to_owned(), |message, name| message.replace(name, "."))
     }
 }
 
@@ -155,4 +160,24 @@ pub fn sweep_files(files: &Path) -> io::Result<()> {
         }
     }
     result
+}
+
+/// Removes what processes of ours that do not live any more left among temporary files. Those of
+/// other machines or containers, whose ids mean nothing here, hold a lock while they live. What
+/// cannot be removed is not our business.
+fn sweep_temporary(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)?.split('-').next());
+        let Some(pid) = pid.and_then(|pid| Pid::from_raw(pid.parse().ok().filter(|it| *it > 0)?))
+        else {
+            continue;
+        };
+        let lives = test_kill_process(pid) != Err(rustix::io::Errno::SRCH);
+        let ours = fs::symlink_metadata(entry.path())
+            .is_ok_and(|found| found.is_dir() && found.uid() == getuid().as_raw());
+        if !lives && ours && fs::File::open(entry.path()).is_ok_and(|it| it.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }

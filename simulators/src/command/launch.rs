@@ -1,14 +1,16 @@
 //! From settings and a trial to the process that is to be started, and whether it can be.
 
+use rustix::io::Errno;
 use search_spaces::Parameter;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::settings::{Limits, Settings, is_program, on_path};
 use super::text::Text;
 use super::trace::Trace;
+use super::trouble::Trouble;
 use super::words::command_line;
 use crate::contract::Trial;
 
@@ -39,9 +41,42 @@ pub(super) fn child(
     command
 }
 
+/// Why a child for this folder did not start.
+pub(super) fn not_started(settings: &Settings, folder: &Path, error: &io::Error) -> Trouble {
+    const WHAT: &str = "the program cannot be started";
+    let is = |errnos: &[Errno]| {
+        errnos.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    };
+    if !folder.is_dir() {
+        return Trouble::machine(format!("{WHAT}: the folder {} is not there", folder.display()));
+    }
+    if is(&[Errno::NOENT])
+        && let Err(reason) = check_interpreter(settings)
+    {
+        return Trouble::start(format!("{WHAT}: {}", settings.whereabouts.hide_text(&reason)));
+    }
+    let message = format!("{WHAT}: {error}");
+    // Too long an argument, or one with a NUL in it, is a matter of the point.
+    let its_own = is(&[Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::TOOBIG])
+        || error.kind() == io::ErrorKind::InvalidInput;
+    if its_own { Trouble::start(message) } else { Trouble::machine(message) }
+}
+
 /// Limits are set by a shell that becomes the program: it is given numbers of ours to run, and
 /// the program and its arguments as arguments.
 fn limited(program: &Path, limits: &Limits) -> Command {
+    let mut script = setting(limits);
+    if script.is_empty() {
+        return Command::new(program);
+    }
+    script.push_str("ulimit -c 0 && exec \"$0\" \"$@\"");
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(script).arg(program);
+    shell
+}
+
+/// What a shell has to do to set the limits, before something else.
+fn setting(limits: &Limits) -> String {
     let mut script = String::new();
     if let Some(memory) = limits.memory {
         script.push_str(&format!("ulimit -v {} && ", memory.div_ceil(1024)));
@@ -51,13 +86,27 @@ fn limited(program: &Path, limits: &Limits) -> Command {
         // One that catches the signal of the soft limit meets the hard one.
         script.push_str(&format!("ulimit -S -t {seconds} && ulimit -H -t {} && ", seconds + 2));
     }
-    if script.is_empty() {
-        return Command::new(program);
-    }
-    script.push_str("ulimit -c 0 && exec \"$0\" \"$@\"");
+    script
+}
+
+/// Makes sure that the limits can be set here.
+///
+/// # Errors
+/// What the shell says.
+pub(super) fn check_limits(limits: &Limits) -> Result<(), String> {
+    let script = setting(limits);
+    if script.is_empty() { Ok(()) } else { check_setting(&script) }
+}
+
+fn check_setting(script: &str) -> Result<(), String> {
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(script).arg(program);
-    shell
+    shell.arg("-c").arg(format!("{script}exit 0")).stdin(Stdio::null());
+    let output = shell.output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    Err(format!("a shell cannot set memory or cpu: {}", complaint.trim()))
 }
 
 /// Looks at what a script says it is run by, which the machine leaves out of its complaint that
@@ -96,5 +145,18 @@ pub(super) fn check_interpreter(settings: &Settings) -> Result<(), String> {
             "its first line is {:?}, and {name:?} is not there or not executable",
             format!("#!{line}")
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_cannot_be_set_are_found() {
+        check_setting("ulimit -c 0 && ").expect("a limit that can be set");
+        let message = check_setting("ulimit -t nonsense && ").expect_err("no number");
+        assert!(message.starts_with("a shell cannot set memory or cpu: "), "{message}");
+        assert!(message.contains("ulimit"), "{message}");
     }
 }

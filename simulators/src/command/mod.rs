@@ -3,7 +3,7 @@
 //! `settings` reads the table `[command]`, `launch` makes a process of it. `persistent` speaks
 //! `protocol` with a child that stays, `once` runs one child per trial in a directory of `files`.
 //! `process` is the child itself: group, pipes, deadline, end; `guard` ends it when we cannot.
-//! `trace` is what a person sees of all that.
+//! `trace` is what a person sees of all that, `whereabouts` what messages must not say.
 
 mod clock;
 mod files;
@@ -23,6 +23,7 @@ mod stream;
 mod text;
 mod trace;
 mod trouble;
+mod whereabouts;
 mod words;
 
 pub use files::sweep_files;

@@ -3,12 +3,12 @@
 use search_spaces::Parameter;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use super::clock::Deadline;
 use super::files::Place;
 use super::guard::Guard;
-use super::launch::child;
+use super::launch::{child, not_started};
 use super::output::Output;
 use super::process::{Process, Waited};
 use super::protocol::{LONGEST_LINE, Message};
@@ -16,8 +16,9 @@ use super::settings::Settings;
 use super::stream::{Lines, Sink, Tail};
 use super::trace::Trace;
 use super::trouble::Trouble;
+use super::whereabouts::Whereabouts;
 use super::words::{end, last_words};
-use crate::contract::{Report, Trial, Verdict};
+use crate::contract::{Trial, Verdict, Watcher};
 
 /// What all trials have in common.
 #[derive(Clone, Copy)]
@@ -25,53 +26,47 @@ pub(super) struct Common<'a> {
     pub settings: &'a Settings,
     pub parameters: &'a [Parameter],
     pub guard: &'a Arc<Guard>,
+    /// Whether old directories among temporary files were removed.
+    pub swept: &'a Once,
 }
 
 /// Runs one trial. Its working directory comes with the result, for it may be kept.
 pub(super) fn run(
     common: Common<'_>,
     trial: &Trial<'_>,
-    reports: &mut dyn FnMut(Report) -> Verdict,
+    watcher: &mut dyn Watcher,
     trace: &mut Trace,
 ) -> (Result<Vec<f64>, Trouble>, Option<Place>) {
-    let Common { settings, parameters, .. } = common;
-    let mut listener = Listener::new(settings, reports);
+    let Common { settings, parameters, swept, .. } = common;
+    let mut listener = Listener::new(settings, watcher);
     if !settings.fresh {
-        let (result, _) = run_in(common, trial, &settings.folder, &mut listener, trace);
+        let (result, _) = run_in(common, trial, None, &mut listener, trace);
         return (result, None);
     }
-    let mut place = match Place::make(settings, parameters, trial, trace) {
+    let mut place = match Place::make(settings, parameters, trial, swept, trace) {
         Ok(place) => place,
         Err(error) => {
-            // What does not come from the system as it is names the directory, which messages
-            // must not.
-            let reason = match error.raw_os_error() {
-                Some(_) => error.to_string(),
-                None => error.kind().to_string(),
-            };
-            let message = format!("its working directory cannot be made: {reason}");
-            return (Err(Trouble::start(message)), None);
+            let message = format!("a trial's working directory cannot be made: {error}");
+            return (Err(Trouble::machine(message)), None);
         }
     };
-    let (mut result, errors) = run_in(common, trial, place.path(), &mut listener, trace);
-    if let Err(trouble) = &mut result {
-        trouble.failure.message = place.without_path(&trouble.failure.message);
-    }
+    let (result, errors) = run_in(common, trial, Some(place.path()), &mut listener, trace);
     place.stdout = listener.tail;
     place.stderr = errors;
     (result, Some(place))
 }
 
-/// Runs one trial in this folder; also returns what it wrote to its standard error.
+/// Runs one trial, in this folder where it has one of its own; also returns what it wrote to its standard error.
 fn run_in(
     common: Common<'_>,
     trial: &Trial<'_>,
-    folder: &Path,
+    own: Option<&Path>,
     listener: &mut Listener<'_>,
     trace: &mut Trace,
 ) -> (Result<Vec<f64>, Trouble>, Tail) {
-    let Common { settings, parameters, guard } = common;
+    let Common { settings, parameters, guard, .. } = common;
     let limits = &settings.limits;
+    let folder = own.unwrap_or(&settings.folder);
     let command = child(settings, parameters, trial, folder, trace);
     let input = settings.input.as_ref().map(|text| text.fill(parameters, trial));
     let input = input.unwrap_or_default();
@@ -81,8 +76,7 @@ fn run_in(
     let mut process = match Process::start(command, !input.is_empty(), limits, guard) {
         Ok(process) => process,
         Err(error) => {
-            let trouble = Trouble::start(format!("the program cannot be started: {error}"));
-            return (Err(trouble), Tail::new(0));
+            return (Err(not_started(settings, folder, &error)), Tail::new(0));
         }
     };
     let waited = process.wait(Deadline::after(limits.timeout), input.as_bytes(), listener);
@@ -97,15 +91,17 @@ fn run_in(
         trace.note(&format!("file {file}"), &std::fs::read(folder.join(file)).unwrap_or_default());
     }
     trace.note("ends", end(status).as_bytes());
+    let hidden = settings.whereabouts.clone();
+    let hidden = own.map_or(hidden.clone(), |own| hidden.and(own));
     let result = match listener.halt.take() {
         // What the reports led to does not depend on how far the program got meanwhile.
         Some(trouble) => Err(trouble),
         None if waited == Waited::Late => {
             let time = limits.timeout.expect("without one, the deadline never comes");
-            let words = last_words(errors.bytes());
+            let words = last_words(errors.bytes(), &hidden);
             Err(Trouble::late(format!("stopped at its timeout of {time:?}{words}")))
         }
-        None => judge(settings, status, listener.tail.bytes(), errors.bytes(), folder),
+        None => judge(settings, status, [listener.tail.bytes(), errors.bytes()], folder, &hidden),
     };
     (result, errors)
 }
@@ -113,18 +109,18 @@ fn run_in(
 /// What a program that ended by itself has found.
 fn judge(
     settings: &Settings,
-    status: ExitStatus,
-    output: &[u8],
-    errors: &[u8],
+    status: Option<ExitStatus>,
+    [output, errors]: [&[u8]; 2],
     folder: &Path,
+    hidden: &Whereabouts,
 ) -> Result<Vec<f64>, Trouble> {
     let any_code = matches!(settings.output, Output::ExitCode);
-    match status.code().filter(|code| *code == 0 || any_code) {
+    match status.and_then(|it| it.code()).filter(|code| *code == 0 || any_code) {
         Some(code) => settings
             .output
-            .extract(&settings.metrics, code, output, folder)
-            .map_err(|message| Trouble::answer(format!("{message}{}", last_words(errors)))),
-        None => Err(Trouble::ended(status, errors, "")),
+            .extract(&settings.metrics, code, output, folder, hidden)
+            .map_err(|message| Trouble::answer(format!("{message}{}", last_words(errors, hidden)))),
+        None => Err(Trouble::ended(settings, status, &hidden.hide(errors), "")),
     }
 }
 
@@ -133,21 +129,21 @@ struct Listener<'a> {
     tail: Tail,
     /// Its lines, where some of them may be reports.
     lines: Option<Lines>,
-    metrics: &'a [String],
-    reports: &'a mut dyn FnMut(Report) -> Verdict,
+    settings: &'a Settings,
+    watcher: &'a mut dyn Watcher,
     last_step: u64,
     /// Why the program is to be stopped.
     halt: Option<Trouble>,
 }
 
 impl<'a> Listener<'a> {
-    fn new(settings: &'a Settings, reports: &'a mut dyn FnMut(Report) -> Verdict) -> Self {
+    fn new(settings: &'a Settings, watcher: &'a mut dyn Watcher) -> Self {
         let lines = matches!(settings.output, Output::Json).then(|| Lines::new(LONGEST_LINE));
         Self {
             tail: Tail::new(settings.limits.output),
             lines,
-            metrics: &settings.metrics,
-            reports,
+            settings,
+            watcher,
             last_step: 0,
             halt: None,
         }
@@ -162,10 +158,11 @@ impl Sink for Listener<'_> {
             if self.halt.is_some() || !line.trim_ascii_start().starts_with(b"{") {
                 return;
             }
-            match Message::read(line, self.metrics, self.last_step) {
+            let line = self.settings.whereabouts.hide(line);
+            match Message::read(&line, &self.settings.metrics, self.last_step, None) {
                 Message::Report(Ok(report)) => {
                     self.last_step = report.step;
-                    if (self.reports)(report) == Verdict::Stop {
+                    if self.watcher.report(report) == Verdict::Stop {
                         self.halt = Some(Trouble::stopped());
                     }
                 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::number::{listed, metrics_of, of_text, parse_json};
+use super::protocol::complaint;
+use super::whereabouts::Whereabouts;
 
 const ALLOWED: &str = "\"json\", \"lines\", \"exit-code\", { regex = { METRIC = \"expression\" } } or \
      { csv = { file = \"out.csv\" } }";
@@ -94,16 +96,17 @@ impl Output {
         code: i32,
         stdout: &[u8],
         folder: &Path,
+        hidden: &Whereabouts,
     ) -> Result<Vec<f64>, String> {
-        match self {
+        let found = match self {
             Self::ExitCode => Ok(vec![code.into()]),
-            Self::Json => from_json(metrics, stdout),
+            Self::Json => from_json(metrics, &hidden.hide(stdout)),
             Self::Lines => {
                 let text = String::from_utf8_lossy(stdout);
                 let pairs = text.lines().filter_map(|line| line.split_once('='));
                 let found: BTreeMap<&str, &str> =
                     pairs.map(|(name, value)| (name.trim(), value.trim())).collect();
-                by_name(metrics, &found, "line with")
+                by_name(metrics, &found, "line with", hidden)
             }
             Self::Regex(expressions) => {
                 let text = String::from_utf8_lossy(stdout);
@@ -113,10 +116,11 @@ impl Output {
                     let group = last.get(1).or_else(|| last.get(0))?;
                     Some((name.as_str(), &text[group.range()]))
                 });
-                by_name(metrics, &found.collect(), "match for")
+                by_name(metrics, &found.collect(), "match for", hidden)
             }
-            Self::Csv { file, columns } => from_csv(metrics, columns, folder, file),
-        }
+            Self::Csv { file, columns } => from_csv(metrics, columns, folder, file, hidden),
+        };
+        found.map_err(|message| hidden.hide_text(&message))
     }
 }
 
@@ -171,7 +175,8 @@ fn from_json(metrics: &[String], stdout: &[u8]) -> Result<Vec<f64>, String> {
     let Some(object) = object else {
         return Err("standard output has no line that is a JSON object".to_owned());
     };
-    if let Some(Value::String(message)) = object.get("error") {
+    // Beside metrics, a number of that name is one more of them.
+    if let Some(Value::String(message)) = complaint(&object) {
         return Err(message.clone());
     }
     match object.get("metrics") {
@@ -184,6 +189,7 @@ fn by_name(
     metrics: &[String],
     found: &BTreeMap<&str, &str>,
     what: &str,
+    hidden: &Whereabouts,
 ) -> Result<Vec<f64>, String> {
     let mut values = Vec::with_capacity(metrics.len());
     for name in metrics {
@@ -194,13 +200,13 @@ fn by_name(
                 "metric {name} is missing: standard output has no {what} {name}; found: {found}"
             ));
         };
-        values.push(of_text(text).ok_or_else(|| not_a_number(name, text))?);
+        values.push(of_text(text).ok_or_else(|| not_a_number(name, text, hidden))?);
     }
     Ok(values)
 }
 
-fn not_a_number(metric: &str, text: &str) -> String {
-    let text: String = text.chars().take(80).collect();
+fn not_a_number(metric: &str, text: &str, hidden: &Whereabouts) -> String {
+    let text: String = hidden.hide_text(text).chars().take(80).collect();
     format!("metric {metric} is {text:?}, allowed: a number, nan, inf or -inf")
 }
 
@@ -209,6 +215,7 @@ fn from_csv(
     columns: &[String],
     folder: &Path,
     file: &str,
+    hidden: &Whereabouts,
 ) -> Result<Vec<f64>, String> {
     let fault = |error: csv::Error| format!("{file} cannot be read: {error}");
     let path = folder.join(file);
@@ -234,7 +241,7 @@ fn from_csv(
             ));
         };
         let text = row.get(index).unwrap_or_default();
-        values.push(of_text(text).ok_or_else(|| not_a_number(metric, text))?);
+        values.push(of_text(text).ok_or_else(|| not_a_number(metric, text, hidden))?);
     }
     Ok(values)
 }

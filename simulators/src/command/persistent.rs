@@ -7,22 +7,19 @@ use std::time::Duration;
 
 use super::clock::Deadline;
 use super::guard::Guard;
-use super::launch::child;
-use super::process::Process;
+use super::launch::{child, not_started};
+use super::process::{Process, Waited};
 use super::protocol::{ANSWERS, HANDSHAKE, LONGEST_LINE, Message, handshake, welcome};
 use super::settings::Settings;
 use super::stream::Nowhere;
 use super::trace::Trace;
 use super::trouble::Trouble;
 use super::words::{end, last_words};
-use crate::contract::{Report, Trial, Verdict};
-
-/// How long one that has closed its output is given to end with a code that says why.
-const LAST_BREATH: Duration = Duration::from_secs(1);
+use crate::contract::{Trial, Verdict, Watcher};
 
 /// How long to wait before looking whether a silent child has ended. The end of its output says
 /// so at once, but for one that has left its output to a child of its own.
-const SHORTEST_NAP: Duration = Duration::from_millis(1);
+const SHORTEST_NAP: Duration = Duration::from_millis(10);
 const LONGEST_NAP: Duration = Duration::from_millis(200);
 
 /// Why no line came.
@@ -53,7 +50,7 @@ impl Server {
         let no_trial = Trial::new(&no_point, 0);
         let command = child(settings, &no_parameters, &no_trial, &settings.folder, trace);
         let process = Process::start(command, true, &settings.limits, guard)
-            .map_err(|error| Trouble::start(format!("the program cannot be started: {error}")))?;
+            .map_err(|error| not_started(settings, &settings.folder, &error))?;
         let mut server = Self { process, buffer: Vec::new(), served: 0, alive: true };
         match server.shake_hands(settings, trace) {
             Ok(()) => Ok(server),
@@ -70,15 +67,18 @@ impl Server {
         let line = match self.line(deadline, trace) {
             Ok(line) => line,
             Err(NoLine::Late) => {
-                let begun = excerpt(&self.buffer);
+                let begun = excerpt(&settings.whereabouts.hide(&self.buffer));
                 let found = if begun.is_empty() { "nothing" } else { &*format!("{begun:?}") };
                 let message = format!("the program printed {found} for {time:?} (startup)");
-                let errors = last_words(self.process.errors().bytes());
+                let errors = last_words(self.process.errors().bytes(), &settings.whereabouts);
                 self.stop();
                 return Err(Trouble::late(format!("{message}, allowed: {HANDSHAKE}{errors}")));
             }
-            Err(reason) => return Err(self.give_up(&reason, Some(time), " before its handshake")),
+            Err(reason) => {
+                return Err(self.give_up(settings, &reason, deadline, " before its handshake"));
+            }
         };
+        let line = settings.whereabouts.hide(&line);
         match handshake(&line, &settings.metrics) {
             Some(Ok(())) => {}
             Some(Err(message)) => {
@@ -117,37 +117,43 @@ impl Server {
     pub(super) fn ask(
         &mut self,
         settings: &Settings,
+        number: u64,
         request: &[u8],
-        reports: &mut dyn FnMut(Report) -> Verdict,
+        watcher: &mut dyn Watcher,
         trace: &mut Trace,
     ) -> Result<Vec<f64>, Trouble> {
+        // Complaints about earlier trials are not about this one. All that a fresh child wrote
+        // may be, and how much of it has come by now is chance.
+        if self.served > 0 {
+            self.process.errors().clear();
+        }
         self.served += 1;
-        // Complaints about earlier trials are not about this one.
-        self.process.errors().clear();
-        let time = settings.limits.timeout;
-        let deadline = Deadline::after(time);
+        let deadline = Deadline::after(settings.limits.timeout);
         self.send(request, deadline, trace);
         let mut last_step = 0;
         loop {
             let line = match self.line(deadline, trace) {
                 Ok(line) => line,
-                Err(reason) => return Err(self.give_up(&reason, time, "")),
+                Err(reason) => return Err(self.give_up(settings, &reason, deadline, "")),
             };
-            match Message::read(&line, &settings.metrics, last_step) {
+            let line = settings.whereabouts.hide(&line);
+            match Message::read(&line, &settings.metrics, last_step, Some(number)) {
                 Message::Report(Ok(report)) => {
                     last_step = report.step;
-                    if reports(report) == Verdict::Stop {
-                        self.wind_down(deadline, trace);
+                    if watcher.report(report) == Verdict::Stop {
+                        self.wind_down(number, deadline, trace);
                         return Err(Trouble::stopped());
                     }
                     self.send(b"continue\n", deadline, trace);
                 }
                 Message::Report(Err(message)) => {
-                    self.wind_down(deadline, trace);
+                    self.wind_down(number, deadline, trace);
                     return Err(Trouble::answer(message));
                 }
                 Message::Metrics(values) => return values.map_err(Trouble::answer),
-                Message::Error(text) => return Err(Trouble::answer(text)),
+                Message::Error(text) => {
+                    return Err(Trouble::answer(settings.whereabouts.hide_text(&text)));
+                }
                 Message::Stopped | Message::Other => return Err(self.garbage(&line, ANSWERS)),
             }
         }
@@ -155,7 +161,7 @@ impl Server {
 
     /// Tells a child that waits for an answer to its report to leave the trial, and listens
     /// until it has done so; one that does not in time is ended.
-    fn wind_down(&mut self, deadline: Deadline, trace: &mut Trace) {
+    fn wind_down(&mut self, number: u64, deadline: Deadline, trace: &mut Trace) {
         let deadline = deadline.or_after(self.process.grace());
         self.send(b"stop\n", deadline, trace);
         loop {
@@ -163,7 +169,7 @@ impl Server {
                 self.stop();
                 return;
             };
-            match Message::read(&line, &[], 0) {
+            match Message::read(&line, &[], 0, Some(number)) {
                 Message::Report(_) => self.send(b"stop\n", deadline, trace),
                 Message::Metrics(_) | Message::Error(_) | Message::Stopped => return,
                 Message::Other => {}
@@ -175,7 +181,7 @@ impl Server {
     fn line(&mut self, deadline: Deadline, trace: &mut Trace) -> Result<Vec<u8>, NoLine> {
         let mut searched = 0;
         let mut nap = SHORTEST_NAP;
-        let mut ended = false;
+        let (mut ended, mut looked) = (false, false);
         loop {
             if let Some(at) = self.buffer[searched..].iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=searched + at).collect();
@@ -191,7 +197,15 @@ impl Server {
                 return Err(NoLine::Ended);
             }
             if deadline.passed() {
-                return Err(NoLine::Late);
+                // It may be long past: what counts is what the child did by now, and not when we
+                // came to look.
+                if looked {
+                    let ended = self.process.has_ended();
+                    return Err(if ended { NoLine::Ended } else { NoLine::Late });
+                }
+                looked = true;
+                self.process.pump(Some(Duration::ZERO), false, &mut self.buffer);
+                continue;
             }
             ended = !self.listen(deadline, false, &mut nap);
         }
@@ -222,7 +236,7 @@ impl Server {
             || self.process.pump(Some(Duration::ZERO), false, &mut self.buffer)
     }
 
-    fn stop(&mut self) -> ExitStatus {
+    fn stop(&mut self) -> Option<ExitStatus> {
         self.alive = false;
         self.process.stop(&mut Nowhere)
     }
@@ -230,26 +244,40 @@ impl Server {
     fn garbage(&mut self, line: &[u8], allowed: &str) -> Trouble {
         self.stop();
         let text = excerpt(line);
-        let errors = last_words(self.process.errors().bytes());
-        Trouble::broken(format!("the program wrote {text:?}, allowed: {allowed}{errors}"))
+        // How far it gets with its standard error, before we end it, is chance.
+        Trouble::broken(format!("the program wrote {text:?}, allowed: {allowed}"))
     }
 
-    fn give_up(&mut self, reason: &NoLine, time: Option<Duration>, when: &str) -> Trouble {
+    fn give_up(
+        &mut self,
+        settings: &Settings,
+        reason: &NoLine,
+        deadline: Deadline,
+        when: &str,
+    ) -> Trouble {
+        let mut lingers = false;
         if matches!(reason, NoLine::Ended) {
+            // One that has closed its output may end with a code that says why.
             self.process.close_input();
-            self.process.wait(Deadline::after(Some(LAST_BREATH)), &[], &mut Nowhere);
+            let deadline = deadline.or_after(self.process.grace());
+            lingers = self.process.wait(deadline, &[], &mut Nowhere) == Waited::Late;
         }
         let status = self.stop();
         let errors = self.process.errors().bytes();
-        match (reason, time) {
-            (NoLine::Late, Some(time)) => {
-                let errors = last_words(errors);
-                Trouble::late(format!("stopped at its timeout of {time:?}{when}{errors}"))
+        let words = || last_words(errors, &settings.whereabouts);
+        match reason {
+            NoLine::Late => {
+                let time = settings.limits.timeout.expect("without one, the deadline never comes");
+                Trouble::late(format!("stopped at its timeout of {time:?}{when}{}", words()))
             }
-            (NoLine::TooLong, _) => Trouble::broken(format!(
+            NoLine::TooLong => Trouble::broken(format!(
                 "the program wrote a line of more than {LONGEST_LINE} bytes, allowed: shorter ones"
             )),
-            _ => Trouble::ended(status, errors, when),
+            NoLine::Ended if lingers => Trouble::late(format!(
+                "the program closed its output{when} and did not end{}",
+                words()
+            )),
+            NoLine::Ended => Trouble::ended(settings, status, errors, when),
         }
     }
 
@@ -259,7 +287,7 @@ impl Server {
     }
 
     /// Most programs end by themselves when their input ends, and may have files to close.
-    fn leave(&mut self) -> ExitStatus {
+    fn leave(&mut self) -> Option<ExitStatus> {
         self.alive = false;
         self.process.close_input();
         let grace = self.process.grace();

@@ -7,7 +7,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{self, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub(super) struct Process {
     scratch: Vec<u8>,
     grace: Duration,
     guard: Arc<Guard>,
+    reaped: bool,
+    /// How it ended, once it is reaped, where the system tells.
     status: Option<ExitStatus>,
 }
 
@@ -79,6 +81,7 @@ impl Process {
             scratch: vec![0; CHUNK],
             grace: limits.grace,
             guard: Arc::clone(guard),
+            reaped: false,
             status: None,
         };
         if let Some(stdin) = &process.stdin {
@@ -199,7 +202,7 @@ impl Process {
     /// become that of another process.
     pub(super) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        self.status.is_some() || !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
+        self.reaped || !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
     }
 
     /// Waits until the child has ended, while `output` takes what it writes. `input` is what is
@@ -232,41 +235,78 @@ impl Process {
                 return Waited::Ended;
             }
             if deadline.passed() {
-                return Waited::Late;
+                return self.last_look(output);
             }
             nap = if idle { (2 * nap).min(LONGEST_NAP) } else { nap };
         }
         unreachable!("the loop has no other end")
     }
 
-    /// Asks the whole group to end, and ends it after the grace.
-    pub(super) fn stop(&mut self, output: &mut dyn Sink) -> ExitStatus {
-        if self.status.is_none() {
+    /// What there is to be seen at the deadline. It may be long past: what counts is what the
+    /// child did, and not when we came to look.
+    fn last_look(&mut self, output: &mut dyn Sink) -> Waited {
+        self.pump(Some(Duration::ZERO), false, output);
+        if output.has_enough() {
+            Waited::Enough
+        } else if self.has_ended() {
+            Waited::Ended
+        } else {
+            Waited::Late
+        }
+    }
+
+    /// Asks the whole group to end, and ends it after the grace. Says how the child ended, unless
+    /// the system does not tell.
+    pub(super) fn stop(&mut self, output: &mut dyn Sink) -> Option<ExitStatus> {
+        if !self.reaped {
+            let deadline = Deadline::after(Some(self.grace));
             let _ = kill_process_group(self.group, Signal::TERM);
-            self.wait(Deadline::after(Some(self.grace)), &[], output);
+            self.wait(deadline, &[], output);
+            // The grace is for all of them, such as the program that a shell has started.
+            while !deadline.passed() && lives(self.group) {
+                let pause = deadline.or_after(LONGEST_NAP);
+                while let Some(left) = pause.left().filter(|left| !left.is_zero()) {
+                    self.pump(Some(left), false, output);
+                }
+            }
         }
         self.finish(output)
     }
 
     /// Ends whatever is left of the group, reaps the child, and takes what is left in its pipes.
-    pub(super) fn finish(&mut self, output: &mut dyn Sink) -> ExitStatus {
-        if let Some(status) = self.status {
-            return status;
+    /// Says how the child ended, unless the system does not tell.
+    pub(super) fn finish(&mut self, output: &mut dyn Sink) -> Option<ExitStatus> {
+        if self.reaped {
+            return self.status;
         }
         // The child is not reaped, so that the group is still its own. There may be nobody left
         // to be killed, which is no error.
         let _ = kill_process_group(self.group, Signal::KILL);
         self.stdin = None;
         self.guard.leave(self.group);
-        let status = self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
-        self.status = Some(status);
+        self.status = self.child.wait().ok();
+        self.reaped = true;
         for _ in 0..LEFT_IN_PIPES / 4096 {
             if self.is_silent() || !self.pump(Some(Duration::ZERO), false, output) {
                 break;
             }
         }
-        status
+        self.status
     }
+}
+
+/// Whether a process of this group lives, as far as the system tells: zombies are in it, too.
+fn lives(group: Pid) -> bool {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return false };
+    let is_number = |name: &std::ffi::OsStr| name.as_encoded_bytes()[0].is_ascii_digit();
+    entries.flatten().filter(|entry| is_number(&entry.file_name())).any(|entry| {
+        let stat = std::fs::read(entry.path().join("stat")).unwrap_or_default();
+        // After the name, which may have spaces: the state, the parent, the group.
+        let rest = String::from_utf8_lossy(&stat);
+        let mut words = rest.rsplit(") ").next().unwrap_or_default().split(' ');
+        let (state, of) = (words.next().unwrap_or_default(), words.nth(1));
+        !["Z", "X"].contains(&state) && of == Some(&*group.as_raw_pid().to_string())
+    })
 }
 
 impl Drop for Process {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use std::fmt::Write as _;
 
 use super::format::shortest;
-use super::number::{listed, metrics_of, parse_json};
+use super::number::{listed, metrics_of, of_json, parse_json};
 use crate::contract::{Report, Trial};
 
 /// The version of the protocol.
@@ -104,10 +104,21 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// Reads a line; `last_step` is that of the report before it, or 0.
-    pub(super) fn read(line: &[u8], metrics: &[String], last_step: u64) -> Self {
+    /// Reads a line; `last_step` is that of the report before it, or 0. What says that it is of
+    /// another `trial`, where only one can be meant, is nothing that was asked for.
+    pub(super) fn read(
+        line: &[u8],
+        metrics: &[String],
+        last_step: u64,
+        trial: Option<u64>,
+    ) -> Self {
         let Some(Json::Object(mut message)) = parse_json(line) else { return Self::Other };
-        if let Some(error) = message.get("error") {
+        if let Some((meant, said)) = trial.zip(message.get("trial").filter(|it| !it.is_null()))
+            && of_json(said) != Some(meant as f64)
+        {
+            return Self::Other;
+        }
+        if let Some(error) = complaint(&message) {
             return Self::Error(error.as_str().map_or_else(|| error.to_string(), str::to_owned));
         }
         if message.get("stopped") == Some(&Json::Bool(true)) {
@@ -121,6 +132,11 @@ impl Message {
         let step = next_step(&message, last_step);
         Self::Report(step.and_then(|step| Ok(Report { step, values: values? })))
     }
+}
+
+/// What an answer says in `"error"`, where null is nothing.
+pub(super) fn complaint(message: &Map<String, Json>) -> Option<&Json> {
+    message.get("error").filter(|error| !error.is_null())
 }
 
 fn next_step(message: &Map<String, Json>, last: u64) -> Result<u64, String> {
@@ -168,7 +184,7 @@ mod tests {
 
     #[test]
     fn messages_are_what_they_say() {
-        let read = |line: &str| Message::read(line.as_bytes(), &["cost".to_owned()], 3);
+        let read = |line: &str| Message::read(line.as_bytes(), &["cost".to_owned()], 3, Some(7));
         let report = Report { step: 4, values: vec![1.5] };
         assert_eq!(
             read("{\"step\": 4, \"metrics\": {\"cost\": 1.5}}"),
@@ -177,6 +193,14 @@ mod tests {
         assert_eq!(read("{\"metrics\": {\"cost\": 1}}"), Message::Metrics(Ok(vec![1.0])));
         assert_eq!(read("{\"error\": \"no mesh\"}"), Message::Error("no mesh".to_owned()));
         assert_eq!(read("{\"stopped\": true}"), Message::Stopped);
+        for trial in ["7", "7.0", "null"] {
+            let line =
+                format!("{{\"error\": null, \"trial\": {trial}, \"metrics\": {{\"cost\": 1}}}}");
+            assert_eq!(read(&line), Message::Metrics(Ok(vec![1.0])), "{trial}");
+        }
+        for line in ["\"metrics\": {\"cost\": 1}", "\"error\": \"no\"", "\"stopped\": true"] {
+            assert_eq!(read(&format!("{{\"trial\": 6, {line}}}")), Message::Other, "{line}");
+        }
         for other in ["{\"stopped\": 1}", "{}", "[]", "3", "stopped", "{\"cost\": 1}"] {
             assert_eq!(read(other), Message::Other, "{other}");
         }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::output::Output;
 use super::quantity::{bytes, duration};
 use super::text::{Names, Style, Text};
+use super::whereabouts::Whereabouts;
 
 /// Raised whenever the same settings and program may give other answers than before.
-const SEMANTICS: u32 = 1;
+const SEMANTICS: u32 = 2;
 
 /// How a program is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub(super) struct Settings {
     pub recycle: u64,
     /// A child with more resident memory, in bytes, is replaced between two trials.
     pub recycle_at: Option<u64>,
+    /// Where the template is.
+    pub whereabouts: Whereabouts,
     pub fingerprint: [u8; 32],
 }
 
@@ -130,6 +133,9 @@ impl Settings {
         let input = input_source.as_deref().map(|source| text(s, "input", source, mode, names));
         let input = input.transpose()?;
         let inputs = inputs(s, &base)?;
+        if fresh {
+            check_names(s, &inputs, deck.as_ref(), &output)?;
+        }
         let mut parts = Parts::new();
         parts.part(format!("{mode:?} {run:?} {metrics:?} {env_sources:?}").as_bytes());
         parts.part(output.canonical().as_bytes());
@@ -159,6 +165,7 @@ impl Settings {
             inputs,
             recycle: whole(s, "recycle", 1, MOST)?.map_or(u64::MAX, i64::cast_unsigned),
             recycle_at: bytes(s, "recycle_at")?,
+            whereabouts: Whereabouts::of(&base),
             fingerprint,
         };
         section.finish()?;
@@ -288,6 +295,11 @@ fn arguments(
     run[1..].iter().map(parse).collect()
 }
 
+fn is_identifier(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 type Environment = (Vec<(String, Text)>, Vec<(String, String)>);
 
 fn environment(
@@ -295,11 +307,17 @@ fn environment(
     mode: Mode,
     names: Names<'_>,
 ) -> Result<Environment, TemplateError> {
+    let limit = s.keys().into_iter().find(|key| ["memory", "cpu"].contains(&key.as_str()));
     let mut table = s.section_or_empty("env")?;
     let (mut texts, mut sources) = (Vec::new(), Vec::new());
     for name in table.keys() {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(table.error(&name, format!("{name:?}"), "a name without = in it"));
+        }
+        if let Some(limit) = limit.as_ref().filter(|_| !is_identifier(&name)) {
+            let found = format!("{name:?} beside {limit}, which a shell sets");
+            let allowed = "letters, digits and _, as shells throw other names away";
+            return Err(table.error(&name, found, allowed));
         }
         let source = table.text(&name)?.expect("the key is there");
         texts.push((name.clone(), text(&table, &name, &source, mode, names)?));
@@ -343,6 +361,37 @@ fn inputs(s: &mut Section<'_>, base: &Path) -> Result<Vec<PathBuf>, TemplateErro
         }
         None => Ok(paths),
     }
+}
+
+/// Makes sure that no two files in a trial's working directory have one name: a deck, or what the
+/// program writes, would end up in the file that an input is a link to.
+fn check_names(
+    s: &Section<'_>,
+    inputs: &[PathBuf],
+    deck: Option<&Deck>,
+    output: &Output,
+) -> Result<(), TemplateError> {
+    let csv = match output {
+        Output::Csv { file, .. } => Path::new(file).components().next(),
+        _ => None,
+    };
+    let csv = csv.map(std::path::Component::as_os_str);
+    for (index, input) in inputs.iter().enumerate() {
+        let name = input.file_name();
+        let by = if inputs[..index].iter().any(|other| other.file_name() == name) {
+            "the name of another input"
+        } else if deck.is_some_and(|deck| name == Some(deck.file.as_ref())) {
+            "the name of the deck"
+        } else if name == csv {
+            "the name of the file that the program writes"
+        } else {
+            continue;
+        };
+        let name = name.unwrap_or_default().display();
+        let allowed = "files with names of their own, as they are linked into one folder";
+        return Err(s.error("inputs", format!("{:?}, which is {by}", name.to_string()), allowed));
+    }
+    Ok(())
 }
 
 fn limits(s: &mut Section<'_>) -> Result<Limits, TemplateError> {

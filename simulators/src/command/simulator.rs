@@ -2,20 +2,21 @@
 
 use search_spaces::{Parameter, Section, Space, TemplateError};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use super::files::{Kept, Place};
 use super::guard::Guard;
-use super::launch::check_interpreter;
+use super::launch::{check_interpreter, check_limits};
 use super::once::{self, Common};
+use super::output::Output;
 use super::persistent::Server;
 use super::protocol::Request;
 use super::settings::{Keep, Mode, Settings};
 use super::trace::Trace;
 use super::trouble::{Cause, Trouble};
 use super::words::command_line;
-use crate::contract::{Failure, Rehearsal, Report, Session, Simulator, Trial, Verdict};
+use crate::contract::{Failure, Rehearsal, Session, Simulator, Trial, Watcher};
 
 /// An external program that evaluates points, as a child that stays or as one child per trial.
 ///
@@ -35,6 +36,7 @@ pub struct Command {
     idle: Mutex<Vec<Server>>,
     guard: Arc<Guard>,
     kept: Kept,
+    swept: Once,
 }
 
 /// The first wait before a retry; each further one is twice as long.
@@ -55,6 +57,7 @@ impl Command {
             guard: Guard::new(settings.limits.grace),
             kept: Kept::new(settings.keep_limit),
             settings,
+            swept: Once::new(),
         })
     }
 
@@ -85,16 +88,23 @@ impl Simulator for Command {
         self.settings.fingerprint
     }
 
+    /// Only what a program says on standard output while it runs can be a report.
+    fn reports(&self) -> bool {
+        self.settings.mode == Mode::Persistent || matches!(self.settings.output, Output::Json)
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(self.traced(Trace::off()))
     }
 
     /// A child that stays is started and serves trials from then on; of a program that runs once
-    /// per trial, only the interpreter is looked for.
+    /// per trial, only the interpreter is looked for, and whether its limits can be set.
     fn ready(&self) -> Result<(), Failure> {
         let name = command_line(self.settings.run.iter().map(String::as_str));
         check_interpreter(&self.settings)
             .map_err(|reason| Failure::new(format!("{name} cannot be started: {reason}")))?;
+        check_limits(&self.settings.limits)
+            .map_err(|reason| Failure::machine(format!("{name} cannot be started: {reason}")))?;
         if self.settings.mode == Mode::Once || !self.idle().is_empty() {
             return Ok(());
         }
@@ -112,18 +122,14 @@ impl Simulator for Command {
     }
 
     /// A child that stays is a fresh one, which ends afterwards.
-    fn rehearse(&self, trial: &Trial<'_>) -> Rehearsal {
+    fn rehearse(&self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Rehearsal {
         let mut session = self.traced(Trace::on());
-        let mut reports = Vec::new();
-        let result = session.run(trial, &mut |report| {
-            reports.push(report);
-            Verdict::Continue
-        });
+        let result = session.run(trial, watcher);
         let mut trace = std::mem::replace(&mut session.trace, Trace::off());
         if let Some(server) = session.server.take() {
             server.end(&mut trace);
         }
-        Rehearsal { result, reports, seen: trace.finish() }
+        Rehearsal { result, seen: trace.finish() }
     }
 }
 
@@ -143,29 +149,17 @@ struct CommandSession<'a> {
 }
 
 impl Session for CommandSession<'_> {
-    fn run(
-        &mut self,
-        trial: &Trial<'_>,
-        reports: &mut dyn FnMut(Report) -> Verdict,
-    ) -> Result<Vec<f64>, Failure> {
+    fn run(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
         let Command { settings, parameters, .. } = self.command;
         let fits = trial.point.values().len() == parameters.len();
         assert!(fits, "the point belongs to the space");
         let mut backoff = BACKOFF;
-        // A trial that is tried again reports what it reported before, which is left out.
-        let mut reported = 0;
-        let mut report = |report: Report| {
-            if report.step <= reported {
-                return Verdict::Continue;
-            }
-            reported = report.step;
-            reports(report)
-        };
         for attempt in 0.. {
-            let (result, place) = self.attempt(trial, &mut report);
+            let (result, place) = self.attempt(trial, watcher);
             let retry = attempt < settings.retries
                 && result.as_ref().is_err_and(|it| it.may_pass(&settings.retry_on));
             if retry {
+                watcher.restart();
                 std::thread::sleep(backoff);
                 backoff = (2 * backoff).min(LONGEST_BACKOFF);
                 continue;
@@ -183,26 +177,22 @@ impl CommandSession<'_> {
     fn attempt(
         &mut self,
         trial: &Trial<'_>,
-        reports: &mut dyn FnMut(Report) -> Verdict,
+        watcher: &mut dyn Watcher,
     ) -> (Result<Vec<f64>, Trouble>, Option<Place>) {
-        let Command { settings, parameters, guard, .. } = self.command;
+        let Command { settings, parameters, guard, swept, .. } = self.command;
         match settings.mode {
             Mode::Once => {
-                let common = Common { settings, parameters, guard };
-                once::run(common, trial, reports, &mut self.trace)
+                let common = Common { settings, parameters, guard, swept };
+                once::run(common, trial, watcher, &mut self.trace)
             }
-            Mode::Persistent => (self.ask(trial, reports), None),
+            Mode::Persistent => (self.ask(trial, watcher), None),
         }
     }
 
     /// Has a child that stays evaluate a trial. One that breaks over it may have been broken by
     /// an earlier trial, in which case a fresh one is asked: which child a trial meets is chance,
     /// and must not decide what becomes of it.
-    fn ask(
-        &mut self,
-        trial: &Trial<'_>,
-        reports: &mut dyn FnMut(Report) -> Verdict,
-    ) -> Result<Vec<f64>, Trouble> {
+    fn ask(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Trouble> {
         let Command { settings, parameters, guard, .. } = self.command;
         let mut waiting = self.waiting();
         loop {
@@ -212,14 +202,16 @@ impl CommandSession<'_> {
             };
             let served_others = server.served() > 0;
             let line = self.request.line(parameters, trial, settings.budget);
-            let answer = server.ask(settings, line, reports, &mut self.trace);
+            let answer = server.ask(settings, trial.number, line, watcher, &mut self.trace);
             if server.is_alive() {
                 self.server = Some(server);
             } else {
                 server.end(&mut self.trace);
             }
             match answer {
-                Err(trouble) if served_others && trouble.cause == Cause::Broken => {}
+                Err(trouble) if served_others && trouble.cause == Cause::Broken => {
+                    watcher.restart();
+                }
                 answer => return answer,
             }
         }

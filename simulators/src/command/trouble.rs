@@ -3,11 +3,18 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use super::settings::Settings;
 use super::words::{ending, last_words};
 use crate::contract::Failure;
 
 /// The signal for too much processor time, the same on all systems that have it.
 const SIGXCPU: i32 = 24;
+
+/// The signal that ends one that does not heed it.
+const SIGKILL: i32 = 9;
+
+/// What a shell adds to the signal that ended its program, for its own exit code.
+const BY_SIGNAL: i32 = 128;
 
 /// What made an attempt end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +23,8 @@ pub(super) enum Cause {
     Answer,
     /// The program could not be started.
     Start,
+    /// The machine did not do its part.
+    Machine,
     /// The program died, or wrote what is no answer at all.
     Broken,
     /// The trial's time was over.
@@ -46,6 +55,10 @@ impl Trouble {
         Self::new(Cause::Start, Failure::new(message))
     }
 
+    pub(super) fn machine(message: impl Into<String>) -> Self {
+        Self::new(Cause::Machine, Failure::machine(message))
+    }
+
     pub(super) fn broken(message: impl Into<String>) -> Self {
         Self::new(Cause::Broken, Failure::new(message))
     }
@@ -59,12 +72,27 @@ impl Trouble {
     }
 
     /// The child ended by itself.
-    pub(super) fn ended(status: ExitStatus, errors: &[u8], when: &str) -> Self {
-        let failure = match status.signal() {
-            Some(SIGXCPU) => Failure::timeout("the program used up its processor time (cpu)"),
-            _ => {
-                Failure::new(format!("the program {}{when}{}", ending(status), last_words(errors)))
-            }
+    pub(super) fn ended(
+        settings: &Settings,
+        status: Option<ExitStatus>,
+        errors: &[u8],
+        when: &str,
+    ) -> Self {
+        let Some(status) = status else {
+            return Self::machine(
+                "the system does not tell how programs end: SIGCHLD is ignored where optimize was \
+                 started",
+            );
+        };
+        // A shell between us and the program passes a signal on as a code.
+        let signal = status.signal().or(status.code().map(|code| code - BY_SIGNAL));
+        let at_limit = settings.limits.cpu.is_some()
+            && signal.is_some_and(|signal| [SIGXCPU, SIGKILL].contains(&signal));
+        let failure = if at_limit || status.signal() == Some(SIGXCPU) {
+            Failure::timeout("the program used up its processor time (cpu)")
+        } else {
+            let words = last_words(errors, &settings.whereabouts);
+            Failure::new(format!("the program {}{when}{words}", ending(status)))
         };
         Self { failure, cause: Cause::Broken, code: status.code() }
     }

@@ -3,9 +3,11 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use super::whereabouts::Whereabouts;
+
 /// How a child ended: `exit code 3`, `signal 9`.
-pub(super) fn end(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
+pub(super) fn end(status: Option<ExitStatus>) -> String {
+    match (status.and_then(|it| it.code()), status.and_then(|it| it.signal())) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "an unknown end".to_owned(),
@@ -15,13 +17,14 @@ pub(super) fn end(status: ExitStatus) -> String {
 /// The same as the verb of a message.
 pub(super) fn ending(status: ExitStatus) -> String {
     let verb = if status.code().is_some() { "ended with" } else { "was ended by" };
-    format!("{verb} {}", end(status))
+    format!("{verb} {}", end(Some(status)))
 }
 
 /// The last words of a standard error stream as the end of a message.
-pub(super) fn last_words(errors: &[u8]) -> String {
+pub(super) fn last_words(errors: &[u8], hidden: &Whereabouts) -> String {
     const LINES: usize = 5;
     const BYTES: usize = 1000;
+    let errors = hidden.hide(errors);
     let text = String::from_utf8_lossy(&errors[errors.len().saturating_sub(BYTES)..]);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use search_spaces::{Document, Point, Template, Value};
-use simulators::{Failure, OpenError, Simulator, Trial, Verdict};
+use simulators::{Failure, OpenError, Simulator, Trial, Unwatched};
 use tempfile::TempDir;
 
 const SPACE: &str = "x = { float = [0, 1] }\nn = { int = [1, 9] }\n\
@@ -30,14 +30,7 @@ impl Lab {
     }
 
     pub(crate) fn open(&self, settings: &str) -> Result<Box<dyn Simulator>, OpenError> {
-        let text = format!(
-            "name = 't'\nsimulator = 'command'\n[objectives]\ncost = 'minimize'\n\
-             [space]\n{SPACE}[command]\n{settings}\n"
-        );
-        let document = Document::parse("t.toml", &text).expect("TOML");
-        let template = Template::read(document, self.path()).expect("a template");
-        let settings = template.settings().expect("a table");
-        simulators::open("command", settings, &template.space, &template.folder)
+        open_in(self.path(), settings)
     }
 
     pub(crate) fn opened(&self, settings: &str) -> Box<dyn Simulator> {
@@ -65,6 +58,22 @@ impl Lab {
             "mode = 'once'\nrun = ['sh', 'sim.sh', '{{x}}', '{{k}}']\nmetrics = ['cost']\n{settings}"
         ))
     }
+}
+
+/// Opens what a template in this folder says.
+pub(crate) fn open_in(folder: &Path, settings: &str) -> Result<Box<dyn Simulator>, OpenError> {
+    let text = format!(
+        "name = 't'\nsimulator = 'command'\n[objectives]\ncost = 'minimize'\n\
+         [space]\n{SPACE}[command]\n{settings}\n"
+    );
+    let document = Document::parse("t.toml", &text).expect("TOML");
+    let template = Template::read(document, folder).expect("a template");
+    let settings = template.settings().expect("a table");
+    simulators::open("command", settings, &template.space, &template.folder)
+}
+
+pub(crate) fn opened_in(folder: &Path, settings: &str) -> Box<dyn Simulator> {
+    open_in(folder, settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
 const PRELUDE: &str = "import json, os, signal, subprocess, sys, time\n\
@@ -105,7 +114,7 @@ pub(crate) fn point(x: f64, n: i64, k: u32) -> Point {
 }
 
 pub(crate) fn run(simulator: &dyn Simulator, x: f64) -> Result<Vec<f64>, Failure> {
-    simulator.session().run(&Trial::new(&point(x, 3, 0), 7), &mut |_| Verdict::Continue)
+    simulator.session().run(&Trial::new(&point(x, 3, 0), 7), &mut Unwatched)
 }
 
 pub(crate) fn failure(simulator: &dyn Simulator, x: f64) -> String {

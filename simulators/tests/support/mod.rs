@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use search_spaces::{Document, Point, Space, Template, Value};
-use simulators::{Backtest, OpenError, Simulator, Trial, Verdict};
+use simulators::{Backtest, OpenError, Simulator, Trial, Unwatched};
 
 /// Reads template text.
 pub(crate) fn template(text: &str) -> Template {
@@ -71,7 +71,7 @@ pub(crate) fn ints(values: &[i64]) -> Point {
 pub(crate) fn run(simulator: &dyn Simulator, point: &Point) -> Vec<f64> {
     simulator
         .session()
-        .run(&Trial::new(point, 0), &mut |_| Verdict::Continue)
+        .run(&Trial::new(point, 0), &mut Unwatched)
         .unwrap_or_else(|failure| panic!("{failure}"))
 }
 
