@@ -49,9 +49,10 @@ impl Cli {
             Command::Status(args) => &args.store,
             Command::Results(args) => &args.store,
             Command::Verify(args) => &args.store,
-            Command::Check(_) | Command::Templates(_) | Command::Completions { .. } => {
-                return None;
-            }
+            Command::Check(_)
+            | Command::Worker(_)
+            | Command::Templates(_)
+            | Command::Completions { .. } => return None,
         };
         Some(&args.store)
     }
@@ -70,6 +71,8 @@ pub enum Command {
     Results(Results),
     /// Run recorded trials again and compare them bit for bit.
     Verify(Verify),
+    /// Run the trials of studies that were started with --queue, on this or any other machine.
+    Worker(Worker),
     /// Check a template: its space, its simulator, its data, and one trial in every detail.
     Check(Check),
     /// List and show templates.
@@ -165,12 +168,66 @@ pub struct RunArgs {
     /// End the study once so many trials have failed
     #[arg(long, value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
     pub max_failures: Option<u64>,
+    /// Let workers run the trials (`optimize worker --queue URL`), through Redis at
+    /// redis://HOST:PORT, rediss://… for TLS; --threads N runs some here as well
+    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", help_heading = "Workers")]
+    pub queue: Option<String>,
+    /// Workers serve studies of higher priority first
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(help_heading = "Workers")]
+    pub priority: i64,
+    /// The secret of the queue.
+    #[command(flatten)]
+    pub key: QueueArgs,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
     /// What to print at the end
     #[arg(long, value_enum, default_value = "table")]
     pub format: Output,
+}
+
+/// The secret of a queue between machines, and its patience.
+#[derive(Clone, Debug, Args)]
+pub struct QueueArgs {
+    /// The file with the key that coordinators and workers share [default: optimize/key in the
+    /// configuration folder, made where it is missing]; or the key itself in `OPTIMIZE_KEY`
+    #[arg(long, value_name = "FILE", env = "OPTIMIZE_KEY_FILE", help_heading = "Workers")]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub key_file: Option<PathBuf>,
+    /// A worker that gives no sign of life for so long is taken for dead [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Workers")]
+    pub lease: Option<Duration>,
+}
+
+/// `optimize worker`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  optimize worker --queue redis://db.example.org:6379
+  optimize worker --queue rediss://user:password@db.example.org --threads 8 --idle 10m")]
+pub struct Worker {
+    /// The server: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path` for a socket
+    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE")]
+    pub address: String,
+    /// Threads that run trials [default: one per core]
+    #[arg(long, value_name = "N", value_parser = count_to(4096), allow_negative_numbers = true)]
+    pub threads: Option<u64>,
+    /// Run studies of external programs too: whoever has the key can then run programs here
+    #[arg(long)]
+    pub allow_commands: bool,
+    /// Where copies of studies' files are kept [default: optimize/studies in the cache folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data_cache: Option<PathBuf>,
+    /// Drain and end after this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub max_time: Option<Duration>,
+    /// Drain and end after so long without work
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub idle: Option<Duration>,
+    /// The secret of the queue.
+    #[command(flatten)]
+    pub queue: QueueArgs,
 }
 
 /// `optimize start`.

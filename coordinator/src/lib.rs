@@ -16,13 +16,17 @@ pub mod cli;
 pub mod commands;
 pub mod driver;
 mod exit;
+mod fleet;
 mod frame;
 mod ingest;
 mod library;
 mod pace;
 mod progress;
+mod remote;
 mod run;
 mod say;
+mod signals;
+mod specification;
 mod study;
 mod tally;
 

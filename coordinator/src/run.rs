@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::audit::{Audit, Share};
 use crate::driver::{Accepted, Driver, Next};
 use crate::exit::Failure;
+use crate::fleet::Fleet;
 use crate::frame::Frame;
 use crate::ingest::{Coverage, Ingest};
 use crate::pace::Pace;
@@ -97,8 +98,8 @@ pub struct Places<'a> {
     pub ledger: Ledger,
     /// What people read.
     pub view: View,
-    /// Jobs that the queue should hold at a time.
-    pub slots: usize,
+    /// Those who run the jobs.
+    pub fleet: &'a Fleet,
     /// Which share of the trials is run a second time to compare.
     pub audit: Option<Share>,
     /// So many failed trials end the study.
@@ -121,7 +122,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         goal,
         chunk,
         queue: places.queue,
-        slots: places.slots,
+        fleet: places.fleet,
         max_failures: places.max_failures,
         control: places.control,
         progress: places.progress,
@@ -149,7 +150,7 @@ struct Run<'a> {
     goal: Goal,
     chunk: u64,
     queue: &'a dyn Queue,
-    slots: usize,
+    fleet: &'a Fleet,
     max_failures: Option<u64>,
     control: &'a Control,
     progress: &'a watch::Sender<Progress>,
@@ -230,7 +231,10 @@ impl Run<'_> {
         while self.has_room() {
             let left = self.goal.total().map(|total| total.saturating_sub(self.done()));
             let hint = match self.chunk {
-                0 => self.pace.next_size(left, self.slots as u64),
+                0 => {
+                    let size = self.pace.next_size(left, self.fleet.slots() as u64);
+                    (size / self.fleet.workers()).max(1)
+                }
                 chunk => chunk,
             };
             match self.driver.next_job(hint) {
@@ -245,7 +249,7 @@ impl Run<'_> {
     /// Whether a further job may be pushed. Too many results that wait for an earlier one stop
     /// fresh jobs, and never those that are waited for.
     fn has_room(&self) -> bool {
-        let has_slot = self.driver.learns() || self.driver.open_jobs() < self.slots;
+        let has_slot = self.driver.learns() || self.driver.open_jobs() < self.fleet.slots();
         let few_waiting = self.driver.waiting_results() < MAX_WAITING;
         has_slot && !self.audit.is_busy() && (few_waiting || self.driver.has_backlog())
     }
@@ -274,6 +278,7 @@ impl Run<'_> {
         if !records.is_empty() {
             self.ledger.append(&records)?;
         }
+        self.queue.confirm()?;
         for result in fresh {
             let trials = result.trials.iter();
             collected.trials += result.trials.len() as u64;
@@ -492,13 +497,14 @@ mod tests {
             let options = worker::Options { threads: 3, name: "test".to_owned() };
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
-                worker::serve(&worker_queue, &for_worker, &options, &worker_stop).expect("works")
+                let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };
+                worker::serve(&mut desk, &options, &worker_stop).expect("works")
             });
             let places = Places {
                 queue: &**queue,
                 ledger,
                 view,
-                slots: 6,
+                fleet: &Fleet::embedded(3),
                 audit,
                 max_failures: None,
                 control: &control,

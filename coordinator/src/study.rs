@@ -124,8 +124,20 @@ impl Study {
     /// It cannot be opened any more, or means something else to this program than to the one
     /// that recorded it: its data or the program have changed.
     pub fn reopen(record: &StudyRecord) -> Result<Self, Failure> {
+        Self::reopen_where(record, |_| Ok(()))
+    }
+
+    /// The same, where `allowed` has nothing against its simulator.
+    ///
+    /// # Errors
+    /// As [`Study::reopen`], and what `allowed` says.
+    pub fn reopen_where(
+        record: &StudyRecord,
+        allowed: impl FnOnce(&str) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let document = Document::parse(&format!("study {}", record.name), &record.template)?;
         let template = Template::read(document, Path::new(&record.folder))?;
+        allowed(&template.simulator)?;
         let algorithm = Algorithm::parse(&record.algorithm)
             .map_err(|error| Failure::usage(format!("algorithm: {error}")))?;
         let choices = Choices {

@@ -114,7 +114,10 @@ fn collect(queue: &dyn Queue, jobs: u64, mut between: impl FnMut()) {
                 idle = 0;
                 queue.push(job(id.0.0 / 10)).expect("push again");
             }
-            None => idle += 1,
+            None => {
+                idle += 1;
+                queue.confirm().expect("confirm");
+            }
         }
         assert!(idle < PATIENCE, "{} of {jobs} jobs ended, no event comes", results.len());
     }

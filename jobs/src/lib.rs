@@ -20,6 +20,8 @@ mod embedded;
 mod faulty;
 mod job;
 mod queue;
+mod redis_queue;
+mod seal;
 mod seed;
 mod wire;
 
@@ -27,5 +29,9 @@ pub use embedded::EmbeddedQueue;
 pub use faulty::{Faults, FaultyQueue};
 pub use job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
 pub use queue::{Event, Lease, Queue, QueueError};
+pub use redis_queue::{
+    Board, RedisOptions, RedisQueue, WorkerAbout, WorkerSeen, file_hash, random_text,
+};
+pub use seal::{Key, Kind, SealError};
 pub use seed::{Purpose, derived_seed, generator};
 pub use wire::{WIRE_VERSION, WireError};

@@ -47,6 +47,15 @@ pub trait Queue: Send + Sync {
     /// The infrastructure fails.
     fn next_event(&self, wait: Duration) -> Result<Option<Event>, QueueError>;
 
+    /// Says that everything that [`Queue::next_event`] returned is durable: the worker's side may
+    /// forget it. Queues within one process have nothing to forget.
+    ///
+    /// # Errors
+    /// The infrastructure fails.
+    fn confirm(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
     /// A job to work on, waiting for one at most so long.
     ///
     /// # Errors

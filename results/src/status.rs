@@ -59,7 +59,10 @@ pub struct StudyStatus {
     /// Trials per second, lately.
     pub trials_per_second: f64,
     /// Workers that are alive.
-    pub workers: u32,
+    pub workers: u64,
+    /// The workers of a queue between machines.
+    #[serde(default)]
+    pub fleet: Vec<WorkerStatus>,
     /// Hash of the results table in hexadecimal, once the study has ended.
     pub results_hash: Option<String>,
     /// Trials that the latest process ran a second time to compare.
@@ -73,6 +76,19 @@ pub struct StudyStatus {
     pub tainted: Option<String>,
     /// Something that a person should know, such as why the study failed.
     pub message: Option<String>,
+}
+
+/// A worker of a queue between machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// Its name, new with every start.
+    pub name: String,
+    /// The name of its machine.
+    pub host: String,
+    /// Threads that run trials.
+    pub threads: u32,
+    /// Since when it has given no sign of life.
+    pub silent_seconds: f64,
 }
 
 /// The best value of an objective.

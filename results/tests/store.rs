@@ -23,6 +23,7 @@ fn status(name: &str) -> StudyStatus {
         frontier: 0,
         trials_per_second: f64::INFINITY,
         workers: 1,
+        fleet: Vec::new(),
         results_hash: None,
         audited: 0,
         contradictions: Vec::new(),

@@ -20,6 +20,12 @@ pub trait Simulator: Send + Sync {
     /// runs may be spread over any number of sessions in any order.
     fn session(&self) -> Box<dyn Session + '_>;
 
+    /// The files that it reads, as the template names them, from the template's folder: what
+    /// another machine needs beside the template.
+    fn files(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Makes sure, before a study starts, that trials can be run at all.
     ///
     /// # Errors

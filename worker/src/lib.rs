@@ -4,6 +4,7 @@
 //!   turns numbers into points.
 //! * [`run_job`] runs one job on the current rayon pool. It is a function of study and job: the
 //!   number of threads, and which of them runs a trial, change nothing.
+//! * A [`Desk`] hands out the next job, of one study ([`OneStudy`]) or of many.
 //! * [`serve`] is the loop around it: it keeps a few jobs in the pool, so that no core waits for
 //!   the queue, and stops where it is told to.
 //!
@@ -17,4 +18,4 @@ mod run;
 mod serve;
 
 pub use run::{MachineFault, Study, Watch, run_job};
-pub use serve::{Options, serve};
+pub use serve::{Assignment, Desk, OneStudy, Options, serve};

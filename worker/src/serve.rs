@@ -17,6 +17,43 @@ pub struct Options {
     pub name: String,
 }
 
+/// A job to be run, with what it belongs to.
+pub struct Assignment {
+    /// The study.
+    pub study: Arc<Study>,
+    /// The queue that the job came from, and its result goes to.
+    pub queue: Arc<dyn Queue>,
+    /// The job.
+    pub lease: Lease,
+}
+
+/// Where a worker gets its next job: from one study, or from many.
+pub trait Desk {
+    /// The next job, waiting for one at most so long.
+    ///
+    /// # Errors
+    /// The infrastructure fails.
+    fn next(&mut self, wait: Duration) -> Result<Option<Assignment>, QueueError>;
+}
+
+/// The desk of a worker that serves one study only.
+pub struct OneStudy {
+    /// Its queue.
+    pub queue: Arc<dyn Queue>,
+    /// The study.
+    pub study: Arc<Study>,
+}
+
+impl Desk for OneStudy {
+    fn next(&mut self, wait: Duration) -> Result<Option<Assignment>, QueueError> {
+        let assigned = |lease| {
+            let (study, queue) = (Arc::clone(&self.study), Arc::clone(&self.queue));
+            Assignment { study, queue, lease }
+        };
+        Ok(self.queue.take(wait)?.map(assigned))
+    }
+}
+
 /// The worker looks up from waiting for a job this often, to see whether it should stop.
 const LOOK_UP: Duration = Duration::from_millis(20);
 
@@ -37,8 +74,7 @@ struct Shared {
 /// # Errors
 /// The queue fails, or the threads cannot be started.
 pub fn serve(
-    queue: &Arc<dyn Queue>,
-    study: &Arc<Study>,
+    desk: &mut dyn Desk,
     options: &Options,
     stop: &Arc<AtomicBool>,
 ) -> Result<u64, QueueError> {
@@ -57,13 +93,12 @@ pub fn serve(
         if !shared.has_room(options.threads + 1) {
             continue;
         }
-        let Some(lease) = queue.take(LOOK_UP)? else { continue };
+        let Some(assignment) = desk.next(LOOK_UP)? else { continue };
         *lock(&shared.in_pool) += 1;
-        let (queue, study) = (Arc::clone(queue), Arc::clone(study));
         let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
         let name = options.name.clone();
         pool.spawn(move || {
-            if let Err(error) = run_leased(&*queue, &study, lease, name, &stop) {
+            if let Err(error) = run_assigned(assignment, name, &stop) {
                 lock(&shared.failure).get_or_insert(error);
             }
             shared.finished.fetch_add(1, Ordering::Relaxed);
@@ -79,15 +114,14 @@ pub fn serve(
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]
-fn run_leased(
-    queue: &dyn Queue,
-    study: &Study,
-    lease: Lease,
+fn run_assigned(
+    assignment: Assignment,
     worker: String,
     stop: &AtomicBool,
 ) -> Result<(), QueueError> {
+    let Assignment { study, queue, lease } = assignment;
     let started = Instant::now();
-    let trials = run_job(study, &lease.job, stop)
+    let trials = run_job(&study, &lease.job, stop)
         .map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
     let result = JobResult {
         study: lease.job.study,

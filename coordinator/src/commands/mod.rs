@@ -13,6 +13,7 @@ pub mod start;
 pub mod status;
 pub mod templates;
 pub mod verify;
+pub mod worker;
 
 /// The study that was asked for: by name, or the latest.
 fn chosen(store: &Store, named: &Named) -> Result<StudyFolder, Failure> {

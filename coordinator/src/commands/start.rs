@@ -7,21 +7,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use jobs::{EmbeddedQueue, Queue, QueueError};
+use jobs::{Board, QueueError, RedisQueue, StudyId};
 use optimizers::Algorithm;
-use results::{Ledger, ResultsError, Store, StudyFolder, StudyState, StudyStatus, View};
+use results::{
+    Ledger, ResultsError, Store, StudyFolder, StudyRecord, StudyState, StudyStatus, View,
+};
 use search_spaces::{Template, check_study_name};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use worker::OneStudy;
 
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
 use crate::commands::report::{in_store, report};
 use crate::exit::{Exit, Failure};
+use crate::fleet::Fleet;
 use crate::library;
 use crate::progress::{Display, Progress, thousands};
+use crate::remote::{self, host_name};
 use crate::run::{Control, Ended, Places, run};
 use crate::say;
+use crate::signals::{Interrupts, joined};
+use crate::specification::Specification;
 use crate::study::{Choices, DEFAULT_LAG, Study};
 
 /// How long the programs of a study that has ended may take to end as well.
@@ -157,10 +164,12 @@ fn supervise(
         .enable_all()
         .build()
         .map_err(|error| Failure::infrastructure(format!("failed to start: {error}")))?;
+    let (fleet, notice) = fleet(&study, ledger.record(), args, threads)?;
     let session = Session {
         folder: folder.clone(),
         started_at: now_ms(),
-        threads,
+        fleet,
+        notice,
         audit: args.audit,
         max_failures: args.max_failures,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
@@ -179,11 +188,76 @@ fn supervise(
     report(&ended, folder, args, started.elapsed())
 }
 
+/// Those who run the trials, and the study's notice for them where they are elsewhere.
+fn fleet(
+    study: &Study,
+    record: &StudyRecord,
+    args: &RunArgs,
+    threads: usize,
+) -> Result<(Fleet, Option<Notice>), Failure> {
+    let Some(address) = &args.queue else { return Ok((Fleet::embedded(threads), None)) };
+    let here = if args.threads.is_some() { threads } else { 0 };
+    let options = remote::options(&args.key, address, here, true)?;
+    let (specification, contents) = Specification::of(study, record.clone())?;
+    let board = Board::open(address, options.key.clone())?;
+    let queue = Arc::new(RedisQueue::new(study.id, options));
+    // Makes sure that no other coordinator is at work before workers hear of the study.
+    queue.open()?;
+    let mut notice = Notice {
+        board,
+        study: study.id,
+        priority: args.priority,
+        specification: specification.to_bytes()?,
+        contents,
+        hashes: specification.files.into_iter().map(|file| file.hash).collect(),
+        epoch: None,
+    };
+    if let Err(error) = notice.put_up(queue.epoch()) {
+        // It is put up again and again while the study runs.
+        say!("workers cannot be told of the study yet: {error}");
+    }
+    Ok((Fleet::remote(queue, here), Some(notice)))
+}
+
+/// A study's notice on the board of a queue.
+struct Notice {
+    board: Board,
+    study: StudyId,
+    priority: i64,
+    specification: Vec<u8>,
+    contents: Vec<Vec<u8>>,
+    hashes: Vec<String>,
+    /// The epoch in which it was put up.
+    epoch: Option<u64>,
+}
+
+impl Notice {
+    /// Puts it up, unless it was in this epoch.
+    fn put_up(&mut self, epoch: u64) -> Result<(), Failure> {
+        if self.epoch != Some(epoch) {
+            let Self { board, study, priority, specification, contents, .. } = self;
+            board.publish(*study, *priority, specification, contents)?;
+            self.epoch = Some(epoch);
+        }
+        Ok(())
+    }
+
+    /// Takes it down; where the study has ended, with everything that is kept for it.
+    fn take_down(self, has_ended: bool) {
+        let Self { board, study, hashes, .. } = self;
+        let taken = if has_ended { board.withdraw(study, &hashes) } else { board.hide(study) };
+        if let Err(error) = taken {
+            say!("the study's entries are left in Redis: {error}");
+        }
+    }
+}
+
 /// One process at work on one study.
 struct Session {
     folder: StudyFolder,
     started_at: u64,
-    threads: usize,
+    fleet: Fleet,
+    notice: Option<Notice>,
     audit: Option<Share>,
     max_failures: Option<u64>,
     display: Display,
@@ -208,25 +282,28 @@ impl Tasks {
 
 impl Session {
     fn begin(&self, study: Study, ledger: Ledger, view: View) -> Tasks {
-        let queue: Arc<dyn Queue> = Arc::new(EmbeddedQueue::new());
+        let queue = self.fleet.queue();
         let control = Arc::new(Control::default());
         let worker_stop = Arc::new(AtomicBool::new(false));
         let (progress, watched) = watch::channel(Progress::default());
-        let options = worker::Options { threads: self.threads, name: host_name() };
+        let options = worker::Options { threads: self.fleet.threads().max(1), name: host_name() };
         let worker = {
             let for_worker = study.for_worker(Some(self.folder.trials_path()));
             let (queue, study) = (Arc::clone(&queue), Arc::new(for_worker));
-            let stop = Arc::clone(&worker_stop);
-            tokio::task::spawn_blocking(move || worker::serve(&queue, &study, &options, &stop))
+            let (stop, computes) = (Arc::clone(&worker_stop), self.fleet.threads() > 0);
+            tokio::task::spawn_blocking(move || match computes {
+                true => worker::serve(&mut OneStudy { queue, study }, &options, &stop),
+                false => Ok(0),
+            })
         };
         let study_loop = {
-            let control = Arc::clone(&control);
-            let (slots, audit, max_failures) = (self.threads + 3, self.audit, self.max_failures);
+            let (control, fleet) = (Arc::clone(&control), self.fleet.clone());
+            let (audit, max_failures) = (self.audit, self.max_failures);
             tokio::task::spawn_blocking(move || {
                 let (queue, control) = (&*queue, &*control);
-                let progress = &progress;
+                let (progress, fleet) = (&progress, &fleet);
                 let places =
-                    Places { queue, ledger, view, slots, audit, max_failures, control, progress };
+                    Places { queue, ledger, view, fleet, audit, max_failures, control, progress };
                 run(study, places)
             })
         };
@@ -254,11 +331,13 @@ impl Session {
             tokio::select! {
                 ended = &mut tasks.study_loop => break joined(ended)?,
                 stopped = &mut tasks.worker, if !is_drained => {
+                    is_drained = true;
+                    tasks.control.drain();
                     // Without anybody to run its trials, the study ends with what it has.
                     fault = joined(stopped)?.err();
-                    is_drained = true;
-                    tasks.stop(StudyState::Failed);
-                    tasks.control.drain();
+                    if fault.is_some() {
+                        tasks.stop(StudyState::Failed);
+                    }
                 }
                 () = interrupts.next() => {
                     interrupts_seen += 1;
@@ -279,6 +358,7 @@ impl Session {
                     self.display.show(&progress);
                     if ticks % 10 == 0 {
                         self.write_status(&progress, StudyState::Running, None, None);
+                        self.keep_up();
                     }
                     ticks += 1;
                 }
@@ -294,7 +374,22 @@ impl Session {
                 () = tokio::time::sleep(FAREWELL) => {}
             }
         }
-        self.conclude(ended, fault, &tasks.watched.borrow())
+        let ended = self.conclude(ended, fault, &tasks.watched.borrow());
+        if let Some(notice) = self.notice.take() {
+            let has_ended =
+                |ended: &Ended| !matches!(ended.finished.state, StudyState::Interrupted);
+            notice.take_down(ended.as_ref().is_ok_and(has_ended));
+        }
+        ended
+    }
+
+    /// Puts the study's notice up again where the server has forgotten it.
+    fn keep_up(&mut self) {
+        let epoch = self.fleet.epoch();
+        if let Some(notice) = &mut self.notice {
+            // A server that is away is asked again at the next look.
+            let _ = notice.put_up(epoch);
+        }
     }
 
     /// Writes down how the study ended, and says so.
@@ -350,7 +445,8 @@ impl Session {
             best: progress.best.clone(),
             frontier: progress.frontier,
             trials_per_second: progress.rate,
-            workers: 1,
+            workers: self.fleet.workers(),
+            fleet: self.fleet.seen(),
             results_hash,
             audited: progress.audited,
             contradictions: progress.contradictions.clone(),
@@ -361,75 +457,12 @@ impl Session {
     }
 }
 
-/// The requests to stop: Ctrl-C, SIGTERM, and the closing of the terminal.
-struct Interrupts {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    hangup: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Interrupts {
-    fn new() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                Failure::infrastructure(format!("failed to listen for Ctrl-C: {error}"))
-            })
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Interrupts {
-    fn new() -> Result<Self, Failure> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn joined<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Failure> {
-    match joined {
-        Ok(value) => Ok(value),
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(error) => Err(Failure::infrastructure(format!("a thread ended: {error}"))),
-    }
-}
-
 /// The commit of the repository that the template lies in, for the record.
 fn git_commit(folder: &Path) -> Option<String> {
     let output =
         Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
     let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !commit.is_empty()).then_some(commit)
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .or_else(|_| std::env::var("HOSTNAME"))
-        .unwrap_or_default();
-    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a command took, for people")]

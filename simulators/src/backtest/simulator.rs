@@ -16,6 +16,7 @@ use super::facts::Outcome;
 use super::mask::Mask;
 use super::metrics::{Calculator, Metric};
 use super::portfolio::Calendar;
+use super::read;
 use super::settings::{self, Settings};
 use crate::contract::{Failure, Session, Simulator, Trial, Watcher};
 use crate::numbers::real;
@@ -55,6 +56,8 @@ pub struct Backtest {
     calendar: Calendar,
     market: Vec<f64>,
     names: Vec<String>,
+    /// The data file, unless the data are built in.
+    file: Option<String>,
     cache: Cache,
     /// Scratch memory of sessions that are gone, for those to come.
     idle: Mutex<Vec<Scratch>>,
@@ -90,6 +93,7 @@ impl Backtest {
     pub fn open(mut section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, OpenError> {
         let settings = Settings::read(&mut section)?;
         let all = settings::data(&mut section, folder)?;
+        let file = section.text("data")?.filter(|data| data != read::BUILT_IN);
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
@@ -104,6 +108,7 @@ impl Backtest {
         let names = settings.metrics.iter().map(|metric| metric.name().to_owned());
         Ok(Self {
             names: names.collect(),
+            file,
             settings,
             strategy,
             rules,
@@ -271,6 +276,10 @@ impl Simulator for Backtest {
 
     fn reports(&self) -> bool {
         false
+    }
+
+    fn files(&self) -> Vec<String> {
+        self.file.iter().cloned().collect()
     }
 
     fn session(&self) -> Box<dyn Session + '_> {

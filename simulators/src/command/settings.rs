@@ -79,6 +79,8 @@ pub(super) struct Settings {
     /// Where the template is.
     pub whereabouts: Whereabouts,
     pub fingerprint: [u8; 32],
+    /// Files beside the template that are part of the program or read by it, as named.
+    pub files: Vec<String>,
 }
 
 /// What a program may take.
@@ -144,6 +146,7 @@ impl Settings {
             parts.part(format!("budget {budget}").as_bytes());
         }
         let fingerprint = parts.with_files(s, &run, &base)?;
+        let files = files(s, &run, &base)?;
         let settings = Self {
             mode,
             run,
@@ -167,10 +170,22 @@ impl Settings {
             recycle_at: bytes(s, "recycle_at")?,
             whereabouts: Whereabouts::of(&base),
             fingerprint,
+            files,
         };
         section.finish()?;
         Ok(settings)
     }
+}
+
+/// Those of the names in `run`, `inputs` and `deck` that are files beside the template.
+fn files(s: &mut Section<'_>, run: &[String], base: &Path) -> Result<Vec<String>, TemplateError> {
+    let beside = |name: &&String| !Path::new(name).is_absolute() && base.join(name).is_file();
+    let mut files: Vec<String> = run.iter().filter(beside).cloned().collect();
+    files.extend(s.texts("inputs")?.unwrap_or_default());
+    if let Some(mut deck) = s.section("deck")? {
+        files.extend(deck.text("template")?);
+    }
+    Ok(files)
 }
 
 fn mode(s: &mut Section<'_>) -> Result<Mode, TemplateError> {

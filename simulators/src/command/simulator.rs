@@ -93,6 +93,10 @@ impl Simulator for Command {
         self.settings.mode == Mode::Persistent || matches!(self.settings.output, Output::Json)
     }
 
+    fn files(&self) -> Vec<String> {
+        self.settings.files.clone()
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(self.traced(Trace::off()))
     }

@@ -1,0 +1,141 @@
+//! A connection that is made again when it breaks.
+
+use std::time::{Duration, Instant};
+
+use redis::{Client, Connection, FromRedisValue, RedisError};
+
+use crate::queue::QueueError;
+
+/// Time to connect, and for an answer beyond the time that a command itself may wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// One connection, used by one thread at a time.
+///
+/// The connection is a blocking one: a read that waits in the server has it for itself, no
+/// command is ever abandoned half-way, and after any fault of the network it is thrown away and
+/// made anew. Whether a command took effect before the fault is unknown, so that every command
+/// may be given twice.
+pub(super) struct Link {
+    client: Client,
+    connection: Option<Connection>,
+    /// Connections made so far; a change means that something may have been missed.
+    pub(super) connections: u64,
+    pause: Duration,
+    retry_at: Option<Instant>,
+}
+
+/// What became of a command.
+pub(super) enum Answer<T> {
+    /// The server answered.
+    Value(T),
+    /// The server cannot be reached now, and it was waited a moment.
+    Unreachable,
+    /// The server refused the command.
+    Refused(RedisError),
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Link").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// A link that has not connected yet.
+    pub(super) fn new(address: &str) -> Result<Self, QueueError> {
+        let client = Client::open(address)
+            .map_err(|error| QueueError(format!("{}: {error}", without_password(address))))?;
+        Ok(Self { client, connection: None, connections: 0, pause: FIRST_PAUSE, retry_at: None })
+    }
+
+    /// Gives a command that the server may keep waiting for `wait`.
+    pub(super) fn give<T: FromRedisValue>(
+        &mut self,
+        command: &redis::Cmd,
+        wait: Duration,
+    ) -> Answer<T> {
+        let patience = PATIENCE + wait;
+        self.with(wait, |connection| {
+            connection.set_read_timeout(Some(patience))?;
+            command.query(connection)
+        })
+    }
+
+    /// Gives several commands at once.
+    pub(super) fn give_all<T: FromRedisValue>(&mut self, commands: &redis::Pipeline) -> Answer<T> {
+        self.with(Duration::ZERO, |connection| {
+            connection.set_read_timeout(Some(PATIENCE))?;
+            commands.query(connection)
+        })
+    }
+
+    /// Runs a script; `give` prepares keys and arguments.
+    pub(super) fn run<T: FromRedisValue>(&mut self, script: &redis::ScriptInvocation) -> Answer<T> {
+        self.with(Duration::ZERO, |connection| {
+            connection.set_read_timeout(Some(PATIENCE))?;
+            script.invoke(connection)
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "how soon to knock again decides no result")]
+    fn with<T>(
+        &mut self,
+        wait: Duration,
+        command: impl FnOnce(&mut Connection) -> Result<T, RedisError>,
+    ) -> Answer<T> {
+        if self.connection.is_none() {
+            let now = Instant::now();
+            if let Some(left) = self.retry_at.map(|at| at.saturating_duration_since(now))
+                && !left.is_zero()
+            {
+                std::thread::sleep(left.min(wait.max(FIRST_PAUSE)));
+                return Answer::Unreachable;
+            }
+            match self.client.get_connection_with_timeout(PATIENCE) {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    self.connections += 1;
+                }
+                Err(error) if is_refusal(&error) => return Answer::Refused(error),
+                Err(_) => {
+                    self.retry_at = Some(Instant::now() + self.pause);
+                    self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+                    return Answer::Unreachable;
+                }
+            }
+        }
+        let connection = self.connection.as_mut().expect("made above");
+        match command(connection) {
+            Ok(value) => {
+                (self.pause, self.retry_at) = (FIRST_PAUSE, None);
+                Answer::Value(value)
+            }
+            Err(error) if is_refusal(&error) => Answer::Refused(error),
+            Err(_) => {
+                self.connection = None;
+                Answer::Unreachable
+            }
+        }
+    }
+}
+
+/// Whether the server itself said no; everything else is the network's fault.
+fn is_refusal(error: &RedisError) -> bool {
+    let passing = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "READONLY"];
+    match error.code() {
+        Some(code) => !passing.contains(&code),
+        None => !(error.is_io_error() || error.is_timeout() || error.is_connection_dropped()),
+    }
+}
+
+/// An address as it may be shown.
+pub(super) fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{host}"),
+        None => address.to_owned(),
+    }
+}

@@ -1,0 +1,266 @@
+//! The queue on a real Redis server, which the tests start themselves.
+
+mod server;
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use jobs::{
+    Board, Event, JobResult, JobSpec, Key, Lease, Outcome, Queue, RedisOptions, RedisQueue,
+    StudyId, TrialResult, WorkerAbout, file_hash,
+};
+use server::Server;
+
+const STUDY: StudyId = StudyId([1; 32]);
+const WAIT: Duration = Duration::from_millis(20);
+
+fn queue_with(server: &Server, key: &str) -> RedisQueue {
+    let lease = Duration::from_secs(2);
+    let about = WorkerAbout { host: "test host".to_owned(), threads: 3 };
+    let options =
+        RedisOptions { address: server.address(), key: Key::from_text(key), lease, about };
+    RedisQueue::new(STUDY, options)
+}
+
+fn queue(server: &Server) -> RedisQueue {
+    queue_with(server, "secret")
+}
+
+fn key(what: &str) -> String {
+    format!("optimize:{{{}}}:{what}", "01".repeat(8))
+}
+
+fn result(lease: &Lease) -> JobResult {
+    let trial = || TrialResult { outcome: Outcome::Complete(vec![0.5]), reports: Vec::new() };
+    JobResult {
+        study: lease.job.study,
+        id: lease.job.id,
+        attempt: lease.job.attempt,
+        trials: (0..lease.job.len()).map(|_| trial()).collect(),
+        worker: "test".to_owned(),
+        elapsed_ns: 1,
+    }
+}
+
+/// Looks again and again, for a minute at most.
+#[expect(clippy::disallowed_methods, reason = "a test that hangs should say so")]
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_mins(1) {
+        if let Some(found) = look() {
+            return found;
+        }
+    }
+    panic!("{what} does not come");
+}
+
+fn taken(queue: &RedisQueue) -> Lease {
+    wait_for("a job", || queue.take(WAIT).expect("take"))
+}
+
+fn event(queue: &RedisQueue) -> Event {
+    wait_for("an event", || queue.next_event(WAIT).expect("next_event"))
+}
+
+fn job(number: u64) -> JobSpec {
+    jobs::conformance::job(number)
+}
+
+#[test]
+fn conforms() {
+    let servers = RefCell::new(Vec::new());
+    jobs::conformance::check(&|| {
+        let server = Server::start(&[]);
+        let queue = queue(&server);
+        servers.borrow_mut().push(server);
+        Box::new(queue)
+    });
+}
+
+#[test]
+fn the_jobs_of_a_worker_that_does_not_move_are_taken_back() {
+    let server = Server::start(&[]);
+    let coordinator = queue(&server);
+    coordinator.push(job(0)).expect("push");
+    // A worker that is killed neither returns its job nor says good-bye.
+    let _: u64 = server.give(&["HINCRBY", &key("beats"), "dead", "1"]);
+    let jobs = key("jobs");
+    let read = ["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "1", "STREAMS", &jobs, ">"];
+    let _: redis::Value = server.give(&read);
+    assert_eq!(event(&coordinator), Event::Lost(job(0).id));
+    coordinator.push(job(0)).expect("push again");
+    let worker = queue(&server);
+    let lease = taken(&worker);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    assert_eq!(server.give::<u64>(&["XLEN", &key("jobs")]), 0);
+}
+
+#[test]
+fn a_worker_that_leaves_gives_its_jobs_back_at_once() {
+    let server = Server::start(&[]);
+    let coordinator = queue(&server);
+    coordinator.push(job(0)).expect("push");
+    let worker = queue(&server);
+    let lease = taken(&worker);
+    // The coordinator has to have seen it alive.
+    wait_for("a beat", || {
+        assert_eq!(coordinator.next_event(WAIT).expect("next_event"), None);
+        (server.give::<u64>(&["HLEN", &key("beats")]) == 1).then_some(())
+    });
+    let seen = wait_for("the worker", || {
+        assert_eq!(coordinator.next_event(WAIT).expect("next_event"), None);
+        coordinator.workers().pop().filter(|seen| seen.about.threads > 0)
+    });
+    assert_eq!((seen.about.host.as_str(), seen.about.threads), ("test host", 3));
+    drop(worker);
+    assert_eq!(event(&coordinator), Event::Lost(lease.job.id));
+}
+
+#[test]
+fn a_server_that_forgets_everything_costs_time_only() {
+    for flush in [true, false] {
+        let mut server = Server::start(&[]);
+        let (coordinator, worker) = (queue(&server), queue(&server));
+        for number in 0..4 {
+            coordinator.push(job(number)).expect("push");
+        }
+        let held = taken(&worker);
+        let done = taken(&worker);
+        if flush {
+            let _: String = server.give(&["FLUSHALL"]);
+        } else {
+            server.kill();
+            server.launch();
+        }
+        // One result is finished while nothing is there, and one after everything is again.
+        worker.finish(done.clone(), result(&done)).expect("finish");
+        let (mut lost, mut finished) = (Vec::new(), Vec::new());
+        wait_for("all that was open", || {
+            match coordinator.next_event(WAIT).expect("next_event") {
+                Some(Event::Lost(id)) => lost.push(id),
+                Some(Event::Finished(result)) => finished.push(result),
+                None => {}
+            }
+            (lost.len() == 4 && finished.len() == 1).then_some(())
+        });
+        assert_eq!(finished, [result(&done)]);
+        lost.sort_unstable();
+        assert_eq!(lost, [0, 1, 2, 3].map(|number| job(number).id));
+        worker.finish(held.clone(), result(&held)).expect("finish");
+        assert_eq!(event(&coordinator), Event::Finished(result(&held)));
+        for number in 0..4 {
+            coordinator.push(job(number)).expect("push again");
+        }
+        let again = taken(&worker);
+        worker.finish(again.clone(), result(&again)).expect("finish");
+        assert_eq!(event(&coordinator), Event::Finished(result(&again)));
+    }
+}
+
+#[test]
+fn results_stay_with_their_worker_until_they_are_confirmed() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    coordinator.push(job(0)).expect("push");
+    let lease = taken(&worker);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    // It was read and not confirmed when everything was lost: it comes once more.
+    let _: String = server.give(&["FLUSHALL"]);
+    assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    coordinator.confirm().expect("confirm");
+    wait_for("the worker's beat", || {
+        assert_eq!(coordinator.next_event(WAIT).expect("next_event"), None);
+        (server.give::<u64>(&["HLEN", &key("beats")]) == 1).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(2500));
+    let _: String = server.give(&["FLUSHALL"]);
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(coordinator.next_event(WAIT).expect("next_event"), None, "nobody sends it again");
+}
+
+#[test]
+fn forged_foreign_and_damaged_messages_are_refused() {
+    let server = Server::start(&[]);
+    let coordinator = queue(&server);
+    coordinator.push(job(0)).expect("push");
+    let stranger = queue_with(&server, "another secret");
+    for _ in 0..20 {
+        assert_eq!(stranger.take(WAIT), Ok(None), "a job is not opened with another key");
+    }
+    drop(stranger);
+    for forged in ["", "junk", &"x".repeat(500)] {
+        let _: String = server.give(&["XADD", &key("results"), "*", "m", forged]);
+        let _: String = server.give(&["XADD", &key("jobs"), "*", "m", forged]);
+    }
+    let worker = queue(&server);
+    for _ in 0..20 {
+        assert_eq!(worker.take(WAIT), Ok(None));
+    }
+    // The stranger threw the job away; it is missed, and comes again.
+    assert_eq!(event(&coordinator), Event::Lost(job(0).id));
+}
+
+#[test]
+fn two_coordinators_are_never_at_work_together() {
+    let server = Server::start(&[]);
+    let first = queue(&server);
+    first.push(job(0)).expect("push");
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| queue(&server).push(job(0)));
+        while !second.is_finished() {
+            first.next_event(WAIT).expect("next_event");
+        }
+        let error = second.join().expect("no panic").expect_err("it is refused").to_string();
+        assert!(error.contains("another coordinator"), "{error}");
+    });
+    // A dead one, that shows no sign of life, is followed by the next.
+    let next = queue(&server);
+    next.push(job(1)).expect("push");
+    let error = wait_for("the end of the first", || first.next_event(WAIT).err()).to_string();
+    assert!(error.contains("taken this study over"), "{error}");
+    drop(first);
+    assert_eq!(taken(&queue(&server)).job, job(1));
+}
+
+#[test]
+fn a_server_that_throws_keys_away_is_refused() {
+    let server = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let error = queue(&server).push(job(0)).expect_err("refused").to_string();
+    assert!(error.contains("allkeys-lru, allowed: noeviction"), "{error}");
+    drop(server);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_without_its_password() {
+    let key = Key::from_text("k");
+    let address = "redis://user:password@127.0.0.1:1/".to_owned();
+    let (lease, about) = (Duration::from_secs(2), WorkerAbout::default());
+    let options = RedisOptions { address, key, lease, about };
+    let error = RedisQueue::new(STUDY, options).push(job(0)).expect_err("nobody there").to_string();
+    assert!(error.contains("127.0.0.1:1") && !error.contains("password"), "{error}");
+}
+
+#[test]
+fn a_board_keeps_studies_by_priority_with_what_workers_need() {
+    let server = Server::start(&[]);
+    let board = |key: &str| Board::open(&server.address(), Key::from_text(key)).expect("a board");
+    let (ours, other) = (board("secret"), StudyId([2; 32]));
+    assert!(ours.studies().expect("reachable").is_empty());
+    let data = b"prices".to_vec();
+    ours.publish(STUDY, 1, b"one", std::slice::from_ref(&data)).expect("published");
+    ours.publish(other, 5, b"two", &[]).expect("published");
+    assert_eq!(ours.studies().expect("reachable"), [other, STUDY]);
+    assert_eq!(ours.specification(STUDY).expect("reachable"), Some(b"one".to_vec()));
+    assert_eq!(board("another").specification(STUDY).expect("reachable"), None);
+    let hash = file_hash(&data);
+    assert_eq!(ours.file(STUDY, &hash).expect("reachable"), Some(data));
+    assert_eq!(ours.file(other, &hash).expect("reachable"), None);
+    let name = format!("optimize:{{{}}}:file:{hash}", "01".repeat(8));
+    let _: String = server.give(&["SET", &name, "other prices"]);
+    assert_eq!(ours.file(STUDY, &hash).expect("reachable"), None, "it is not what it was");
+    ours.withdraw(STUDY, std::slice::from_ref(&hash)).expect("withdrawn");
+    ours.withdraw(other, &[]).expect("withdrawn");
+    assert_eq!(server.give::<u64>(&["DBSIZE"]), 0);
+}
