@@ -355,7 +355,9 @@ impl Run<'_> {
             let worker = source.worker.clone();
             let found = Contradiction { trial, first, again, worker };
             self.ledger.contradict(std::slice::from_ref(&found))?;
-            self.contradictions.push(found);
+            // Second results come in any order; people are told in that of the trials.
+            let place = self.contradictions.partition_point(|each| each.trial < trial);
+            self.contradictions.insert(place, found);
         }
         Ok(())
     }
