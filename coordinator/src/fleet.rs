@@ -49,9 +49,8 @@ impl Fleet {
     #[must_use]
     pub fn slots(&self) -> usize {
         let Some(remote) = &self.remote else { return self.threads + SPARE };
-        let of = |threads: u32| usize::try_from(threads).unwrap_or(1) + SPARE;
-        let slots: usize = remote.workers().iter().map(|seen| of(seen.about.threads)).sum();
-        slots.max(FIRST_SLOTS)
+        let (workers, threads) = remote.size();
+        (threads + SPARE * workers).max(FIRST_SLOTS)
     }
 
     /// How often the queue has been begun anew.
@@ -63,8 +62,8 @@ impl Fleet {
     /// Workers among which the jobs are divided; at least one.
     #[must_use]
     pub fn workers(&self) -> u64 {
-        let seen = self.remote.as_ref().map_or(1, |remote| remote.workers().len());
-        (seen as u64).max(1)
+        let (workers, _) = self.remote.as_ref().map_or((1, 0), |remote| remote.size());
+        (workers as u64).max(1)
     }
 
     /// The workers, as people see them.

@@ -23,6 +23,21 @@ fn chosen(store: &Store, named: &Named) -> Result<StudyFolder, Failure> {
     })
 }
 
+/// How many threads run trials: as many as were asked for, or one per core.
+fn threads(asked: Option<u64>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or(cores, |threads| usize::try_from(threads).unwrap_or(cores))
+}
+
+/// What carries signals and the clock beside the trials.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::infrastructure(format!("failed to start: {error}")))
+}
+
 /// A value as indented JSON.
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)

@@ -157,13 +157,8 @@ fn supervise(
     if let Err(error) = simulators::sweep_files(&folder.trials_path()) {
         say!("what a killed process left behind could not be removed: {error}");
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.map_or(cores, |threads| usize::try_from(threads).unwrap_or(cores));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::infrastructure(format!("failed to start: {error}")))?;
+    let threads = crate::commands::threads(args.threads);
+    let runtime = crate::commands::runtime()?;
     let (fleet, notice) = fleet(&study, ledger.record(), args, threads)?;
     let session = Session {
         folder: folder.clone(),

@@ -25,8 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// # Errors
 /// The server is not there, or refuses; there is no key.
 pub fn worker(args: &Worker) -> Result<Exit, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.map_or(cores, |threads| usize::try_from(threads).unwrap_or(cores));
+    let threads = crate::commands::threads(args.threads);
     let options = options(&args.queue, &args.address, threads, false)?;
     let board = Board::open(&options.address, options.key.clone())?;
     // A wrong address should be said at once, and not by silence.
@@ -45,11 +44,7 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
         busy: now(),
         stop: Arc::new(AtomicBool::new(false)),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::infrastructure(format!("failed to start: {error}")))?;
+    let runtime = crate::commands::runtime()?;
     let exit = runtime.block_on(serve(roster, threads, args.max_time));
     runtime.shutdown_background();
     exit

@@ -316,6 +316,12 @@ impl Coordinator {
         self.beats.iter().map(seen).collect()
     }
 
+    /// Workers and their threads. Asked before every job, so that nothing is copied.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let threads = |name| self.about.get(name).map_or(0, |about| about.threads as usize);
+        (self.beats.len(), self.beats.keys().map(threads).sum())
+    }
+
     pub(super) fn epoch(&self) -> u64 {
         self.epoch
     }

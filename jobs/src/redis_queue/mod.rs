@@ -111,6 +111,12 @@ impl RedisQueue {
         lock(&self.coordinator).as_ref().map_or_else(Vec::new, Coordinator::workers)
     }
 
+    /// How many workers the coordinator of this process knows, and how many threads they have.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        lock(&self.coordinator).as_ref().map_or((0, 0), Coordinator::size)
+    }
+
     /// The epoch that the coordinator of this process has begun last; 0 before the first.
     #[must_use]
     pub fn epoch(&self) -> u64 {
