@@ -29,6 +29,7 @@ mod signals;
 mod specification;
 mod study;
 mod tally;
+mod unasked;
 
 pub use exit::{Exit, Failure};
 pub use say::print;

@@ -55,7 +55,13 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 fn taken(queue: &RedisQueue) -> Lease {
-    wait_for("a job", || queue.take(WAIT).expect("take"))
+    wait_for("a job", || queue.take(WAIT, 1).expect("take").pop())
+}
+
+/// Pushes a job that travels at once: with the look for events that follows.
+fn push(queue: &RedisQueue, job: &JobSpec) {
+    queue.push(job.clone()).expect("push");
+    assert_eq!(queue.next_event(Duration::ZERO), Ok(None));
 }
 
 fn event(queue: &RedisQueue) -> Event {
@@ -81,14 +87,14 @@ fn conforms() {
 fn the_jobs_of_a_worker_that_does_not_move_are_taken_back() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     // A worker that is killed neither returns its job nor says good-bye.
     let _: u64 = server.give(&["HINCRBY", &key("beats"), "dead", "1"]);
     let jobs = key("jobs");
     let read = ["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "1", "STREAMS", &jobs, ">"];
     let _: redis::Value = server.give(&read);
     assert_eq!(event(&coordinator), Event::Lost(job(0).id));
-    coordinator.push(job(0)).expect("push again");
+    push(&coordinator, &job(0));
     let worker = queue(&server);
     let lease = taken(&worker);
     worker.finish(lease.clone(), result(&lease)).expect("finish");
@@ -100,7 +106,7 @@ fn the_jobs_of_a_worker_that_does_not_move_are_taken_back() {
 fn a_worker_that_leaves_gives_its_jobs_back_at_once() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     let worker = queue(&server);
     let lease = taken(&worker);
     // The coordinator has to have seen it alive.
@@ -123,7 +129,7 @@ fn a_server_that_forgets_everything_costs_time_only() {
         let mut server = Server::start(&[]);
         let (coordinator, worker) = (queue(&server), queue(&server));
         for number in 0..4 {
-            coordinator.push(job(number)).expect("push");
+            push(&coordinator, &job(number));
         }
         let held = taken(&worker);
         let done = taken(&worker);
@@ -150,7 +156,7 @@ fn a_server_that_forgets_everything_costs_time_only() {
         worker.finish(held.clone(), result(&held)).expect("finish");
         assert_eq!(event(&coordinator), Event::Finished(result(&held)));
         for number in 0..4 {
-            coordinator.push(job(number)).expect("push again");
+            push(&coordinator, &job(number));
         }
         let again = taken(&worker);
         worker.finish(again.clone(), result(&again)).expect("finish");
@@ -162,7 +168,7 @@ fn a_server_that_forgets_everything_costs_time_only() {
 fn results_stay_with_their_worker_until_they_are_confirmed() {
     let server = Server::start(&[]);
     let (coordinator, worker) = (queue(&server), queue(&server));
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     let lease = taken(&worker);
     worker.finish(lease.clone(), result(&lease)).expect("finish");
     assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
@@ -184,10 +190,10 @@ fn results_stay_with_their_worker_until_they_are_confirmed() {
 fn forged_foreign_and_damaged_messages_are_refused() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     let stranger = queue_with(&server, "another secret");
     for _ in 0..20 {
-        assert_eq!(stranger.take(WAIT), Ok(None), "a job is not opened with another key");
+        assert_eq!(stranger.take(WAIT, 1), Ok(Vec::new()), "a job is not opened with another key");
     }
     drop(stranger);
     for forged in ["", "junk", &"x".repeat(500)] {
@@ -196,7 +202,7 @@ fn forged_foreign_and_damaged_messages_are_refused() {
     }
     let worker = queue(&server);
     for _ in 0..20 {
-        assert_eq!(worker.take(WAIT), Ok(None));
+        assert_eq!(worker.take(WAIT, 1), Ok(Vec::new()));
     }
     // The stranger threw the job away; it is missed, and comes again.
     assert_eq!(event(&coordinator), Event::Lost(job(0).id));
@@ -206,7 +212,7 @@ fn forged_foreign_and_damaged_messages_are_refused() {
 fn two_coordinators_are_never_at_work_together() {
     let server = Server::start(&[]);
     let first = queue(&server);
-    first.push(job(0)).expect("push");
+    push(&first, &job(0));
     std::thread::scope(|scope| {
         let second = scope.spawn(|| queue(&server).push(job(0)));
         while !second.is_finished() {
@@ -217,7 +223,7 @@ fn two_coordinators_are_never_at_work_together() {
     });
     // A dead one, that shows no sign of life, is followed by the next.
     let next = queue(&server);
-    next.push(job(1)).expect("push");
+    push(&next, &job(1));
     let error = wait_for("the end of the first", || first.next_event(WAIT).err()).to_string();
     assert!(error.contains("taken this study over"), "{error}");
     drop(first);

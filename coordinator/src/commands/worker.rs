@@ -153,37 +153,45 @@ impl Roster {
         })
     }
 
-    fn take(&self, id: StudyId, wait: Duration) -> Result<Option<Assignment>, QueueError> {
-        let Some(hosted) = self.hosted.get(&id) else { return Ok(None) };
+    fn take(
+        &self,
+        id: StudyId,
+        wait: Duration,
+        most: usize,
+    ) -> Result<Vec<Assignment>, QueueError> {
+        let Some(hosted) = self.hosted.get(&id) else { return Ok(Vec::new()) };
         let assigned = |lease| {
             let (study, queue) = (Arc::clone(&hosted.study), Arc::clone(&hosted.queue));
             Assignment { study, queue, lease }
         };
-        Ok(hosted.queue.take(wait)?.map(assigned))
+        Ok(hosted.queue.take(wait, most)?.into_iter().map(assigned).collect())
     }
 }
 
 impl Desk for Roster {
-    fn next(&mut self, wait: Duration) -> Result<Option<Assignment>, QueueError> {
+    fn next(&mut self, wait: Duration, most: usize) -> Result<Vec<Assignment>, QueueError> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
             self.look();
         }
-        for id in &self.order {
-            if let Some(found) = self.take(*id, Duration::ZERO)? {
-                self.busy = now();
-                return Ok(Some(found));
+        let hosted: Vec<StudyId> =
+            self.order.iter().copied().filter(|id| self.hosted.contains_key(id)).collect();
+        let mut found = Vec::new();
+        // Of several studies, none is waited for while another may have jobs.
+        for id in hosted.iter().filter(|_| hosted.len() > 1) {
+            found = self.take(*id, Duration::ZERO, most)?;
+            if !found.is_empty() {
+                break;
             }
         }
-        let found = match self.order.iter().find(|id| self.hosted.contains_key(id)) {
-            Some(first) => self.take(*first, wait)?,
-            None => {
-                std::thread::sleep(wait);
-                None
+        if found.is_empty() {
+            match hosted.first() {
+                Some(first) => found = self.take(*first, wait, most)?,
+                None => std::thread::sleep(wait),
             }
-        };
+        }
         // Jobs in the pool hold on to their queue.
         let is_at_work = self.hosted.values().any(|hosted| Arc::strong_count(&hosted.queue) > 1);
-        if found.is_some() || is_at_work {
+        if !found.is_empty() || is_at_work {
             self.busy = now();
         } else if self.idle.is_some_and(|idle| self.busy.elapsed() >= idle) {
             self.stop.store(true, Ordering::Relaxed);

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use redis::streams::{StreamInfoConsumersReply, StreamPendingCountReply, StreamReadReply};
 use redis::{cmd, pipe};
 
+use super::beats::{Beats, now};
 use super::keys::{GROUP, Keys};
-use super::link::{Answer, Link, without_password};
-use super::{RedisOptions, WorkerAbout, WorkerSeen, random_text};
+use super::link::{Answer, Link, is_passing, without_password};
+use super::{RedisOptions, WorkerSeen, random_text};
 use crate::job::{JobId, JobResult, JobSpec, StudyId};
 use crate::queue::{Event, QueueError};
 use crate::seal::{Key, Kind};
@@ -28,23 +29,36 @@ const FULL: Duration = Duration::from_millis(200);
 /// How long the counter of another coordinator is watched before it is taken for dead.
 const OTHERS: Duration = Duration::from_secs(4);
 
-/// Generation and owner, the workers' counters, and what they say of themselves.
-type Looked = ((Option<String>, Option<String>), BTreeMap<String, u64>, BTreeMap<String, String>);
+/// Jobs pushed at once.
+const BATCH: usize = 64;
+
+/// Generation and owner, messages that workers refused, the workers' counters, and what they say
+/// of themselves.
+type Looked = (
+    (Option<String>, Option<String>, Option<u64>),
+    BTreeMap<String, u64>,
+    BTreeMap<String, String>,
+);
 
 /// A job that has been pushed and not answered.
 #[derive(Debug)]
 struct Open {
     /// Its entry in the stream.
     entry: String,
+    /// The attempt that it is.
+    attempt: u32,
     /// Since when its entry is known to be gone, without a result.
     gone: Option<Instant>,
 }
 
-/// What is known of a worker's counter.
-#[derive(Debug)]
-struct Beat {
-    count: Option<u64>,
-    since: Instant,
+/// What became of an entry: its name, or nothing where there is no stream.
+type Added = redis::RedisResult<Option<String>>;
+
+/// A job to be pushed.
+struct Outgoing {
+    id: JobId,
+    attempt: u32,
+    message: Vec<u8>,
 }
 
 /// Pushes jobs, reads results, and takes the jobs of dead workers back.
@@ -58,28 +72,28 @@ pub(super) struct Coordinator {
     owner: String,
     epoch: u64,
     generation: String,
+    outgoing: Vec<Outgoing>,
     open: BTreeMap<JobId, Open>,
+    /// Entries of jobs whose results came from elsewhere.
+    needless: Vec<String>,
     events: VecDeque<Event>,
     /// The last result that was read.
     cursor: String,
     /// Results read and not confirmed.
     read: Vec<String>,
-    beats: BTreeMap<String, Beat>,
-    about: BTreeMap<String, WorkerAbout>,
+    beats: Beats,
     looked: Instant,
-    /// Messages that were not taken.
+    /// Messages that were not taken, here and by workers, and what the server's count was.
     refused: u64,
+    refused_by_workers: u64,
+    /// Jobs that were lost.
+    lost: u64,
 }
 
 impl std::fmt::Debug for Coordinator {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Coordinator").field("study", &self.study).finish_non_exhaustive()
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a monotonic clock judges whether workers live")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 impl Coordinator {
@@ -95,14 +109,17 @@ impl Coordinator {
             owner: random_text()?,
             epoch: 0,
             generation: String::new(),
+            outgoing: Vec::new(),
             open: BTreeMap::new(),
+            needless: Vec::new(),
             events: VecDeque::new(),
             cursor: "0-0".to_owned(),
             read: Vec::new(),
-            beats: BTreeMap::new(),
-            about: BTreeMap::new(),
+            beats: Beats::default(),
             looked: now(),
             refused: 0,
+            refused_by_workers: 0,
+            lost: 0,
         };
         side.refuse_eviction()?;
         side.wait_for_others()?;
@@ -213,37 +230,68 @@ impl Coordinator {
         (self.epoch, self.generation) = (epoch, generation);
         self.beats.clear();
         self.read.clear();
+        self.needless.clear();
         "0-0".clone_into(&mut self.cursor);
-        let lost = std::mem::take(&mut self.open);
-        self.events.extend(lost.into_keys().map(Event::Lost));
+        for id in std::mem::take(&mut self.open).into_keys() {
+            self.lose(id);
+        }
         Ok(true)
     }
 
+    fn lose(&mut self, id: JobId) {
+        self.lost += 1;
+        self.events.push_back(Event::Lost(id));
+    }
+
+    /// Takes a job on; it travels with others, at the next look for events at the latest.
     pub(super) fn push(&mut self, job: &JobSpec) -> Result<(), QueueError> {
-        let id = job.id;
         let message = self.key.seal(Kind::Job, self.study, self.epoch, &job.to_bytes());
-        let mut add = cmd("XADD");
-        add.arg(&self.keys.jobs).arg("NOMKSTREAM").arg("*").arg("m").arg(message);
-        match self.link.give::<Option<String>>(&add, Duration::ZERO) {
-            Answer::Value(Some(entry)) => {
-                self.open.insert(id, Open { entry, gone: None });
-            }
-            // The stream is gone, or nobody knows what became of the entry. It is pushed again
-            // in a new epoch, or once the server answers.
-            Answer::Value(None) | Answer::Unreachable => {
-                self.events.push_back(Event::Lost(id));
-            }
-            // A full server, or one that cannot write its own files: it is waited for.
-            Answer::Refused(error) if matches!(error.code(), Some("OOM" | "MISCONF")) => {
-                self.events.push_back(Event::Lost(id));
-                std::thread::sleep(FULL);
-            }
+        self.outgoing.push(Outgoing { id: job.id, attempt: job.attempt, message });
+        if self.outgoing.len() >= BATCH { self.send() } else { Ok(()) }
+    }
+
+    /// Sends the jobs that were taken on.
+    fn send(&mut self) -> Result<(), QueueError> {
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        let outgoing = std::mem::take(&mut self.outgoing);
+        let mut commands = pipe();
+        for job in &outgoing {
+            commands.cmd("XADD").arg(&self.keys.jobs).arg("NOMKSTREAM").arg("*").arg("m");
+            commands.arg(&job.message);
+        }
+        let found = match self.link.give_all::<Vec<Added>>(commands.ignore_errors()) {
+            Answer::Value(found) => found,
+            Answer::Unreachable => Vec::new(),
             Answer::Refused(error) => return Err(self.refusal(&error)),
+        };
+        let mut found = found.into_iter();
+        let mut is_full = false;
+        for Outgoing { id, attempt, .. } in outgoing {
+            match found.next() {
+                Some(Ok(Some(entry))) => {
+                    self.open.insert(id, Open { entry, attempt, gone: None });
+                }
+                Some(Err(error)) if !is_passing(&error) => return Err(self.refusal(&error)),
+                // A full server, or one that cannot write its own files: it is waited for.
+                Some(Err(_)) => {
+                    is_full = true;
+                    self.lose(id);
+                }
+                // The stream is gone, or nobody knows what became of the entry. It is pushed
+                // again in a new epoch, or once the server answers.
+                Some(Ok(None)) | None => self.lose(id),
+            }
+        }
+        if is_full {
+            std::thread::sleep(FULL);
         }
         Ok(())
     }
 
     pub(super) fn next_event(&mut self, wait: Duration) -> Result<Option<Event>, QueueError> {
+        self.send()?;
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
@@ -276,14 +324,20 @@ impl Coordinator {
             }
             let result = self.key.open(Kind::Result, self.study, &message).ok();
             // A result is a function of its job: one of an earlier epoch is as good as another.
-            let result = result.and_then(|(_, bytes)| JobResult::from_bytes(bytes).ok());
-            match result.filter(|result| result.study == self.study) {
-                Some(result) => {
-                    self.open.remove(&result.id);
-                    self.events.push_back(Event::Finished(result));
-                }
-                None => self.refused += 1,
+            let result =
+                result.and_then(|(epoch, bytes)| Some((epoch, JobResult::from_bytes(bytes).ok()?)));
+            let Some((epoch, result)) = result.filter(|(_, result)| result.study == self.study)
+            else {
+                self.refused += 1;
+                continue;
+            };
+            if let Some(open) = self.open.remove(&result.id)
+                && (epoch, result.attempt) != (self.epoch, open.attempt)
+            {
+                // It was pushed again meanwhile, which nobody needs to run any more.
+                self.needless.push(open.entry);
             }
+            self.events.push_back(Event::Finished(result));
         }
     }
 
@@ -295,11 +349,16 @@ impl Coordinator {
         if safe == 0 {
             return Ok(());
         }
-        let mut delete = cmd("XDEL");
-        delete.arg(&self.keys.results).arg(&self.read[..safe]);
-        match self.link.give::<u64>(&delete, Duration::ZERO) {
-            Answer::Value(_) => {
+        let mut delete = pipe();
+        delete.cmd("XDEL").arg(&self.keys.results).arg(&self.read[..safe]).ignore();
+        if !self.needless.is_empty() {
+            delete.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&self.needless).ignore();
+            delete.cmd("XDEL").arg(&self.keys.jobs).arg(&self.needless).ignore();
+        }
+        match self.link.give_all::<()>(&delete) {
+            Answer::Value(()) => {
                 self.read.drain(..safe);
+                self.needless.clear();
             }
             Answer::Unreachable => {}
             Answer::Refused(error) => return Err(self.refusal(&error)),
@@ -308,18 +367,15 @@ impl Coordinator {
     }
 
     pub(super) fn workers(&self) -> Vec<WorkerSeen> {
-        let seen = |(name, beat): (&String, &Beat)| WorkerSeen {
-            name: name.clone(),
-            about: self.about.get(name).cloned().unwrap_or_default(),
-            silent: beat.since.elapsed(),
-        };
-        self.beats.iter().map(seen).collect()
+        self.beats.seen()
     }
 
-    /// Workers and their threads. Asked before every job, so that nothing is copied.
     pub(super) fn size(&self) -> (usize, usize) {
-        let threads = |name| self.about.get(name).map_or(0, |about| about.threads as usize);
-        (self.beats.len(), self.beats.keys().map(threads).sum())
+        self.beats.size()
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
     }
 
     pub(super) fn epoch(&self) -> u64 {
@@ -334,14 +390,15 @@ impl Coordinator {
     fn look_after_workers(&mut self) -> Result<(), QueueError> {
         let mut commands = pipe();
         commands.cmd("HINCRBY").arg(&self.keys.meta).arg("beat").arg(1).ignore();
-        commands.cmd("HMGET").arg(&self.keys.meta).arg("generation").arg("owner");
+        commands.cmd("HMGET").arg(&self.keys.meta).arg("generation").arg("owner").arg("refused");
         commands.cmd("HGETALL").arg(&self.keys.beats);
         commands.cmd("HGETALL").arg(&self.keys.about);
-        let ((generation, owner), beats, about) = match self.link.give_all::<Looked>(&commands) {
-            Answer::Value(found) => found,
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        };
+        let ((generation, owner, refused), beats, about) =
+            match self.link.give_all::<Looked>(&commands) {
+                Answer::Value(found) => found,
+                Answer::Unreachable => return Ok(()),
+                Answer::Refused(error) => return Err(self.refusal(&error)),
+            };
         if owner.as_ref().is_some_and(|owner| *owner != self.owner) {
             return Err(QueueError(
                 "another coordinator has taken this study over; this one ends".to_owned(),
@@ -351,8 +408,9 @@ impl Coordinator {
             // The server has lost its memory.
             return self.begin_epoch().map(drop);
         }
-        let read = |(name, text): (String, String)| Some((name, WorkerAbout::from_text(&text)?));
-        self.about = about.into_iter().filter_map(read).collect();
+        let refused = refused.unwrap_or(0);
+        self.refused += refused.saturating_sub(self.refused_by_workers);
+        self.refused_by_workers = refused;
         let consumers = cmd("XINFO").arg("CONSUMERS").arg(&self.keys.jobs).arg(GROUP).clone();
         let consumers = match self.link.give::<StreamInfoConsumersReply>(&consumers, Duration::ZERO)
         {
@@ -361,20 +419,8 @@ impl Coordinator {
             // Somebody has deleted the stream or its group.
             Answer::Refused(_) => return self.begin_epoch().map(drop),
         };
-        // A worker may die after its first read and before its first beat.
-        for name in beats.keys().chain(consumers.iter().map(|each| &each.name)) {
-            let count = beats.get(name).copied();
-            let known = self.beats.entry(name.clone()).or_insert(Beat { count, since: now() });
-            if known.count != count && count.is_some() {
-                (known.count, known.since) = (count, now());
-            }
-        }
-        let gone = |name: &&String| {
-            let beat = &self.beats[*name];
-            let has_left = beat.count.is_some() && !beats.contains_key(*name);
-            has_left || beat.since.elapsed() >= self.lease
-        };
-        let gone: Vec<String> = self.beats.keys().filter(gone).cloned().collect();
+        self.beats.observe(&beats, &about, &consumers);
+        let gone = self.beats.gone(&beats, self.lease);
         for name in gone {
             self.take_back(&name)?;
         }
@@ -405,12 +451,12 @@ impl Coordinator {
             Answer::Unreachable => return Ok(()),
             Answer::Refused(error) => return Err(self.refusal(&error)),
         }
-        self.beats.remove(worker);
+        self.beats.forget(worker);
         for entry in pending {
             let found = self.open.iter().find(|(_, open)| open.entry == entry.id);
             if let Some(id) = found.map(|(id, _)| *id) {
                 self.open.remove(&id);
-                self.events.push_back(Event::Lost(id));
+                self.lose(id);
             }
         }
         Ok(())
@@ -442,7 +488,7 @@ impl Coordinator {
         }
         for id in vanished {
             self.open.remove(&id);
-            self.events.push_back(Event::Lost(id));
+            self.lose(id);
         }
         Ok(())
     }

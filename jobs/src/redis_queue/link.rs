@@ -124,11 +124,19 @@ impl Link {
 
 /// Whether the server itself said no; everything else is the network's fault.
 fn is_refusal(error: &RedisError) -> bool {
-    let passing = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "READONLY"];
     match error.code() {
-        Some(code) => !passing.contains(&code),
+        Some(code) => !PASSING.contains(&code),
         None => !(error.is_io_error() || error.is_timeout() || error.is_connection_dropped()),
     }
+}
+
+/// Errors of a server that begins or changes its role.
+const PASSING: [&str; 5] = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "READONLY"];
+
+/// Whether a command failed for a while only: the server begins, or has no room in memory or on
+/// its disk.
+pub(super) fn is_passing(error: &RedisError) -> bool {
+    error.code().is_some_and(|code| PASSING.contains(&code) || ["OOM", "MISCONF"].contains(&code))
 }
 
 /// An address as it may be shown.

@@ -17,10 +17,12 @@
 //! Connections are blocking ones, each used by one thread: a blocking read holds up nobody else,
 //! and no command is abandoned half-way.
 
+mod beats;
 mod board;
 mod coordinator;
 mod keys;
 mod link;
+mod outbox;
 mod worker;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -57,18 +59,22 @@ pub struct WorkerAbout {
 }
 
 impl WorkerAbout {
-    fn to_text(&self) -> String {
-        format!("{} {}", self.threads, self.host)
+    /// The text that a worker leaves in Redis, with the number of trials that it has returned.
+    fn to_text(&self, trials: u64) -> String {
+        format!("{} {trials} {}", self.threads, self.host)
     }
 
-    fn from_text(text: &str) -> Option<Self> {
-        let (threads, host) = text.split_once(' ')?;
-        Some(Self { host: host.to_owned(), threads: threads.parse().ok()? })
+    /// Reads that text.
+    fn read(text: &str) -> Option<(Self, u64)> {
+        let (threads, rest) = text.split_once(' ')?;
+        let (trials, host) = rest.split_once(' ')?;
+        let about = Self { host: host.to_owned(), threads: threads.parse().ok()? };
+        Some((about, trials.parse().ok()?))
     }
 }
 
 /// A worker as the coordinator sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorkerSeen {
     /// Its name, new with every start.
     pub name: String,
@@ -76,6 +82,10 @@ pub struct WorkerSeen {
     pub about: WorkerAbout,
     /// How long its counter has stood still.
     pub silent: Duration,
+    /// Jobs that it holds.
+    pub jobs: u64,
+    /// Trials that it returned, per second, between the last two looks at it.
+    pub trials_per_second: f64,
 }
 
 /// The queue of one study on a Redis server. A process uses one side of it: that of the
@@ -123,10 +133,16 @@ impl RedisQueue {
         lock(&self.coordinator).as_ref().map_or(0, Coordinator::epoch)
     }
 
-    /// Messages that were not taken, because they were forged or damaged.
+    /// Messages that were not taken, here or by workers: forged, damaged, or of an earlier epoch.
     #[must_use]
     pub fn refused(&self) -> u64 {
         lock(&self.coordinator).as_ref().map_or(0, Coordinator::refused)
+    }
+
+    /// Jobs that were lost so far, and so were pushed again.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        lock(&self.coordinator).as_ref().map_or(0, Coordinator::lost)
     }
 
     fn with_coordinator<T>(
@@ -163,12 +179,13 @@ impl Queue for RedisQueue {
         self.with_coordinator(Coordinator::confirm)
     }
 
-    fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError> {
-        self.worker()?.take(wait)
+    fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
+        self.worker()?.take(wait, most)
     }
 
     fn finish(&self, lease: Lease, result: JobResult) -> Result<(), QueueError> {
-        self.worker()?.finish(&lease, &result)
+        self.worker()?.finish(&lease, &result);
+        Ok(())
     }
 }
 
