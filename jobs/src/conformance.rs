@@ -146,4 +146,7 @@ fn collect(queue: &dyn Queue, jobs: u64, mut between: impl FnMut()) {
         }
         assert!(idle < PATIENCE, "{} of {jobs} jobs ended, no event comes", results.len());
     }
+    // Workers need not keep them any longer.
+    while queue.next_event(Duration::ZERO).expect("next_event").is_some() {}
+    queue.confirm().expect("confirm");
 }

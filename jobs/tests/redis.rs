@@ -268,5 +268,47 @@ fn a_board_keeps_studies_by_priority_with_what_workers_need() {
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), None, "it is not what it was");
     ours.withdraw(STUDY, std::slice::from_ref(&hash)).expect("withdrawn");
     ours.withdraw(other, &[]).expect("withdrawn");
-    assert_eq!(server.give::<u64>(&["DBSIZE"]), 0);
+    // Orders to workers are forgotten after a minute.
+    assert_eq!(server.give::<Vec<String>>(&["KEYS", "*"]), ["optimize:control"]);
+}
+
+#[test]
+fn a_job_that_the_network_swallowed_on_its_way_is_run_all_the_same() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let lease = taken(&worker);
+    let name = wait_for("its name", || server.give::<Vec<String>>(&["HKEYS", &key("beats")]).pop());
+    push(&coordinator, &job(1));
+    // The server answers on a connection that is dead already.
+    let jobs = key("jobs");
+    let read = ["XREADGROUP", "GROUP", "workers", &name, "COUNT", "1", "STREAMS", &jobs, ">"];
+    let _: redis::Value = server.give(&read);
+    assert_eq!(taken(&worker).job, job(1));
+    // What it holds is not taken for swallowed.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(worker.take(WAIT, 5), Ok(Vec::new()));
+    drop(lease);
+}
+
+#[test]
+fn a_server_that_forgets_a_part_begins_anew() {
+    for part in ["jobs", "results", "meta"] {
+        let server = Server::start(&[]);
+        let (coordinator, worker) = (queue(&server), queue(&server));
+        push(&coordinator, &job(0));
+        let lease = taken(&worker);
+        let _: u64 = server.give(&["DEL", &key(part)]);
+        worker.finish(lease.clone(), result(&lease)).expect("finish");
+        let mut lost = false;
+        loop {
+            match event(&coordinator) {
+                Event::Lost(id) if id == job(0).id && !lost => lost = true,
+                other => {
+                    assert_eq!(other, Event::Finished(result(&lease)), "{part}");
+                    break;
+                }
+            }
+        }
+    }
 }

@@ -34,6 +34,10 @@ pub trait Simulator: Send + Sync {
         Ok(())
     }
 
+    /// Ends the trials that are under way, as soon as that can be done; no further ones begin.
+    /// Nobody looks at what comes of them. Trials that are short need not be ended.
+    fn abandon(&self) {}
+
     /// Whether its trials may report on their way, so that pruning rules can hold.
     fn reports(&self) -> bool;
 

@@ -22,6 +22,20 @@ pub struct Study {
     pub pruning_rules: Arc<[PruningRule]>,
     /// Where simulators may leave files for people, by trial; nowhere where there is none.
     pub files: Option<PathBuf>,
+    /// Whether nobody wants its results any more.
+    pub cancelled: Arc<AtomicBool>,
+}
+
+impl Study {
+    /// Drops what is under way: trials that have not ended give no result.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.simulator.abandon();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
 }
 
 /// The machine has no room or no rights for a trial; nothing is known of the trial.
@@ -37,7 +51,7 @@ pub struct MachineFault {
 /// Runs the trials of a job in parallel and returns their results in order.
 ///
 /// When `stop` is set, trials that have not begun are left out, and what is returned is the
-/// longest prefix without a gap.
+/// longest prefix without a gap. When the study is cancelled, so are those that have not ended.
 ///
 /// # Errors
 /// The machine cannot run a trial.
@@ -55,7 +69,11 @@ pub fn run_job(
         .map_init(
             || study.simulator.session(),
             |session, offset| {
-                (!stop.load(Ordering::Relaxed)).then(|| run_trial(study, job, offset, session))
+                if stop.load(Ordering::Relaxed) || study.is_cancelled() {
+                    return None;
+                }
+                let result = run_trial(study, job, offset, session);
+                (!study.is_cancelled()).then_some(result)
             },
         )
         .collect();

@@ -6,15 +6,19 @@ use std::time::{Duration, Instant};
 
 use jobs::{JobResult, Lease, Queue, QueueError};
 
+use crate::apart::{Nursery, run_apart};
 use crate::run::{Study, run_job};
 
 /// How a worker runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Threads that run trials; at least 1.
     pub threads: usize,
     /// The name that results carry, for people.
     pub name: String,
+    /// Starts processes for jobs that were lost. Where there is nothing of the kind, such as
+    /// within the process of a coordinator, they are run like any other.
+    pub nursery: Option<Arc<dyn Nursery>>,
 }
 
 /// A job to be run, with what it belongs to.
@@ -29,6 +33,10 @@ pub struct Assignment {
 
 /// Where a worker gets its next job: from one study, or from many.
 pub trait Desk {
+    /// Does what has to be done beside handing out jobs; called every few moments, also while
+    /// no job is asked for.
+    fn tend(&mut self) {}
+
     /// Up to `most` jobs, waiting at most so long for the first.
     ///
     /// # Errors
@@ -115,6 +123,7 @@ pub fn serve(
         finished: AtomicU64::new(0),
     });
     while !stop.load(Ordering::Relaxed) && !shared.failed() {
+        desk.tend();
         let limit = threads + spare(*lock(&shared.seconds), threads);
         let room = shared.room(limit);
         if room == 0 {
@@ -123,9 +132,9 @@ pub fn serve(
         for assignment in desk.next(LOOK_UP, room)? {
             *lock(&shared.in_pool) += 1;
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
-            let name = options.name.clone();
+            let options = options.clone();
             pool.spawn(move || {
-                match run_assigned(assignment, name, &stop) {
+                match run_assigned(assignment, options, &stop) {
                     Ok(seconds) => shared.learn(seconds),
                     Err(error) => _ = lock(&shared.failure).get_or_insert(error),
                 }
@@ -146,20 +155,24 @@ pub fn serve(
 #[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]
 fn run_assigned(
     assignment: Assignment,
-    worker: String,
+    options: Options,
     stop: &AtomicBool,
 ) -> Result<f64, QueueError> {
     let Assignment { study, queue, lease } = assignment;
     let started = Instant::now();
-    let trials = run_job(&study, &lease.job, stop)
-        .map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
+    let trials = match &options.nursery {
+        Some(nursery) if lease.job.attempt > 0 => run_apart(&study, &lease.job, &**nursery, stop),
+        _ => run_job(&study, &lease.job, stop),
+    };
+    let trials =
+        trials.map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
     let elapsed = started.elapsed();
     let result = JobResult {
         study: lease.job.study,
         id: lease.job.id,
         attempt: lease.job.attempt,
         trials,
-        worker,
+        worker: options.name,
         elapsed_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
     };
     queue.finish(lease, result)?;

@@ -97,6 +97,7 @@ fn study(stop_at: Option<(u64, Arc<AtomicBool>)>) -> Study {
         sequence: Some(Arc::new(Count)),
         pruning_rules: Arc::new([]),
         files: None,
+        cancelled: Arc::new(AtomicBool::new(false)),
     }
 }
 

@@ -22,6 +22,7 @@ mod board;
 mod coordinator;
 mod keys;
 mod link;
+mod orders;
 mod outbox;
 mod worker;
 
@@ -34,6 +35,7 @@ use crate::seal::Key;
 
 pub use board::{Board, file_hash};
 use coordinator::Coordinator;
+pub use orders::Order;
 use worker::Worker;
 
 /// How a [`RedisQueue`] is reached, and how patient it is.

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redis::streams::{StreamRangeReply, StreamReadReply};
+use redis::streams::{StreamId, StreamPendingCountReply, StreamRangeReply, StreamReadReply};
 use redis::{RedisResult, cmd, pipe};
 
+use super::beats::now;
 use super::keys::{GROUP, Keys};
 use super::link::{Answer, Link, is_passing};
-use super::outbox::{Letter, Outbox, order};
+use super::outbox::{Letter, Outbox};
 use super::{RedisOptions, WorkerAbout, lock, random_text};
 use crate::job::{JobResult, JobSpec, StudyId};
 use crate::queue::{Lease, QueueError};
@@ -24,6 +25,9 @@ const BEAT: Duration = Duration::from_secs(1);
 
 /// A worker that ends waits so long for its last results to be safe.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Jobs that never reached their worker are looked for this often.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// The heart looks up from its rest this often, to see whether it should stop.
 const REST: Duration = Duration::from_millis(50);
@@ -61,8 +65,9 @@ struct Shared {
 
 struct Inbox {
     link: Link,
-    /// The connection that the worker's own pending entries were last read on.
-    reread: u64,
+    /// When, and on which connection, stranded entries were last looked for.
+    checked: Option<Instant>,
+    checked_on: u64,
     /// Entries that this process holds.
     held: BTreeMap<u64, String>,
     tokens: u64,
@@ -96,7 +101,8 @@ impl Worker {
             stop: AtomicBool::new(false),
             outbox: Outbox::new(),
         });
-        let inbox = Inbox { link: link()?, reread: 0, held: BTreeMap::new(), tokens: 0 };
+        let (checked, held) = (None, BTreeMap::new());
+        let inbox = Inbox { link: link()?, checked, checked_on: 0, held, tokens: 0 };
         let start = |name: &str, work: fn(&Shared, Link)| {
             let (shared, link) = (Arc::clone(&shared), link()?);
             std::thread::Builder::new()
@@ -114,32 +120,18 @@ impl Worker {
         }
         let mut inbox = lock(&self.inbox);
         let shared = &self.shared;
-        // After a fault of the network, entries may be ours that never reached us.
-        let own = inbox.reread != inbox.link.connections || inbox.link.connections == 0;
-        let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000);
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(GROUP).arg(&shared.name).arg("COUNT").arg(most.max(1));
-        if !own && milliseconds > 0 {
-            read.arg("BLOCK").arg(milliseconds);
+        let mut entries = shared.stranded(&mut inbox);
+        if entries.is_empty() {
+            entries = match shared.fresh(&mut inbox.link, wait, most)? {
+                Fresh::Entries(entries) => entries,
+                Fresh::NoStream => {
+                    drop(inbox);
+                    std::thread::sleep(wait);
+                    return Ok(Vec::new());
+                }
+            };
         }
-        let last = inbox.held.values().max_by_key(|entry| order(entry)).map_or("0", String::as_str);
-        read.arg("STREAMS").arg(&shared.keys.jobs).arg(if own { last } else { ">" });
-        let reply = match inbox.link.give::<Option<StreamReadReply>>(&read, wait) {
-            Answer::Value(reply) => reply.unwrap_or_default(),
-            Answer::Unreachable => return Ok(Vec::new()),
-            // No stream or no group: the coordinator has not begun, or begins anew.
-            Answer::Refused(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
-                drop(inbox);
-                std::thread::sleep(wait);
-                return Ok(Vec::new());
-            }
-            Answer::Refused(error) => return Err(QueueError(format!("Redis refuses: {error}"))),
-        };
         let (mut leases, mut strange) = (Vec::new(), Vec::new());
-        let entries: Vec<_> = reply.keys.into_iter().flat_map(|stream| stream.ids).collect();
-        if own && entries.is_empty() {
-            inbox.reread = inbox.link.connections;
-        }
         for entry in entries {
             let message: Vec<u8> = entry.get("m").unwrap_or_default();
             let Some(job) = shared.opened(&message) else {
@@ -163,16 +155,76 @@ impl Worker {
     }
 
     pub(super) fn finish(&self, lease: &Lease, result: &JobResult) {
-        let Some(job) = lock(&self.inbox).held.remove(&lease.token) else { return };
         let shared = &self.shared;
         let epoch = shared.epoch.load(Ordering::Relaxed);
         let message = shared.key.seal(Kind::Result, shared.study, epoch, &result.to_bytes());
+        let mut inbox = lock(&self.inbox);
+        let Some(job) = inbox.held.remove(&lease.token) else { return };
         shared.trials.fetch_add(result.trials.len() as u64, Ordering::Relaxed);
+        // While the inbox is locked: an entry is never in neither of them.
         shared.outbox.put(job, message);
     }
 }
 
+/// What a read of new entries gave.
+enum Fresh {
+    Entries(Vec<StreamId>),
+    /// The coordinator has not begun, or begins anew.
+    NoStream,
+}
+
 impl Shared {
+    /// Entries that the server has given to this worker and that never reached it: a fault of the
+    /// network swallows the answer, and the server may give one on a connection that is dead
+    /// already. They are looked for on every new connection, and every now and then.
+    fn stranded(&self, inbox: &mut Inbox) -> Vec<StreamId> {
+        let is_new = inbox.checked_on != inbox.link.connections;
+        if !is_new && inbox.checked.is_some_and(|checked| checked.elapsed() < CHECK) {
+            return Vec::new();
+        }
+        let mut mine = cmd("XPENDING");
+        mine.arg(&self.keys.jobs).arg(GROUP).arg("-").arg("+").arg(1000).arg(&self.name);
+        let listed = inbox.link.give::<StreamPendingCountReply>(&mine, Duration::ZERO);
+        let Answer::Value(pending) = listed else { return Vec::new() };
+        (inbox.checked, inbox.checked_on) = (Some(now()), inbox.link.connections);
+        let is_lost =
+            |id: &String| !inbox.held.values().any(|held| held == id) && !self.outbox.holds(id);
+        let lost: Vec<String> = pending.ids.into_iter().map(|it| it.id).filter(is_lost).collect();
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        let mut read = pipe();
+        for id in &lost {
+            read.cmd("XRANGE").arg(&self.keys.jobs).arg(id).arg(id);
+        }
+        match inbox.link.give_all::<Vec<StreamRangeReply>>(&read) {
+            Answer::Value(found) => found.into_iter().flat_map(|reply| reply.ids).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Entries that nobody has taken yet.
+    fn fresh(&self, link: &mut Link, wait: Duration, most: usize) -> Result<Fresh, QueueError> {
+        let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000);
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(&self.name).arg("COUNT").arg(most.max(1));
+        if milliseconds > 0 {
+            read.arg("BLOCK").arg(milliseconds);
+        }
+        read.arg("STREAMS").arg(&self.keys.jobs).arg(">");
+        match link.give::<Option<StreamReadReply>>(&read, wait) {
+            Answer::Value(reply) => {
+                let streams = reply.unwrap_or_default().keys.into_iter();
+                Ok(Fresh::Entries(streams.flat_map(|stream| stream.ids).collect()))
+            }
+            Answer::Unreachable => Ok(Fresh::Entries(Vec::new())),
+            Answer::Refused(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
+                Ok(Fresh::NoStream)
+            }
+            Answer::Refused(error) => Err(QueueError(format!("Redis refuses: {error}"))),
+        }
+    }
+
     /// The job of a message of this epoch.
     fn opened(&self, message: &[u8]) -> Option<JobSpec> {
         let (epoch, bytes) = self.key.open(Kind::Job, self.study, message).ok()?;
