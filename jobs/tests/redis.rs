@@ -100,6 +100,7 @@ fn the_jobs_of_a_worker_that_does_not_move_are_taken_back() {
     worker.finish(lease.clone(), result(&lease)).expect("finish");
     assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
     assert_eq!(server.give::<u64>(&["XLEN", &key("jobs")]), 0);
+    coordinator.confirm().expect("confirm");
 }
 
 #[test]
@@ -161,6 +162,8 @@ fn a_server_that_forgets_everything_costs_time_only() {
         let again = taken(&worker);
         worker.finish(again.clone(), result(&again)).expect("finish");
         assert_eq!(event(&coordinator), Event::Finished(result(&again)));
+        // A worker that ends waits for its results to be safe.
+        coordinator.confirm().expect("confirm");
     }
 }
 
@@ -310,5 +313,6 @@ fn a_server_that_forgets_a_part_begins_anew() {
                 }
             }
         }
+        coordinator.confirm().expect("confirm");
     }
 }

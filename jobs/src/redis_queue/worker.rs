@@ -60,6 +60,9 @@ struct Shared {
     /// Trials that were returned.
     trials: AtomicU64,
     stop: AtomicBool,
+    /// Entries that this process has taken and not finished. Whoever finishes one does not wait
+    /// for a read that is under way.
+    held: Mutex<BTreeMap<u64, String>>,
     outbox: Outbox,
 }
 
@@ -68,8 +71,6 @@ struct Inbox {
     /// When, and on which connection, stranded entries were last looked for.
     checked: Option<Instant>,
     checked_on: u64,
-    /// Entries that this process holds.
-    held: BTreeMap<u64, String>,
     tokens: u64,
 }
 
@@ -99,10 +100,10 @@ impl Worker {
             epoch: AtomicU64::new(0),
             trials: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            held: Mutex::default(),
             outbox: Outbox::new(),
         });
-        let (checked, held) = (None, BTreeMap::new());
-        let inbox = Inbox { link: link()?, checked, checked_on: 0, held, tokens: 0 };
+        let inbox = Inbox { link: link()?, checked: None, checked_on: 0, tokens: 0 };
         let start = |name: &str, work: fn(&Shared, Link)| {
             let (shared, link) = (Arc::clone(&shared), link()?);
             std::thread::Builder::new()
@@ -140,7 +141,7 @@ impl Worker {
             };
             inbox.tokens += 1;
             let token = inbox.tokens;
-            inbox.held.insert(token, entry.id);
+            lock(&shared.held).insert(token, entry.id);
             leases.push(Lease { token, job });
         }
         if !strange.is_empty() {
@@ -158,10 +159,10 @@ impl Worker {
         let shared = &self.shared;
         let epoch = shared.epoch.load(Ordering::Relaxed);
         let message = shared.key.seal(Kind::Result, shared.study, epoch, &result.to_bytes());
-        let mut inbox = lock(&self.inbox);
-        let Some(job) = inbox.held.remove(&lease.token) else { return };
+        let mut held = lock(&shared.held);
+        let Some(job) = held.remove(&lease.token) else { return };
         shared.trials.fetch_add(result.trials.len() as u64, Ordering::Relaxed);
-        // While the inbox is locked: an entry is never in neither of them.
+        // Under the lock, so that at every moment it is in one of the two.
         shared.outbox.put(job, message);
     }
 }
@@ -187,9 +188,10 @@ impl Shared {
         let listed = inbox.link.give::<StreamPendingCountReply>(&mine, Duration::ZERO);
         let Answer::Value(pending) = listed else { return Vec::new() };
         (inbox.checked, inbox.checked_on) = (Some(now()), inbox.link.connections);
-        let is_lost =
-            |id: &String| !inbox.held.values().any(|held| held == id) && !self.outbox.holds(id);
+        let held = lock(&self.held);
+        let is_lost = |id: &String| !held.values().any(|it| it == id) && !self.outbox.holds(id);
         let lost: Vec<String> = pending.ids.into_iter().map(|it| it.id).filter(is_lost).collect();
+        drop(held);
         if lost.is_empty() {
             return Vec::new();
         }
