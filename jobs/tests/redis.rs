@@ -187,6 +187,26 @@ fn results_stay_with_their_worker_until_they_are_confirmed() {
 }
 
 #[test]
+fn a_job_that_reached_nobody_is_found_by_its_worker() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let held = taken(&worker);
+    let name = wait_for("a beat", || server.give::<Vec<String>>(&["HKEYS", &key("beats")]).pop());
+    // A read that was given up may be served later, on a connection that nobody reads any more.
+    push(&coordinator, &job(1));
+    let jobs = key("jobs");
+    let read = ["XREADGROUP", "GROUP", "workers", &name, "COUNT", "1", "STREAMS", &jobs, ">"];
+    let _: redis::Value = server.give(&read);
+    let found = taken(&worker);
+    assert_eq!(found.job, job(1), "and not the one that it holds");
+    for lease in [found, held] {
+        worker.finish(lease.clone(), result(&lease)).expect("finish");
+        assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    }
+}
+
+#[test]
 fn forged_foreign_and_damaged_messages_are_refused() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);

@@ -142,6 +142,11 @@ impl Outbox {
         self.changed.notify_all();
     }
 
+    /// The jobs whose results are here, by their entries.
+    pub(super) fn jobs(&self) -> Vec<String> {
+        lock(&self.state).results.values().map(|kept| kept.letter.job.clone()).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         lock(&self.state).results.is_empty()
     }
@@ -160,7 +165,7 @@ impl State {
 }
 
 /// The two numbers of an entry's id, which order the entries.
-pub(super) fn order(entry: &str) -> (u64, u64) {
+fn order(entry: &str) -> (u64, u64) {
     let number = |text: &str| text.parse().unwrap_or(0);
     let (time, count) = entry.split_once('-').unwrap_or((entry, "0"));
     (number(time), number(count))

@@ -2,18 +2,19 @@
 //! their own, so that no trial waits for the network, and a third thread shows that the worker
 //! lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::streams::{StreamRangeReply, StreamReadReply};
 use redis::{RedisResult, cmd, pipe};
 
+use super::beats::now;
 use super::keys::{GROUP, Keys};
 use super::link::{Answer, Link, is_passing};
-use super::outbox::{Letter, Outbox, order};
+use super::outbox::{Letter, Outbox};
 use super::{RedisOptions, WorkerAbout, lock, random_text};
 use crate::job::{JobResult, JobSpec, StudyId};
 use crate::queue::{Lease, QueueError};
@@ -21,6 +22,9 @@ use crate::seal::{Key, Kind};
 
 /// The worker's counter moves this often.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// The worker looks so often for entries of its own that never reached it.
+const REREAD: Duration = Duration::from_secs(1);
 
 /// A worker that ends waits so long for its last results to be safe.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -61,10 +65,8 @@ struct Shared {
 
 struct Inbox {
     link: Link,
-    /// The connection that the worker's own pending entries were last read on.
-    reread: u64,
-    /// Entries that this process holds.
-    held: BTreeMap<u64, String>,
+    /// When the worker's own pending entries were last read, and on which connection.
+    reread: Option<(Instant, u64)>,
     tokens: u64,
 }
 
@@ -72,6 +74,9 @@ struct Inbox {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     inbox: Mutex<Inbox>,
+    /// Entries that this process has taken and not finished. Whoever finishes one never waits for
+    /// a read that is under way.
+    held: Mutex<BTreeMap<u64, String>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -96,7 +101,7 @@ impl Worker {
             stop: AtomicBool::new(false),
             outbox: Outbox::new(),
         });
-        let inbox = Inbox { link: link()?, reread: 0, held: BTreeMap::new(), tokens: 0 };
+        let inbox = Inbox { link: link()?, reread: None, tokens: 0 };
         let start = |name: &str, work: fn(&Shared, Link)| {
             let (shared, link) = (Arc::clone(&shared), link()?);
             std::thread::Builder::new()
@@ -105,7 +110,8 @@ impl Worker {
                 .map_err(|error| QueueError(format!("failed to start a thread: {error}")))
         };
         let threads = vec![start("heartbeat", Shared::beat)?, start("sender", Shared::send)?];
-        Ok(Self { shared, inbox: Mutex::new(inbox), threads })
+        let held = Mutex::default();
+        Ok(Self { shared, inbox: Mutex::new(inbox), held, threads })
     }
 
     pub(super) fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
@@ -114,16 +120,21 @@ impl Worker {
         }
         let mut inbox = lock(&self.inbox);
         let shared = &self.shared;
-        // After a fault of the network, entries may be ours that never reached us.
-        let own = inbox.reread != inbox.link.connections || inbox.link.connections == 0;
+        // Entries may be ours that never reached us: not only right after a fault of the network,
+        // because a read that was given up may still be on its way to the server, and be served.
+        let is_fresh = |(at, connection): (Instant, u64)| {
+            at.elapsed() < REREAD && connection == inbox.link.connections
+        };
+        let own = !inbox.reread.is_some_and(is_fresh);
+        let known = if own { self.known() } else { BTreeSet::new() };
         let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000);
         let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(GROUP).arg(&shared.name).arg("COUNT").arg(most.max(1));
+        read.arg("GROUP").arg(GROUP).arg(&shared.name);
+        read.arg("COUNT").arg(known.len() + most.max(1));
         if !own && milliseconds > 0 {
             read.arg("BLOCK").arg(milliseconds);
         }
-        let last = inbox.held.values().max_by_key(|entry| order(entry)).map_or("0", String::as_str);
-        read.arg("STREAMS").arg(&shared.keys.jobs).arg(if own { last } else { ">" });
+        read.arg("STREAMS").arg(&shared.keys.jobs).arg(if own { "0" } else { ">" });
         let reply = match inbox.link.give::<Option<StreamReadReply>>(&read, wait) {
             Answer::Value(reply) => reply.unwrap_or_default(),
             Answer::Unreachable => return Ok(Vec::new()),
@@ -136,9 +147,11 @@ impl Worker {
             Answer::Refused(error) => return Err(QueueError(format!("Redis refuses: {error}"))),
         };
         let (mut leases, mut strange) = (Vec::new(), Vec::new());
-        let entries: Vec<_> = reply.keys.into_iter().flat_map(|stream| stream.ids).collect();
+        let entries = reply.keys.into_iter().flat_map(|stream| stream.ids);
+        let entries: Vec<_> =
+            entries.filter(|entry| !known.contains(&entry.id)).take(most.max(1)).collect();
         if own && entries.is_empty() {
-            inbox.reread = inbox.link.connections;
+            inbox.reread = Some((now(), inbox.link.connections));
         }
         for entry in entries {
             let message: Vec<u8> = entry.get("m").unwrap_or_default();
@@ -148,7 +161,7 @@ impl Worker {
             };
             inbox.tokens += 1;
             let token = inbox.tokens;
-            inbox.held.insert(token, entry.id);
+            lock(&self.held).insert(token, entry.id);
             leases.push(Lease { token, job });
         }
         if !strange.is_empty() {
@@ -163,12 +176,20 @@ impl Worker {
     }
 
     pub(super) fn finish(&self, lease: &Lease, result: &JobResult) {
-        let Some(job) = lock(&self.inbox).held.remove(&lease.token) else { return };
+        let Some(job) = lock(&self.held).get(&lease.token).cloned() else { return };
         let shared = &self.shared;
         let epoch = shared.epoch.load(Ordering::Relaxed);
         let message = shared.key.seal(Kind::Result, shared.study, epoch, &result.to_bytes());
         shared.trials.fetch_add(result.trials.len() as u64, Ordering::Relaxed);
+        // At every moment it is in one of the two.
         shared.outbox.put(job, message);
+        lock(&self.held).remove(&lease.token);
+    }
+
+    /// Entries that have reached this process, and may be pending still.
+    fn known(&self) -> BTreeSet<String> {
+        let held: Vec<String> = lock(&self.held).values().cloned().collect();
+        held.into_iter().chain(self.shared.outbox.jobs()).collect()
     }
 }
 
