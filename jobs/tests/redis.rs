@@ -207,6 +207,23 @@ fn a_job_that_reached_nobody_is_found_by_its_worker() {
 }
 
 #[test]
+fn results_come_though_their_stream_was_deleted() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let lease = taken(&worker);
+    let _: u64 = server.give(&["DEL", &key("results")]);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    let finished = wait_for("the result", || {
+        coordinator
+            .next_event(WAIT)
+            .expect("next_event")
+            .filter(|event| *event != Event::Lost(job(0).id))
+    });
+    assert_eq!(finished, Event::Finished(result(&lease)));
+}
+
+#[test]
 fn forged_foreign_and_damaged_messages_are_refused() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);

@@ -32,10 +32,11 @@ const OTHERS: Duration = Duration::from_secs(4);
 /// Jobs pushed at once.
 const BATCH: usize = 64;
 
-/// Generation and owner, messages that workers refused, the workers' counters, and what they say
-/// of themselves.
+/// Generation and owner, messages that workers refused, whether there is a stream of results, the
+/// workers' counters, and what they say of themselves.
 type Looked = (
     (Option<String>, Option<String>, Option<u64>),
+    bool,
     BTreeMap<String, u64>,
     BTreeMap<String, String>,
 );
@@ -391,9 +392,10 @@ impl Coordinator {
         let mut commands = pipe();
         commands.cmd("HINCRBY").arg(&self.keys.meta).arg("beat").arg(1).ignore();
         commands.cmd("HMGET").arg(&self.keys.meta).arg("generation").arg("owner").arg("refused");
+        commands.cmd("EXISTS").arg(&self.keys.results);
         commands.cmd("HGETALL").arg(&self.keys.beats);
         commands.cmd("HGETALL").arg(&self.keys.about);
-        let ((generation, owner, refused), beats, about) =
+        let ((generation, owner, refused), has_results, beats, about) =
             match self.link.give_all::<Looked>(&commands) {
                 Answer::Value(found) => found,
                 Answer::Unreachable => return Ok(()),
@@ -404,8 +406,8 @@ impl Coordinator {
                 "another coordinator has taken this study over; this one ends".to_owned(),
             ));
         }
-        if generation.as_ref() != Some(&self.generation) {
-            // The server has lost its memory.
+        if generation.as_ref() != Some(&self.generation) || !has_results {
+            // The server has lost its memory, or what workers put their results into.
             return self.begin_epoch().map(drop);
         }
         let refused = refused.unwrap_or(0);
