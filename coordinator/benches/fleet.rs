@@ -203,6 +203,7 @@ fn grid(workers: usize, trials: u64) {
         if let Some(id) = board.studies().expect("the server is there").pop() {
             break id;
         }
+        assert!(study.try_wait().expect("a child").is_none(), "the study does not run");
         std::thread::sleep(Duration::from_millis(5));
     };
     let fleet = fleet(&server, id, workers);
