@@ -161,6 +161,9 @@ pub struct Failure {
 pub enum FailureKind {
     /// The point itself, or the program that evaluates it: it would fail again.
     Error,
+    /// A signal from outside, such as one to all processes of a cluster's job: where it ends the
+    /// worker as well, the trial has not failed.
+    Signal,
     /// The clock: on a faster or a less busy machine the trial might have come to its end.
     Timeout,
     /// The machine, which has no room or no rights: nothing is known of the trial, and the study
@@ -172,6 +175,11 @@ impl Failure {
     /// A failure with the given message.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), kind: FailureKind::Error }
+    }
+
+    /// A failure by a signal that nobody here has sent, with the given message.
+    pub fn signal(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: FailureKind::Signal }
     }
 
     /// A failure to end in time, with the given message.

@@ -71,8 +71,10 @@ pub fn run_apart(
                 }
             },
         };
-        // A process that was ended because nobody wants its answer blames no trial.
-        if study.is_cancelled() {
+        // A process that was ended because nobody wants its answer, or with this one, blames no
+        // trial.
+        let has_failed = matches!(result.outcome, Outcome::Failed(_));
+        if study.is_cancelled() || (has_failed && stop.load(Ordering::Relaxed)) {
             break;
         }
         results.push(result);

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jobs::{JobSpec, Outcome, Purpose, StudyId, TrialResult, Work, derived_seed};
 use rayon::prelude::*;
@@ -50,8 +51,8 @@ pub struct MachineFault {
 
 /// Runs the trials of a job in parallel and returns their results in order.
 ///
-/// When `stop` is set, trials that have not begun are left out, and what is returned is the
-/// longest prefix without a gap. When the study is cancelled, so are those that have not ended.
+/// When `stop` is set, trials that have not begun are left out, and those that fail from then on,
+/// and what is returned is the longest prefix without a gap. When the study is cancelled, so are those that have not ended.
 ///
 /// # Errors
 /// The machine cannot run a trial.
@@ -72,8 +73,7 @@ pub fn run_job(
                 if stop.load(Ordering::Relaxed) || study.is_cancelled() {
                     return None;
                 }
-                let result = run_trial(study, job, offset, session);
-                (!study.is_cancelled()).then_some(result)
+                run_trial(study, job, offset, session, stop).filter(|_| !study.is_cancelled())
             },
         )
         .collect();
@@ -85,7 +85,8 @@ fn run_trial<'a>(
     job: &JobSpec,
     offset: u64,
     session: &mut Box<dyn Session + 'a>,
-) -> Result<TrialResult, MachineFault> {
+    stop: &AtomicBool,
+) -> Option<Result<TrialResult, MachineFault>> {
     let number = job.id.0.0 + offset;
     let derived;
     let point: &Point = match &job.work {
@@ -93,7 +94,8 @@ fn run_trial<'a>(
         Work::Range { .. } => {
             let sequence = study.sequence.as_ref().expect("a range job needs a sequence");
             let Some(point) = sequence.point(number) else {
-                return Ok(TrialResult { outcome: Outcome::Skipped, reports: Vec::new() });
+                let skipped = TrialResult { outcome: Outcome::Skipped, reports: Vec::new() };
+                return Some(Ok(skipped));
             };
             derived = point;
             &derived
@@ -114,7 +116,26 @@ fn run_trial<'a>(
         let text = text.unwrap_or("no message");
         Err(Failure::new(format!("the simulator panicked: {text}")))
     });
-    watch.conclude(number, ended)
+    let is_of_the_stop = ended.as_ref().is_err_and(|failure| comes_with_a_stop(failure, stop));
+    (!is_of_the_stop).then(|| watch.conclude(number, ended))
+}
+
+/// So often, and after so long a pause each time, a stop is looked for that may have come with
+/// the signal that ended a trial's program.
+const LOOKS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Whether a trial has failed because this worker is being stopped. Whoever ends a cluster's job
+/// sends its signal to all processes of it, and that of the trial may be gone before this one has
+/// heard of it. The trial is then run by others.
+fn comes_with_a_stop(failure: &Failure, stop: &AtomicBool) -> bool {
+    for _ in 0..LOOKS {
+        if stop.load(Ordering::Relaxed) || failure.kind != FailureKind::Signal {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    stop.load(Ordering::Relaxed)
 }
 
 /// Holds the reports of a trial against the pruning rules, and keeps them.
@@ -145,7 +166,7 @@ impl<'a> Watch<'a> {
             (Some(why), _) => Outcome::Pruned(why),
             (None, Ok(metrics)) => Outcome::Complete(metrics),
             (None, Err(Failure { message, kind })) => match kind {
-                FailureKind::Error => Outcome::Failed(message),
+                FailureKind::Error | FailureKind::Signal => Outcome::Failed(message),
                 FailureKind::Timeout => Outcome::TimedOut(message),
                 FailureKind::Machine => return Err(MachineFault { trial, message }),
             },
