@@ -300,6 +300,12 @@ fn a_board_keeps_studies_by_priority_with_what_workers_need() {
     let hash = file_hash(&data);
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), Some(data));
     assert_eq!(ours.file(other, &hash).expect("reachable"), None);
+    let has = |study, hashes: &[String]| ours.has(study, hashes).expect("reachable");
+    assert!(has(STUDY, std::slice::from_ref(&hash)) && has(other, &[]));
+    assert!(!has(other, std::slice::from_ref(&hash)), "a file is missing");
+    ours.hide(other).expect("hidden");
+    assert!(!has(other, &[]), "it is not listed");
+    ours.publish(other, 5, b"two", &[]).expect("published");
     let name = format!("optimize:{{{}}}:file:{hash}", "01".repeat(8));
     let _: String = server.give(&["SET", &name, "other prices"]);
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), None, "it is not what it was");

@@ -165,6 +165,7 @@ fn supervise(
         started_at: now_ms(),
         fleet,
         notice,
+        keeper: None,
         audit: args.audit,
         max_failures: args.max_failures,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
@@ -227,10 +228,10 @@ struct Notice {
 }
 
 impl Notice {
-    /// Puts it up, unless it was in this epoch.
+    /// Puts it up, unless it was in this epoch and is still there.
     fn put_up(&mut self, epoch: u64) -> Result<(), Failure> {
-        if self.epoch != Some(epoch) {
-            let Self { board, study, priority, specification, contents, .. } = self;
+        let Self { board, study, priority, specification, contents, hashes, .. } = self;
+        if self.epoch != Some(epoch) || !board.has(*study, hashes)? {
             board.publish(*study, *priority, specification, contents)?;
             self.epoch = Some(epoch);
         }
@@ -253,6 +254,8 @@ struct Session {
     started_at: u64,
     fleet: Fleet,
     notice: Option<Notice>,
+    /// Looks after the notice, which is there for the moment.
+    keeper: Option<JoinHandle<Notice>>,
     audit: Option<Share>,
     max_failures: Option<u64>,
     display: Display,
@@ -353,7 +356,7 @@ impl Session {
                     self.display.show(&progress);
                     if ticks % 10 == 0 {
                         self.write_status(&progress, StudyState::Running, None, None);
-                        self.keep_up();
+                        self.keep_up().await?;
                     }
                     ticks += 1;
                 }
@@ -370,6 +373,7 @@ impl Session {
             }
         }
         let ended = self.conclude(ended, fault, &tasks.watched.borrow());
+        self.call_keeper_back().await?;
         if let Some(notice) = self.notice.take() {
             let has_ended =
                 |ended: &Ended| !matches!(ended.finished.state, StudyState::Interrupted);
@@ -378,13 +382,28 @@ impl Session {
         ended
     }
 
-    /// Puts the study's notice up again where the server has forgotten it.
-    fn keep_up(&mut self) {
-        let epoch = self.fleet.epoch();
-        if let Some(notice) = &mut self.notice {
-            // A server that is away is asked again at the next look.
-            let _ = notice.put_up(epoch);
+    /// Puts the study's notice up again where the server has forgotten it. A server that does not
+    /// answer keeps nothing else waiting.
+    async fn keep_up(&mut self) -> Result<(), Failure> {
+        if self.keeper.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.call_keeper_back().await?;
         }
+        let epoch = self.fleet.epoch();
+        if let Some(mut notice) = self.notice.take() {
+            self.keeper = Some(tokio::task::spawn_blocking(move || {
+                // A server that is away is asked again at the next look.
+                let _ = notice.put_up(epoch);
+                notice
+            }));
+        }
+        Ok(())
+    }
+
+    async fn call_keeper_back(&mut self) -> Result<(), Failure> {
+        if let Some(keeper) = self.keeper.take() {
+            self.notice = Some(joined(keeper.await)?);
+        }
+        Ok(())
     }
 
     /// Writes down how the study ended, and says so.

@@ -1,6 +1,6 @@
 //! `optimize worker`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,9 @@ use crate::specification::Specification;
 /// The board is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// A study that could not be served is tried again after so long: something may have been missing.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// `optimize worker`: runs the jobs of all studies on a server until it is told to stop.
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
         may_run_programs: args.allow_commands,
         idle: args.idle,
         hosted: BTreeMap::new(),
-        refused: BTreeSet::new(),
+        refused: BTreeMap::new(),
         order: Vec::new(),
         looked: None,
         busy: now(),
@@ -102,8 +105,8 @@ struct Roster {
     /// Ends the worker after so long without a job.
     idle: Option<Duration>,
     hosted: BTreeMap<StudyId, Hosted>,
-    /// Studies that this worker cannot serve; each is spoken of once.
-    refused: BTreeSet<StudyId>,
+    /// Studies that this worker cannot serve: since when, and what was said of it.
+    refused: BTreeMap<StudyId, (Instant, String)>,
     /// The studies that are up, the most urgent first.
     order: Vec<StudyId>,
     looked: Option<Instant>,
@@ -124,18 +127,24 @@ impl Roster {
         // A server that is away for a while is no reason to forget the studies.
         let Ok(order) = self.board.studies() else { return };
         self.hosted.retain(|id, _| order.contains(id));
-        self.refused.retain(|id| order.contains(id));
+        self.refused.retain(|id, _| order.contains(id));
         for id in &order {
-            if self.hosted.contains_key(id) || self.refused.contains(id) {
+            let refused = self.refused.get(id);
+            let is_resting = refused.is_some_and(|(since, _)| since.elapsed() < AGAIN);
+            if self.hosted.contains_key(id) || is_resting {
                 continue;
             }
             match self.host(*id) {
                 Ok(hosted) => {
+                    self.refused.remove(id);
                     self.hosted.insert(*id, hosted);
                 }
                 Err(failure) => {
-                    say!("not serving study {id}: {failure}");
-                    self.refused.insert(*id);
+                    let message = failure.to_string();
+                    if refused.is_none_or(|(_, said)| *said != message) {
+                        say!("not serving study {id}: {message}");
+                    }
+                    self.refused.insert(*id, (now(), message));
                 }
             }
         }

@@ -70,6 +70,21 @@ impl Board {
         self.answer(answer)
     }
 
+    /// Whether a study is up, with its specification and these files.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses.
+    pub fn has(&self, study: StudyId, file_hashes: &[String]) -> Result<bool, QueueError> {
+        let mut exist = cmd("EXISTS");
+        exist.arg(specification_key(study));
+        for hash in file_hashes {
+            exist.arg(file_key(study, hash));
+        }
+        let is_listed: bool = self.give(cmd("HEXISTS").arg(STUDIES).arg(study.to_string()))?;
+        let found: usize = self.give(&exist)?;
+        Ok(is_listed && found == 1 + file_hashes.len())
+    }
+
     /// Takes a study down; what is kept for it stays, for when it goes on.
     ///
     /// # Errors
