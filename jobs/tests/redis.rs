@@ -224,6 +224,29 @@ fn results_come_though_their_stream_was_deleted() {
 }
 
 #[test]
+fn a_server_without_room_is_waited_for() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let lease = taken(&worker);
+    let _: String = server.give(&["CONFIG", "SET", "maxmemory", "1"]);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    // Longer than it takes to look after the workers, and to find that everything is lost.
+    let _: String = server.give(&["FLUSHALL"]);
+    for _ in 0..30 {
+        assert_eq!(coordinator.next_event(WAIT).expect("no room is no fault"), None);
+        assert_eq!(worker.take(WAIT, 1).expect("no room is no fault"), []);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _: String = server.give(&["CONFIG", "SET", "maxmemory", "0"]);
+    let finished = wait_for("the result", || {
+        let event = coordinator.next_event(WAIT).expect("next_event");
+        event.filter(|event| *event != Event::Lost(job(0).id))
+    });
+    assert_eq!(finished, Event::Finished(result(&lease)));
+}
+
+#[test]
 fn forged_foreign_and_damaged_messages_are_refused() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);

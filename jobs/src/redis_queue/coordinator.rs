@@ -157,7 +157,11 @@ impl Coordinator {
     }
 
     fn nobody(&self) -> QueueError {
-        QueueError(format!("no Redis answers at {}; is it running?", self.address))
+        let address = &self.address;
+        QueueError(match &self.link.full {
+            Some(full) => format!("Redis at {address} has no room: {full}"),
+            None => format!("no Redis answers at {address}; is it running?"),
+        })
     }
 
     /// A server that may throw keys away loses jobs without a word.
