@@ -210,6 +210,29 @@ fn a_job_that_reached_nobody_is_found_by_its_worker() {
 }
 
 #[test]
+fn a_server_without_room_is_waited_for() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let lease = taken(&worker);
+    let _: String = server.give(&["CONFIG", "SET", "maxmemory", "1"]);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    // Longer than it takes to look after the workers, and to find that everything is lost.
+    let _: String = server.give(&["FLUSHALL"]);
+    for _ in 0..30 {
+        assert_eq!(coordinator.next_event(WAIT).expect("no room is no fault"), None);
+        assert_eq!(worker.take(WAIT, 1).expect("no room is no fault"), []);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _: String = server.give(&["CONFIG", "SET", "maxmemory", "0"]);
+    let finished = wait_for("the result", || {
+        let event = coordinator.next_event(WAIT).expect("next_event");
+        event.filter(|event| *event != Event::Lost(job(0).id))
+    });
+    assert_eq!(finished, Event::Finished(result(&lease)));
+}
+
+#[test]
 fn forged_foreign_and_damaged_messages_are_refused() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
@@ -286,6 +309,12 @@ fn a_board_keeps_studies_by_priority_with_what_workers_need() {
     let hash = file_hash(&data);
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), Some(data));
     assert_eq!(ours.file(other, &hash).expect("reachable"), None);
+    let is_up = |study, hashes: &[String]| ours.is_up(study, hashes).expect("reachable");
+    assert!(is_up(STUDY, std::slice::from_ref(&hash)) && is_up(other, &[]));
+    assert!(!is_up(other, std::slice::from_ref(&hash)), "a file is missing");
+    ours.hide(other).expect("hidden");
+    assert!(!is_up(other, &[]), "it is not listed");
+    ours.publish(other, 5, b"two", &[]).expect("published");
     let name = format!("optimize:{{{}}}:file:{hash}", "01".repeat(8));
     let _: String = server.give(&["SET", &name, "other prices"]);
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), None, "it is not what it was");

@@ -24,14 +24,17 @@ const MANY: usize = 20;
 type Message = Vec<(String, Vec<u8>)>;
 
 pub fn delete_key(fleet: &mut Fleet, random: &mut ChaCha8Rng) -> Result<Strike, Miss> {
-    let kind = KEYS[any(random, KEYS.len())];
-    let keys = fleet.site.keys(kind);
-    let deleted = keys.iter().filter_map(|key| fleet.site.ask::<u64>(&["DEL", key]));
-    if deleted.sum::<u64>() == 0 {
-        return Err(Miss::Skipped(format!("there is no key of {kind} now")));
-    }
+    let drawn = any(random, KEYS.len());
+    let is_deleted = |kind: &&&str| {
+        let keys = fleet.site.keys(kind);
+        keys.iter().filter_map(|key| fleet.site.ask::<u64>(&["DEL", key])).sum::<u64>() > 0
+    };
+    // Where the key that was drawn is not there, the next one is taken.
+    let Some(kind) = KEYS.iter().cycle().skip(drawn).take(KEYS.len()).find(is_deleted) else {
+        return Err(Miss::Skipped("there are no keys now".to_owned()));
+    };
     // Whoever joins now needs what was deleted.
-    if matches!(kind, "studies" | "specification" | "file") {
+    if matches!(*kind, "studies" | "specification" | "file") {
         fleet.join();
     }
     Ok(Strike::once(format!("DEL of the key of {kind}")))

@@ -12,6 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// A server that has no room is asked again after so long.
+const FULL: Duration = Duration::from_millis(200);
+
 /// One connection, used by one thread at a time.
 ///
 /// The connection is a blocking one: a read that waits in the server has it for itself, no
@@ -23,6 +26,8 @@ pub(super) struct Link {
     connection: Option<Connection>,
     /// Connections made so far; a change means that something may have been missed.
     pub(super) connections: u64,
+    /// What the server said when it had no room, until it has some.
+    pub(super) full: Option<String>,
     pause: Duration,
     retry_at: Option<Instant>,
 }
@@ -31,7 +36,7 @@ pub(super) struct Link {
 pub(super) enum Answer<T> {
     /// The server answered.
     Value(T),
-    /// The server cannot be reached now, and it was waited a moment.
+    /// The server cannot be reached now, or has no room, and it was waited a moment.
     Unreachable,
     /// The server refused the command.
     Refused(RedisError),
@@ -48,7 +53,8 @@ impl Link {
     pub(super) fn new(address: &str) -> Result<Self, QueueError> {
         let client = Client::open(address)
             .map_err(|error| QueueError(format!("{}: {error}", without_password(address))))?;
-        Ok(Self { client, connection: None, connections: 0, pause: FIRST_PAUSE, retry_at: None })
+        let (pause, retry_at) = (FIRST_PAUSE, None);
+        Ok(Self { client, connection: None, connections: 0, full: None, pause, retry_at })
     }
 
     /// Gives a command that the server may keep waiting for `wait`.
@@ -110,8 +116,13 @@ impl Link {
         let connection = self.connection.as_mut().expect("made above");
         match command(connection) {
             Ok(value) => {
-                (self.pause, self.retry_at) = (FIRST_PAUSE, None);
+                (self.pause, self.retry_at, self.full) = (FIRST_PAUSE, None, None);
                 Answer::Value(value)
+            }
+            Err(error) if is_full(&error) => {
+                self.full = Some(error.to_string());
+                std::thread::sleep(FULL);
+                Answer::Unreachable
             }
             Err(error) if is_refusal(&error) => Answer::Refused(error),
             Err(_) => {
@@ -122,21 +133,32 @@ impl Link {
     }
 }
 
+/// What the server said no to a command with, or to the first of several: of a pipeline and of a
+/// transaction, an error has no code of its own, or one that says nothing.
+fn code(error: &RedisError) -> Option<String> {
+    let errors = error.clone().into_server_errors()?;
+    errors.first().map(|(_, error)| error.code().to_owned())
+}
+
 /// Whether the server itself said no; everything else is the network's fault.
 fn is_refusal(error: &RedisError) -> bool {
-    match error.code() {
-        Some(code) => !PASSING.contains(&code),
+    match code(error) {
+        Some(code) => !PASSING.contains(&code.as_str()),
         None => !(error.is_io_error() || error.is_timeout() || error.is_connection_dropped()),
     }
+}
+
+/// Whether the server has no room, in memory or on its disk.
+fn is_full(error: &RedisError) -> bool {
+    code(error).is_some_and(|code| ["OOM", "MISCONF"].contains(&code.as_str()))
 }
 
 /// Errors of a server that begins or changes its role.
 const PASSING: [&str; 5] = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "READONLY"];
 
-/// Whether a command failed for a while only: the server begins, or has no room in memory or on
-/// its disk.
+/// Whether a command failed for a while only.
 pub(super) fn is_passing(error: &RedisError) -> bool {
-    error.code().is_some_and(|code| PASSING.contains(&code) || ["OOM", "MISCONF"].contains(&code))
+    is_full(error) || code(error).is_some_and(|code| PASSING.contains(&code.as_str()))
 }
 
 /// An address as it may be shown.
