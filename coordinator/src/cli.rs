@@ -49,8 +49,11 @@ impl Cli {
             Command::Status(args) => &args.store,
             Command::Results(args) => &args.store,
             Command::Verify(args) => &args.store,
+            Command::Stop(args) => &args.store,
             Command::Check(_)
             | Command::Worker(_)
+            | Command::Drain(_)
+            | Command::RunApart(_)
             | Command::Templates(_)
             | Command::Completions { .. } => return None,
         };
@@ -65,6 +68,8 @@ pub enum Command {
     Start(Start),
     /// Go on with a study that was stopped or crashed.
     Resume(Resume),
+    /// Stop a study that is running, here or in any other terminal; it can be resumed.
+    Stop(Stop),
     /// Show how far a study is, or list all of them.
     Status(StudyArgs),
     /// Show the results: the ranked trials, the frontier, or any query.
@@ -73,6 +78,11 @@ pub enum Command {
     Verify(Verify),
     /// Run the trials of studies that were started with --queue, on this or any other machine.
     Worker(Worker),
+    /// Have the workers of a server finish what they have begun, and end.
+    Drain(Drain),
+    /// Run trials in a process of their own, for a worker.
+    #[command(hide = true)]
+    RunApart(RunApart),
     /// Check a template: its space, its simulator, its data, and one trial in every detail.
     Check(Check),
     /// List and show templates.
@@ -228,6 +238,38 @@ pub struct Worker {
     /// The secret of the queue.
     #[command(flatten)]
     pub queue: QueueArgs,
+}
+
+/// `optimize drain`.
+#[derive(Clone, Debug, Args)]
+pub struct Drain {
+    /// The server: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path` for a socket
+    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE")]
+    pub address: String,
+    /// Only the workers of this machine, as `optimize status` names it
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// The secret of the queue.
+    #[command(flatten)]
+    pub queue: QueueArgs,
+}
+
+/// `optimize run-apart`.
+#[derive(Clone, Debug, Args)]
+pub struct RunApart {
+    /// The study's folder in the worker's cache
+    pub folder: PathBuf,
+}
+
+/// `optimize stop`.
+#[derive(Clone, Debug, Args)]
+pub struct Stop {
+    /// The study
+    #[command(flatten)]
+    pub study: Named,
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// `optimize start`.

@@ -528,7 +528,7 @@ mod tests {
         let (progress, _watched) = watch::channel(Progress::default());
         let ended = std::thread::scope(|scope| {
             let for_worker = Arc::new(study.for_worker(None));
-            let options = worker::Options { threads: 3, name: "test".to_owned() };
+            let options = worker::Options { threads: 3, name: "test".to_owned(), nursery: None };
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
                 let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };

@@ -20,6 +20,7 @@ pub fn job(number: u64) -> JobSpec {
         study: StudyId([1; 32]),
         id: JobId(TrialId(number * 10)),
         attempt: 0,
+        losses: 0,
         seed: 5,
         work: Work::Range { len: 10 },
     }
@@ -146,4 +147,7 @@ fn collect(queue: &dyn Queue, jobs: u64, mut between: impl FnMut()) {
         }
         assert!(idle < PATIENCE, "{} of {jobs} jobs ended, no event comes", results.len());
     }
+    // Workers need not keep them any longer.
+    while queue.next_event(Duration::ZERO).expect("next_event").is_some() {}
+    queue.confirm().expect("confirm");
 }

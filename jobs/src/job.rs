@@ -65,6 +65,9 @@ pub struct JobSpec {
     pub id: JobId,
     /// How many times it was handed out before.
     pub attempt: u32,
+    /// How many times it was lost, as with a worker that died. It may have been the job's own
+    /// fault.
+    pub losses: u32,
     /// The study's seed, from which the seeds of the trials are derived.
     pub seed: u64,
     /// The points.
@@ -79,6 +82,23 @@ impl JobSpec {
             Work::Range { len } => *len,
             Work::Points(points) => points.len() as u64,
         }
+    }
+
+    /// The job of one of its trials alone.
+    ///
+    /// # Panics
+    /// If it has no such trial.
+    #[must_use]
+    pub fn single(&self, offset: u64) -> Self {
+        assert!(offset < self.len(), "a trial of the job");
+        let work = match &self.work {
+            Work::Range { .. } => Work::Range { len: 1 },
+            Work::Points(points) => {
+                let point = &points[usize::try_from(offset).expect("a list fits")];
+                Work::Points(vec![point.clone()])
+            }
+        };
+        Self { id: JobId(TrialId(self.id.0.0 + offset)), work, ..self.clone() }
     }
 
     /// Whether the job holds no trial.

@@ -1,20 +1,25 @@
 //! The loop of a worker.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jobs::{JobResult, Lease, Queue, QueueError};
 
+use crate::apart::{Nursery, run_apart};
 use crate::run::{Study, run_job};
 
 /// How a worker runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Threads that run trials; at least 1.
     pub threads: usize,
     /// The name that results carry, for people.
     pub name: String,
+    /// Starts processes for jobs that were lost. Where there is nothing of the kind, such as
+    /// within the process of a coordinator, they are run like any other.
+    pub nursery: Option<Arc<dyn Nursery>>,
 }
 
 /// A job to be run, with what it belongs to.
@@ -29,6 +34,10 @@ pub struct Assignment {
 
 /// Where a worker gets its next job: from one study, or from many.
 pub trait Desk {
+    /// Does what has to be done beside handing out jobs; called every few moments, also while
+    /// no job is asked for.
+    fn tend(&mut self) {}
+
     /// Up to `most` jobs, waiting at most so long for the first.
     ///
     /// # Errors
@@ -57,31 +66,52 @@ impl Desk for OneStudy {
 /// The worker looks up from waiting for a job this often, to see whether it should stop.
 const LOOK_UP: Duration = Duration::from_millis(20);
 
-/// So much work should be at hand for every thread beside the job that it runs, in seconds: more
-/// than a message takes to any server and back.
-const AHEAD: f64 = 0.3;
+/// A thread may wait for its next job for such a share of the time that a job takes. A job that is
+/// fetched ahead waits as well, and keeps other workers from it.
+const LOSS: f64 = 0.005;
 
-/// Jobs that take longer, in seconds, are not fetched ahead: a thread that waits for the network
-/// after such a job loses nothing that counts, while a job that waits behind it keeps it from
-/// other workers.
-const LONG: f64 = 5.0;
+/// How long a job takes, and how long it takes to get one.
+#[derive(Debug, Default)]
+struct Times {
+    /// What a job takes of one thread, in seconds, lately.
+    job: Option<f64>,
+    /// The last times, in seconds, in which the desk gave a job. The shortest is how long the way
+    /// is: the others waited for a job to be there.
+    ways: VecDeque<f64>,
+}
 
-/// How many jobs to hold beyond one per thread, when a job takes so many seconds of one thread.
-fn spare(seconds: Option<f64>, threads: usize) -> usize {
-    match seconds {
-        None => 1,
-        Some(seconds) if seconds > LONG => 0,
-        Some(seconds) => {
-            let wanted = AHEAD * threads as f64 / seconds.max(1e-6);
-            (wanted.ceil() as usize).clamp(1, threads + 1)
+/// So many times are looked at.
+const WAYS: usize = 32;
+
+impl Times {
+    fn took(&mut self, seconds: f64) {
+        // Jobs that are much alike tell the next ones.
+        self.job = Some(self.job.map_or(seconds, |known| 0.75 * known + 0.25 * seconds));
+    }
+
+    fn came(&mut self, seconds: f64) {
+        self.ways.push_back(seconds);
+        if self.ways.len() > WAYS {
+            self.ways.pop_front();
         }
+    }
+
+    /// How many jobs to hold beyond one per thread.
+    fn spare(&self, threads: usize) -> usize {
+        let way = self.ways.iter().copied().min_by(f64::total_cmp);
+        let (Some(job), Some(way)) = (self.job, way) else { return 1 };
+        if way <= LOSS * job {
+            return 0;
+        }
+        // The answer to one look may still be under way when the next job ends.
+        let wanted = 2.0 * way * threads as f64 / job.max(1e-6);
+        (wanted.ceil() as usize).clamp(1, threads + 1)
     }
 }
 
 /// What the loop and the jobs in the pool share.
 struct Shared {
-    /// What a job takes of one thread, in seconds, lately.
-    seconds: Mutex<Option<f64>>,
+    times: Mutex<Times>,
     in_pool: Mutex<usize>,
     left_pool: Condvar,
     failure: Mutex<Option<QueueError>>,
@@ -108,25 +138,31 @@ pub fn serve(
         .build()
         .map_err(|error| QueueError(format!("failed to start worker threads: {error}")))?;
     let shared = Arc::new(Shared {
-        seconds: Mutex::new(None),
+        times: Mutex::default(),
         in_pool: Mutex::new(0),
         left_pool: Condvar::new(),
         failure: Mutex::new(None),
         finished: AtomicU64::new(0),
     });
     while !stop.load(Ordering::Relaxed) && !shared.failed() {
-        let limit = threads + spare(*lock(&shared.seconds), threads);
+        desk.tend();
+        let limit = threads + lock(&shared.times).spare(threads);
         let room = shared.room(limit);
         if room == 0 {
             continue;
         }
-        for assignment in desk.next(LOOK_UP, room)? {
+        let asked = now();
+        let assignments = desk.next(LOOK_UP, room)?;
+        if !assignments.is_empty() {
+            lock(&shared.times).came(asked.elapsed().as_secs_f64());
+        }
+        for assignment in assignments {
             *lock(&shared.in_pool) += 1;
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
-            let name = options.name.clone();
+            let options = options.clone();
             pool.spawn(move || {
-                match run_assigned(assignment, name, &stop) {
-                    Ok(seconds) => shared.learn(seconds),
+                match run_assigned(assignment, options, &stop) {
+                    Ok(seconds) => lock(&shared.times).took(seconds),
                     Err(error) => _ = lock(&shared.failure).get_or_insert(error),
                 }
                 shared.finished.fetch_add(1, Ordering::Relaxed);
@@ -143,38 +179,40 @@ pub fn serve(
 }
 
 /// Runs a job and returns its result; how many seconds that took.
-#[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]
 fn run_assigned(
     assignment: Assignment,
-    worker: String,
+    options: Options,
     stop: &AtomicBool,
 ) -> Result<f64, QueueError> {
     let Assignment { study, queue, lease } = assignment;
-    let started = Instant::now();
-    let trials = run_job(&study, &lease.job, stop)
-        .map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
+    let started = now();
+    let trials = match &options.nursery {
+        Some(nursery) if lease.job.losses > 0 => run_apart(&study, &lease.job, &**nursery, stop),
+        _ => run_job(&study, &lease.job, stop),
+    };
+    let trials =
+        trials.map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
     let elapsed = started.elapsed();
     let result = JobResult {
         study: lease.job.study,
         id: lease.job.id,
         attempt: lease.job.attempt,
         trials,
-        worker,
+        worker: options.name,
         elapsed_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
     };
     queue.finish(lease, result)?;
     Ok(elapsed.as_secs_f64())
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 impl Shared {
     fn failed(&self) -> bool {
         lock(&self.failure).is_some()
-    }
-
-    /// Takes note of how long a job took; jobs that are much alike tell the next ones.
-    fn learn(&self, seconds: f64) {
-        let mut known = lock(&self.seconds);
-        *known = Some(known.map_or(seconds, |known| 0.75 * known + 0.25 * seconds));
     }
 
     /// How many jobs fewer than `limit` are in the pool; waits a moment for one to leave it.
@@ -196,12 +234,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_jobs_are_fetched_ahead_and_long_ones_are_not() {
-        assert_eq!(spare(None, 8), 1);
-        assert_eq!(spare(Some(0.15), 1), 2);
-        assert_eq!(spare(Some(0.15), 8), 9, "no more than are at work");
-        assert_eq!(spare(Some(1.0), 8), 3);
-        assert_eq!(spare(Some(4.0), 1), 1);
-        assert_eq!(spare(Some(60.0), 8), 0);
+    fn jobs_are_fetched_ahead_where_the_way_is_long_for_them() {
+        let spare = |job: f64, way: f64, threads: usize| {
+            let mut times = Times::default();
+            times.took(job);
+            // Some looks wait for a job to be there.
+            for way in [way, 30.0 * way, 20.0 * way] {
+                times.came(way);
+            }
+            times.spare(threads)
+        };
+        assert_eq!(Times::default().spare(8), 1, "nothing is known yet");
+        assert_eq!(spare(0.15, 0.0002, 64), 0, "a server near by");
+        assert_eq!(spare(0.15, 0.05, 1), 1, "one on another continent");
+        assert_eq!(spare(0.15, 0.05, 8), 6);
+        assert_eq!(spare(0.15, 0.5, 8), 9, "no more than are at work");
+        assert_eq!(spare(60.0, 0.1, 8), 0, "long jobs are for whoever is free");
     }
 }

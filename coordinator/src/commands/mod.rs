@@ -7,10 +7,12 @@ use crate::cli::Named;
 use crate::exit::Failure;
 
 pub mod check;
+pub mod drain;
 mod report;
 pub mod results;
 pub mod start;
 pub mod status;
+pub mod stop;
 pub mod templates;
 pub mod verify;
 pub mod worker;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use jobs::{Board, Queue, QueueError, RedisOptions, RedisQueue, StudyId};
+use jobs::{Board, Order, Queue, QueueError, RedisOptions, RedisQueue, StudyId};
 use worker::{Assignment, Desk};
 
+use crate::apart::Processes;
 use crate::cli::Worker;
 use crate::exit::{Exit, Failure};
 use crate::progress::thousands;
@@ -17,11 +19,14 @@ use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
 
+/// A worker without any study waits so long for word of one.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// A study that could not be served is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
 /// The board is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// A study that could not be served is tried again after so long: something may have been missing.
-const AGAIN: Duration = Duration::from_secs(3);
 
 /// `optimize worker`: runs the jobs of all studies on a server until it is told to stop.
 ///
@@ -46,7 +51,11 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
         looked: None,
         busy: now(),
         stop: Arc::new(AtomicBool::new(false)),
+        leaving: Vec::new(),
+        farewells: Vec::new(),
     };
+    // Orders are heard from here on.
+    roster.board.orders(Duration::ZERO);
     let runtime = crate::commands::runtime()?;
     let exit = runtime.block_on(serve(roster, threads, args.max_time));
     runtime.shutdown_background();
@@ -60,13 +69,14 @@ async fn serve(
 ) -> Result<Exit, Failure> {
     let stop = Arc::clone(&roster.stop);
     say!("worker on {}: {threads} threads", host_name());
-    let options = worker::Options { threads, name: host_name() };
+    let nursery = Arc::new(Processes { cache: roster.cache.clone() });
+    let options = worker::Options { threads, name: host_name(), nursery: Some(nursery) };
     let mut work = {
         let stop = Arc::clone(&stop);
         tokio::task::spawn_blocking(move || {
             let served = worker::serve(&mut roster, &options, &stop);
             // What is not safe yet is kept for a while, as the queues are closed.
-            drop(roster);
+            roster.close();
             served
         })
     };
@@ -105,14 +115,18 @@ struct Roster {
     /// Ends the worker after so long without a job.
     idle: Option<Duration>,
     hosted: BTreeMap<StudyId, Hosted>,
-    /// Studies that this worker cannot serve: since when, and what was said of it.
-    refused: BTreeMap<StudyId, (Instant, String)>,
+    /// Studies that this worker cannot serve, why, and when it last tried.
+    refused: BTreeMap<StudyId, (String, Instant)>,
     /// The studies that are up, the most urgent first.
     order: Vec<StudyId>,
     looked: Option<Instant>,
     /// When there last was a job.
     busy: Instant,
     stop: Arc<AtomicBool>,
+    /// Studies that are not up any more, of which jobs are still under way.
+    leaving: Vec<(StudyId, Hosted)>,
+    /// Queues that wait for their last results to be safe.
+    farewells: Vec<JoinHandle<()>>,
 }
 
 struct Hosted {
@@ -126,29 +140,75 @@ impl Roster {
         self.looked = Some(now());
         // A server that is away for a while is no reason to forget the studies.
         let Ok(order) = self.board.studies() else { return };
-        self.hosted.retain(|id, _| order.contains(id));
+        let gone = |id: &&StudyId| !order.contains(id);
+        for id in self.hosted.keys().filter(gone).copied().collect::<Vec<_>>() {
+            let hosted = self.hosted.remove(&id).expect("listed above");
+            self.leaving.push((id, hosted));
+        }
+        self.see_off();
         self.refused.retain(|id, _| order.contains(id));
         for id in &order {
             let refused = self.refused.get(id);
-            let is_resting = refused.is_some_and(|(since, _)| since.elapsed() < AGAIN);
-            if self.hosted.contains_key(id) || is_resting {
+            let is_fresh = refused.is_some_and(|(_, tried)| tried.elapsed() < TRY_AGAIN);
+            if self.hosted.contains_key(id) || is_fresh {
                 continue;
             }
             match self.host(*id) {
                 Ok(hosted) => {
-                    self.refused.remove(id);
                     self.hosted.insert(*id, hosted);
+                    self.refused.remove(id);
                 }
                 Err(failure) => {
-                    let message = failure.to_string();
-                    if refused.is_none_or(|(_, said)| *said != message) {
-                        say!("not serving study {id}: {message}");
+                    let why = failure.to_string();
+                    if refused.is_none_or(|(known, _)| *known != why) {
+                        say!("not serving study {id}: {why}");
                     }
-                    self.refused.insert(*id, (now(), message));
+                    self.refused.insert(*id, (why, now()));
                 }
             }
         }
         self.order = order;
+    }
+
+    /// Closes the queues of studies that are gone and of which nothing is under way any more.
+    fn see_off(&mut self) {
+        let is_idle = |(_, hosted): &mut (StudyId, Hosted)| Arc::strong_count(&hosted.queue) == 1;
+        for (_, hosted) in self.leaving.extract_if(.., is_idle) {
+            // It may take seconds, while other studies have jobs.
+            self.farewells.push(std::thread::spawn(move || drop(hosted)));
+        }
+        self.farewells.retain(|farewell| !farewell.is_finished());
+    }
+
+    /// Closes all queues.
+    fn close(mut self) {
+        let hosted = std::mem::take(&mut self.hosted).into_iter().chain(self.leaving.drain(..));
+        let farewells = hosted.map(|(_, hosted)| std::thread::spawn(move || drop(hosted)));
+        for farewell in farewells.collect::<Vec<_>>().into_iter().chain(self.farewells.drain(..)) {
+            let _ = farewell.join();
+        }
+    }
+
+    /// Does what it is told, waiting a moment for that.
+    fn obey(&mut self, wait: Duration) {
+        for order in self.board.orders(wait) {
+            match order {
+                Order::Look => self.looked = None,
+                Order::Cancel(id) => {
+                    let leaving = self.leaving.iter().filter(|(known, _)| *known == id);
+                    let leaving = leaving.map(|(_, hosted)| hosted);
+                    self.hosted.get(&id).into_iter().chain(leaving).for_each(|hosted| {
+                        hosted.study.cancel();
+                    });
+                    self.looked = None;
+                }
+                Order::Drain(host) if host.as_ref().is_none_or(|host| *host == host_name()) => {
+                    say!("draining, as `optimize drain` asks: finishing the trials under way");
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+                Order::Drain(_) => {}
+            }
+        }
     }
 
     fn host(&self, id: StudyId) -> Result<Hosted, Failure> {
@@ -178,10 +238,14 @@ impl Roster {
 }
 
 impl Desk for Roster {
-    fn next(&mut self, wait: Duration, most: usize) -> Result<Vec<Assignment>, QueueError> {
+    fn tend(&mut self) {
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            self.obey(Duration::ZERO);
             self.look();
         }
+    }
+
+    fn next(&mut self, wait: Duration, most: usize) -> Result<Vec<Assignment>, QueueError> {
         let hosted: Vec<StudyId> =
             self.order.iter().copied().filter(|id| self.hosted.contains_key(id)).collect();
         let mut found = Vec::new();
@@ -195,7 +259,7 @@ impl Desk for Roster {
         if found.is_empty() {
             match hosted.first() {
                 Some(first) => found = self.take(*first, wait, most)?,
-                None => std::thread::sleep(wait),
+                None => self.obey(IDLE),
             }
         }
         // Jobs in the pool hold on to their queue.

@@ -91,10 +91,9 @@ impl Beats {
         self.workers.iter().map(seen).collect()
     }
 
-    /// Workers and their threads. Asked before every job, so that nothing is copied.
-    pub(super) fn size(&self) -> (usize, usize) {
-        let threads = self.workers.values().map(|beat| beat.about.threads as usize);
-        (self.workers.len(), threads.sum())
+    /// The threads of all workers.
+    pub(super) fn threads(&self) -> usize {
+        self.workers.values().map(|beat| beat.about.threads as usize).sum()
     }
 }
 
@@ -164,6 +163,6 @@ mod tests {
         let texts = [("a".to_owned(), about.to_text(7))].into();
         beats.observe(&counts(&[("a", 1)]), &texts, &[]);
         assert_eq!(beats.seen()[0].about, about);
-        assert_eq!(beats.size(), (1, 3));
+        assert_eq!(beats.threads(), 3);
     }
 }

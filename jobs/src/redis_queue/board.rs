@@ -8,6 +8,7 @@ use redis::{FromRedisValue, cmd, pipe};
 
 use super::link::{Answer, Link, without_password};
 use super::lock;
+use super::orders::{self, Listener, Order};
 use crate::job::StudyId;
 use crate::queue::QueueError;
 use crate::seal::{Key, Kind};
@@ -22,6 +23,7 @@ const STUDIES: &str = "optimize:studies";
 #[derive(Debug)]
 pub struct Board {
     link: Mutex<Link>,
+    orders: Mutex<Listener>,
     key: Key,
     address: String,
 }
@@ -39,7 +41,8 @@ impl Board {
     /// The address is none.
     pub fn open(address: &str, key: Key) -> Result<Self, QueueError> {
         let link = Mutex::new(Link::new(address)?);
-        Ok(Self { link, key, address: without_password(address) })
+        let orders = Mutex::new(Listener::new(Link::new(address)?, key.clone()));
+        Ok(Self { link, orders, key, address: without_password(address) })
     }
 
     /// Puts a study up, with the files that its specification names.
@@ -61,28 +64,39 @@ impl Board {
         let mut commands = pipe();
         commands.cmd("SET").arg(specification_key(study)).arg(sealed).ignore();
         commands.cmd("HSET").arg(STUDIES).arg(study.to_string()).arg(priority).ignore();
-        let mut link = lock(&self.link);
-        let answer = match link.give_all(&commands) {
-            Answer::Unreachable => link.give_all(&commands),
-            answer => answer,
-        };
-        drop(link);
-        self.answer(answer)
+        orders::give(&self.key, &Order::Look, &mut commands);
+        self.give_all(&commands)
     }
 
-    /// Whether a study is up, with its specification and these files.
+    /// Whether a study is up, with everything that workers need to know of it.
     ///
     /// # Errors
     /// The server cannot be reached or refuses.
-    pub fn has(&self, study: StudyId, file_hashes: &[String]) -> Result<bool, QueueError> {
-        let mut exist = cmd("EXISTS");
-        exist.arg(specification_key(study));
+    pub fn is_up(&self, study: StudyId, file_hashes: &[String]) -> Result<bool, QueueError> {
+        let mut files = cmd("EXISTS");
+        files.arg(specification_key(study));
         for hash in file_hashes {
-            exist.arg(file_key(study, hash));
+            files.arg(file_key(study, hash));
         }
         let is_listed: bool = self.give(cmd("HEXISTS").arg(STUDIES).arg(study.to_string()))?;
-        let found: usize = self.give(&exist)?;
+        let found: usize = self.give(&files)?;
         Ok(is_listed && found == 1 + file_hashes.len())
+    }
+
+    /// Gives an order to all workers.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses.
+    pub fn order(&self, order: &Order) -> Result<(), QueueError> {
+        let mut commands = pipe();
+        orders::give(&self.key, order, &mut commands);
+        self.give_all(&commands)
+    }
+
+    /// The orders since the last call, waiting for one at most so long; those that were given
+    /// before the first call are not heard. A server that cannot be reached gives none.
+    pub fn orders(&self, wait: Duration) -> Vec<Order> {
+        lock(&self.orders).hear(u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000))
     }
 
     /// Takes a study down; what is kept for it stays, for when it goes on.
@@ -93,12 +107,14 @@ impl Board {
         self.give::<u64>(cmd("HDEL").arg(STUDIES).arg(study.to_string())).map(|_| ())
     }
 
-    /// Takes a study down, with everything that is kept for it.
+    /// Takes a study down, with everything that is kept for it, and has workers drop what they
+    /// have begun.
     ///
     /// # Errors
     /// The server cannot be reached or refuses.
     pub fn withdraw(&self, study: StudyId, file_hashes: &[String]) -> Result<(), QueueError> {
         self.give::<u64>(cmd("HDEL").arg(STUDIES).arg(study.to_string()))?;
+        self.order(&Order::Cancel(study))?;
         let keys = super::keys::Keys::new(study);
         let mut delete = cmd("DEL");
         delete.arg(specification_key(study)).arg(&keys.all());
@@ -149,6 +165,16 @@ impl Board {
         // A connection that was idle for long may be broken; the next one is not.
         let answer = match link.give(command, Duration::ZERO) {
             Answer::Unreachable => link.give(command, Duration::ZERO),
+            answer => answer,
+        };
+        drop(link);
+        self.answer(answer)
+    }
+
+    fn give_all(&self, commands: &redis::Pipeline) -> Result<(), QueueError> {
+        let mut link = lock(&self.link);
+        let answer = match link.give_all(commands) {
+            Answer::Unreachable => link.give_all(commands),
             answer => answer,
         };
         drop(link);

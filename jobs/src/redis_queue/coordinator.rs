@@ -1,15 +1,18 @@
 //! The coordinator's side.
 
+mod lookout;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redis::streams::{StreamInfoConsumersReply, StreamPendingCountReply, StreamReadReply};
+use redis::streams::StreamReadReply;
 use redis::{cmd, pipe};
 
 use super::beats::{Beats, now};
 use super::keys::{GROUP, Keys};
 use super::link::{Answer, Link, is_passing, without_password};
-use super::{RedisOptions, WorkerSeen, random_text};
+use super::{RedisOptions, Shown, lock, random_text};
 use crate::job::{JobId, JobResult, JobSpec, StudyId};
 use crate::queue::{Event, QueueError};
 use crate::seal::{Key, Kind};
@@ -31,15 +34,6 @@ const OTHERS: Duration = Duration::from_secs(4);
 
 /// Jobs pushed at once.
 const BATCH: usize = 64;
-
-/// Generation and owner, messages that workers refused, whether there is a stream of results, the
-/// workers' counters, and what they say of themselves.
-type Looked = (
-    (Option<String>, Option<String>, Option<u64>),
-    bool,
-    BTreeMap<String, u64>,
-    BTreeMap<String, String>,
-);
 
 /// A job that has been pushed and not answered.
 #[derive(Debug)]
@@ -83,6 +77,7 @@ pub(super) struct Coordinator {
     /// Results read and not confirmed.
     read: Vec<String>,
     beats: Beats,
+    shown: Arc<Mutex<Shown>>,
     looked: Instant,
     /// Messages that were not taken, here and by workers, and what the server's count was.
     refused: u64,
@@ -99,7 +94,11 @@ impl std::fmt::Debug for Coordinator {
 
 impl Coordinator {
     /// Connects and makes the study's streams.
-    pub(super) fn open(study: StudyId, options: &RedisOptions) -> Result<Self, QueueError> {
+    pub(super) fn open(
+        study: StudyId,
+        options: &RedisOptions,
+        shown: Arc<Mutex<Shown>>,
+    ) -> Result<Self, QueueError> {
         let mut side = Self {
             link: Link::new(&options.address)?,
             keys: Keys::new(study),
@@ -117,6 +116,7 @@ impl Coordinator {
             cursor: "0-0".to_owned(),
             read: Vec::new(),
             beats: Beats::default(),
+            shown,
             looked: now(),
             refused: 0,
             refused_by_workers: 0,
@@ -130,6 +130,7 @@ impl Coordinator {
                 return Err(side.nobody());
             }
         }
+        side.show();
         Ok(side)
     }
 
@@ -303,6 +304,7 @@ impl Coordinator {
         if self.looked.elapsed() >= LOOK {
             self.looked = now();
             self.look_after_workers()?;
+            self.show();
         }
         let mut read = cmd("XREAD");
         read.arg("COUNT").arg(MANY);
@@ -371,132 +373,12 @@ impl Coordinator {
         Ok(())
     }
 
-    pub(super) fn workers(&self) -> Vec<WorkerSeen> {
-        self.beats.seen()
-    }
-
-    pub(super) fn size(&self) -> (usize, usize) {
-        self.beats.size()
-    }
-
-    pub(super) fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    pub(super) fn refused(&self) -> u64 {
-        self.refused
-    }
-
-    /// Shows that this coordinator lives, and finds workers that do not.
-    fn look_after_workers(&mut self) -> Result<(), QueueError> {
-        let mut commands = pipe();
-        commands.cmd("HINCRBY").arg(&self.keys.meta).arg("beat").arg(1).ignore();
-        commands.cmd("HMGET").arg(&self.keys.meta).arg("generation").arg("owner").arg("refused");
-        commands.cmd("EXISTS").arg(&self.keys.results);
-        commands.cmd("HGETALL").arg(&self.keys.beats);
-        commands.cmd("HGETALL").arg(&self.keys.about);
-        let ((generation, owner, refused), has_results, beats, about) =
-            match self.link.give_all::<Looked>(&commands) {
-                Answer::Value(found) => found,
-                Answer::Unreachable => return Ok(()),
-                Answer::Refused(error) => return Err(self.refusal(&error)),
-            };
-        if owner.as_ref().is_some_and(|owner| *owner != self.owner) {
-            return Err(QueueError(
-                "another coordinator has taken this study over; this one ends".to_owned(),
-            ));
-        }
-        if generation.as_ref() != Some(&self.generation) || !has_results {
-            // The server has lost its memory, or what workers put their results into.
-            return self.begin_epoch().map(drop);
-        }
-        let refused = refused.unwrap_or(0);
-        self.refused += refused.saturating_sub(self.refused_by_workers);
-        self.refused_by_workers = refused;
-        let consumers = cmd("XINFO").arg("CONSUMERS").arg(&self.keys.jobs).arg(GROUP).clone();
-        let consumers = match self.link.give::<StreamInfoConsumersReply>(&consumers, Duration::ZERO)
-        {
-            Answer::Value(found) => found.consumers,
-            Answer::Unreachable => return Ok(()),
-            // Somebody has deleted the stream or its group.
-            Answer::Refused(_) => return self.begin_epoch().map(drop),
-        };
-        self.beats.observe(&beats, &about, &consumers);
-        let gone = self.beats.gone(&beats, self.lease);
-        for name in gone {
-            self.take_back(&name)?;
-        }
-        self.find_vanished()
-    }
-
-    /// Takes the jobs of a worker back and forgets it.
-    fn take_back(&mut self, worker: &str) -> Result<(), QueueError> {
-        let mut list = cmd("XPENDING");
-        list.arg(&self.keys.jobs).arg(GROUP).arg("-").arg("+").arg(10_000).arg(worker);
-        let pending = match self.link.give::<StreamPendingCountReply>(&list, Duration::ZERO) {
-            Answer::Value(found) => found.ids,
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        };
-        let mut commands = pipe();
-        commands.atomic();
-        for entry in &pending {
-            commands.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&entry.id).ignore();
-            commands.cmd("XDEL").arg(&self.keys.jobs).arg(&entry.id).ignore();
-        }
-        commands.cmd("XGROUP").arg("DELCONSUMER").arg(&self.keys.jobs).arg(GROUP).arg(worker);
-        commands.ignore();
-        commands.cmd("HDEL").arg(&self.keys.beats).arg(worker).ignore();
-        commands.cmd("HDEL").arg(&self.keys.about).arg(worker).ignore();
-        match self.link.give_all::<()>(&commands) {
-            Answer::Value(()) => {}
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        }
-        self.beats.forget(worker);
-        for entry in pending {
-            let found = self.open.iter().find(|(_, open)| open.entry == entry.id);
-            if let Some(id) = found.map(|(id, _)| *id) {
-                self.open.remove(&id);
-                self.lose(id);
-            }
-        }
-        Ok(())
-    }
-
-    /// A job whose entry is gone has a result. Where that does not come, something has deleted
-    /// it, and the job is lost.
-    fn find_vanished(&mut self) -> Result<(), QueueError> {
-        if self.open.is_empty() {
-            return Ok(());
-        }
-        let mut commands = pipe();
-        for open in self.open.values() {
-            commands.cmd("XRANGE").arg(&self.keys.jobs).arg(&open.entry).arg(&open.entry);
-        }
-        let found: Vec<redis::Value> = match self.link.give_all(&commands) {
-            Answer::Value(found) => found,
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        };
-        let mut vanished = Vec::new();
-        for ((id, open), entry) in self.open.iter_mut().zip(found) {
-            let is_there = matches!(entry, redis::Value::Array(entries) if !entries.is_empty());
-            let gone = if is_there { None } else { Some(*open.gone.get_or_insert_with(now)) };
-            open.gone = gone;
-            if gone.is_some_and(|since| since.elapsed() >= self.lease) {
-                vanished.push(*id);
-            }
-        }
-        for id in vanished {
-            self.open.remove(&id);
-            self.lose(id);
-        }
-        Ok(())
+    /// Lets people see what is known.
+    fn show(&self) {
+        let mut shown = lock(&self.shown);
+        shown.workers = self.beats.seen().into_iter().map(|seen| (seen, now())).collect();
+        shown.threads = self.beats.threads();
+        (shown.epoch, shown.refused, shown.lost) = (self.epoch, self.refused, self.lost);
     }
 }
 

@@ -22,11 +22,12 @@ mod board;
 mod coordinator;
 mod keys;
 mod link;
+mod orders;
 mod outbox;
 mod worker;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::job::{JobResult, JobSpec, StudyId};
 use crate::queue::{Event, Lease, Queue, QueueError};
@@ -34,6 +35,7 @@ use crate::seal::Key;
 
 pub use board::{Board, file_hash};
 use coordinator::Coordinator;
+pub use orders::Order;
 use worker::Worker;
 
 /// How a [`RedisQueue`] is reached, and how patient it is.
@@ -88,6 +90,17 @@ pub struct WorkerSeen {
     pub trials_per_second: f64,
 }
 
+/// What a coordinator shows of itself, apart from it: whoever looks does not wait for a server
+/// that does not answer.
+#[derive(Debug, Default)]
+struct Shown {
+    workers: Vec<(WorkerSeen, Instant)>,
+    threads: usize,
+    epoch: u64,
+    refused: u64,
+    lost: u64,
+}
+
 /// The queue of one study on a Redis server. A process uses one side of it: that of the
 /// coordinator or that of a worker. Each side connects when it is first used.
 #[derive(Debug)]
@@ -95,6 +108,7 @@ pub struct RedisQueue {
     study: StudyId,
     options: RedisOptions,
     coordinator: Mutex<Option<Coordinator>>,
+    shown: Arc<Mutex<Shown>>,
     worker: OnceLock<Worker>,
     joining: Mutex<()>,
 }
@@ -104,7 +118,8 @@ impl RedisQueue {
     #[must_use]
     pub fn new(study: StudyId, options: RedisOptions) -> Self {
         let (coordinator, worker) = (Mutex::new(None), OnceLock::new());
-        Self { study, options, coordinator, worker, joining: Mutex::new(()) }
+        let (shown, joining) = (Arc::default(), Mutex::new(()));
+        Self { study, options, coordinator, shown, worker, joining }
     }
 
     /// Begins the coordinator's side, which any other use of it would begin as well.
@@ -118,31 +133,36 @@ impl RedisQueue {
     /// The workers that the coordinator of this process knows.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerSeen> {
-        lock(&self.coordinator).as_ref().map_or_else(Vec::new, Coordinator::workers)
+        let silent = |(seen, at): &(WorkerSeen, Instant)| WorkerSeen {
+            silent: seen.silent + at.elapsed(),
+            ..seen.clone()
+        };
+        lock(&self.shown).workers.iter().map(silent).collect()
     }
 
     /// How many workers the coordinator of this process knows, and how many threads they have.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        lock(&self.coordinator).as_ref().map_or((0, 0), Coordinator::size)
+        let shown = lock(&self.shown);
+        (shown.workers.len(), shown.threads)
     }
 
     /// The epoch that the coordinator of this process has begun last; 0 before the first.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        lock(&self.coordinator).as_ref().map_or(0, Coordinator::epoch)
+        lock(&self.shown).epoch
     }
 
     /// Messages that were not taken, here or by workers: forged, damaged, or of an earlier epoch.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        lock(&self.coordinator).as_ref().map_or(0, Coordinator::refused)
+        lock(&self.shown).refused
     }
 
     /// Jobs that were lost so far, and so were pushed again.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        lock(&self.coordinator).as_ref().map_or(0, Coordinator::lost)
+        lock(&self.shown).lost
     }
 
     fn with_coordinator<T>(
@@ -151,7 +171,8 @@ impl RedisQueue {
     ) -> Result<T, QueueError> {
         let mut side = lock(&self.coordinator);
         if side.is_none() {
-            *side = Some(Coordinator::open(self.study, &self.options)?);
+            let shown = Arc::clone(&self.shown);
+            *side = Some(Coordinator::open(self.study, &self.options, shown)?);
         }
         work(side.as_mut().expect("opened above"))
     }

@@ -142,9 +142,9 @@ impl Outbox {
         self.changed.notify_all();
     }
 
-    /// The jobs whose results are here, by their entries.
-    pub(super) fn jobs(&self) -> Vec<String> {
-        lock(&self.state).results.values().map(|kept| kept.letter.job.clone()).collect()
+    /// Whether the result of this entry is kept.
+    pub(super) fn holds(&self, job: &str) -> bool {
+        lock(&self.state).results.values().any(|kept| kept.letter.job == job)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -2,13 +2,13 @@
 //! their own, so that no trial waits for the network, and a third thread shows that the worker
 //! lives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use redis::streams::{StreamRangeReply, StreamReadReply};
+use redis::streams::{StreamId, StreamPendingCountReply, StreamRangeReply, StreamReadReply};
 use redis::{RedisResult, cmd, pipe};
 
 use super::beats::now;
@@ -23,11 +23,11 @@ use crate::seal::{Key, Kind};
 /// The worker's counter moves this often.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// The worker looks so often for entries of its own that never reached it.
-const REREAD: Duration = Duration::from_secs(1);
-
 /// A worker that ends waits so long for its last results to be safe.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Jobs that never reached their worker are looked for this often.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// The heart looks up from its rest this often, to see whether it should stop.
 const REST: Duration = Duration::from_millis(50);
@@ -60,13 +60,17 @@ struct Shared {
     /// Trials that were returned.
     trials: AtomicU64,
     stop: AtomicBool,
+    /// Entries that this process has taken and not finished. Whoever finishes one does not wait
+    /// for a read that is under way.
+    held: Mutex<BTreeMap<u64, String>>,
     outbox: Outbox,
 }
 
 struct Inbox {
     link: Link,
-    /// When the worker's own pending entries were last read, and on which connection.
-    reread: Option<(Instant, u64)>,
+    /// When, and on which connection, stranded entries were last looked for.
+    checked: Option<Instant>,
+    checked_on: u64,
     tokens: u64,
 }
 
@@ -74,9 +78,6 @@ struct Inbox {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     inbox: Mutex<Inbox>,
-    /// Entries that this process has taken and not finished. Whoever finishes one never waits for
-    /// a read that is under way.
-    held: Mutex<BTreeMap<u64, String>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -99,9 +100,10 @@ impl Worker {
             epoch: AtomicU64::new(0),
             trials: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            held: Mutex::default(),
             outbox: Outbox::new(),
         });
-        let inbox = Inbox { link: link()?, reread: None, tokens: 0 };
+        let inbox = Inbox { link: link()?, checked: None, checked_on: 0, tokens: 0 };
         let start = |name: &str, work: fn(&Shared, Link)| {
             let (shared, link) = (Arc::clone(&shared), link()?);
             std::thread::Builder::new()
@@ -110,8 +112,7 @@ impl Worker {
                 .map_err(|error| QueueError(format!("failed to start a thread: {error}")))
         };
         let threads = vec![start("heartbeat", Shared::beat)?, start("sender", Shared::send)?];
-        let held = Mutex::default();
-        Ok(Self { shared, inbox: Mutex::new(inbox), held, threads })
+        Ok(Self { shared, inbox: Mutex::new(inbox), threads })
     }
 
     pub(super) fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
@@ -120,39 +121,18 @@ impl Worker {
         }
         let mut inbox = lock(&self.inbox);
         let shared = &self.shared;
-        // Entries may be ours that never reached us: not only right after a fault of the network,
-        // because a read that was given up may still be on its way to the server, and be served.
-        let is_fresh = |(at, connection): (Instant, u64)| {
-            at.elapsed() < REREAD && connection == inbox.link.connections
-        };
-        let own = !inbox.reread.is_some_and(is_fresh);
-        let known = if own { self.known() } else { BTreeSet::new() };
-        let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000);
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(GROUP).arg(&shared.name);
-        read.arg("COUNT").arg(known.len() + most.max(1));
-        if !own && milliseconds > 0 {
-            read.arg("BLOCK").arg(milliseconds);
+        let mut entries = shared.stranded(&mut inbox);
+        if entries.is_empty() {
+            entries = match shared.fresh(&mut inbox.link, wait, most)? {
+                Fresh::Entries(entries) => entries,
+                Fresh::NoStream => {
+                    drop(inbox);
+                    std::thread::sleep(wait);
+                    return Ok(Vec::new());
+                }
+            };
         }
-        read.arg("STREAMS").arg(&shared.keys.jobs).arg(if own { "0" } else { ">" });
-        let reply = match inbox.link.give::<Option<StreamReadReply>>(&read, wait) {
-            Answer::Value(reply) => reply.unwrap_or_default(),
-            Answer::Unreachable => return Ok(Vec::new()),
-            // No stream or no group: the coordinator has not begun, or begins anew.
-            Answer::Refused(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
-                drop(inbox);
-                std::thread::sleep(wait);
-                return Ok(Vec::new());
-            }
-            Answer::Refused(error) => return Err(QueueError(format!("Redis refuses: {error}"))),
-        };
         let (mut leases, mut strange) = (Vec::new(), Vec::new());
-        let entries = reply.keys.into_iter().flat_map(|stream| stream.ids);
-        let entries: Vec<_> =
-            entries.filter(|entry| !known.contains(&entry.id)).take(most.max(1)).collect();
-        if own && entries.is_empty() {
-            inbox.reread = Some((now(), inbox.link.connections));
-        }
         for entry in entries {
             let message: Vec<u8> = entry.get("m").unwrap_or_default();
             let Some(job) = shared.opened(&message) else {
@@ -161,7 +141,7 @@ impl Worker {
             };
             inbox.tokens += 1;
             let token = inbox.tokens;
-            lock(&self.held).insert(token, entry.id);
+            lock(&shared.held).insert(token, entry.id);
             leases.push(Lease { token, job });
         }
         if !strange.is_empty() {
@@ -176,24 +156,77 @@ impl Worker {
     }
 
     pub(super) fn finish(&self, lease: &Lease, result: &JobResult) {
-        let Some(job) = lock(&self.held).get(&lease.token).cloned() else { return };
         let shared = &self.shared;
         let epoch = shared.epoch.load(Ordering::Relaxed);
         let message = shared.key.seal(Kind::Result, shared.study, epoch, &result.to_bytes());
+        let mut held = lock(&shared.held);
+        let Some(job) = held.remove(&lease.token) else { return };
         shared.trials.fetch_add(result.trials.len() as u64, Ordering::Relaxed);
-        // At every moment it is in one of the two.
+        // Under the lock, so that at every moment it is in one of the two.
         shared.outbox.put(job, message);
-        lock(&self.held).remove(&lease.token);
-    }
-
-    /// Entries that have reached this process, and may be pending still.
-    fn known(&self) -> BTreeSet<String> {
-        let held: Vec<String> = lock(&self.held).values().cloned().collect();
-        held.into_iter().chain(self.shared.outbox.jobs()).collect()
     }
 }
 
+/// What a read of new entries gave.
+enum Fresh {
+    Entries(Vec<StreamId>),
+    /// The coordinator has not begun, or begins anew.
+    NoStream,
+}
+
 impl Shared {
+    /// Entries that the server has given to this worker and that never reached it: a fault of the
+    /// network swallows the answer, and the server may give one on a connection that is dead
+    /// already. They are looked for on every new connection, and every now and then.
+    fn stranded(&self, inbox: &mut Inbox) -> Vec<StreamId> {
+        let is_new = inbox.checked_on != inbox.link.connections;
+        if !is_new && inbox.checked.is_some_and(|checked| checked.elapsed() < CHECK) {
+            return Vec::new();
+        }
+        let mut mine = cmd("XPENDING");
+        mine.arg(&self.keys.jobs).arg(GROUP).arg("-").arg("+").arg(1000).arg(&self.name);
+        let listed = inbox.link.give::<StreamPendingCountReply>(&mine, Duration::ZERO);
+        let Answer::Value(pending) = listed else { return Vec::new() };
+        (inbox.checked, inbox.checked_on) = (Some(now()), inbox.link.connections);
+        let held = lock(&self.held);
+        let is_lost = |id: &String| !held.values().any(|it| it == id) && !self.outbox.holds(id);
+        let lost: Vec<String> = pending.ids.into_iter().map(|it| it.id).filter(is_lost).collect();
+        drop(held);
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        let mut read = pipe();
+        for id in &lost {
+            read.cmd("XRANGE").arg(&self.keys.jobs).arg(id).arg(id);
+        }
+        match inbox.link.give_all::<Vec<StreamRangeReply>>(&read) {
+            Answer::Value(found) => found.into_iter().flat_map(|reply| reply.ids).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Entries that nobody has taken yet.
+    fn fresh(&self, link: &mut Link, wait: Duration, most: usize) -> Result<Fresh, QueueError> {
+        let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000);
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(&self.name).arg("COUNT").arg(most.max(1));
+        if milliseconds > 0 {
+            read.arg("BLOCK").arg(milliseconds);
+        }
+        read.arg("STREAMS").arg(&self.keys.jobs).arg(">");
+        match link.give::<Option<StreamReadReply>>(&read, wait) {
+            Answer::Value(reply) => {
+                let streams = reply.unwrap_or_default().keys.into_iter();
+                Ok(Fresh::Entries(streams.flat_map(|stream| stream.ids).collect()))
+            }
+            Answer::Unreachable => Ok(Fresh::Entries(Vec::new())),
+            Answer::Refused(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
+                Ok(Fresh::NoStream)
+            }
+            Answer::Refused(error) => Err(QueueError(format!("Redis refuses: {error}"))),
+        }
+    }
+
     /// The job of a message of this epoch.
     fn opened(&self, message: &[u8]) -> Option<JobSpec> {
         let (epoch, bytes) = self.key.open(Kind::Job, self.study, message).ok()?;
