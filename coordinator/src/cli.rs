@@ -170,7 +170,8 @@ pub struct RunArgs {
     pub max_failures: Option<u64>,
     /// Let workers run the trials (`optimize worker --queue URL`), through Redis at
     /// redis://HOST:PORT, rediss://… for TLS; --threads N runs some here as well
-    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", help_heading = "Workers")]
+    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", hide_env_values = true)]
+    #[arg(help_heading = "Workers")]
     pub queue: Option<String>,
     /// Workers serve studies of higher priority first
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
@@ -187,14 +188,35 @@ pub struct RunArgs {
     pub format: Output,
 }
 
-/// The secret of a queue between machines, and its patience.
+/// What lets a machine take part in a queue: the secret, and the certificates of TLS.
 #[derive(Clone, Debug, Args)]
-pub struct QueueArgs {
+pub struct Access {
     /// The file with the key that coordinators and workers share [default: optimize/key in the
     /// configuration folder, made where it is missing]; or the key itself in `OPTIMIZE_KEY`
     #[arg(long, value_name = "FILE", env = "OPTIMIZE_KEY_FILE", help_heading = "Workers")]
     #[arg(value_hint = ValueHint::FilePath)]
     pub key_file: Option<PathBuf>,
+    /// The certificates (PEM) of the authorities that vouch for a rediss:// server [default: the
+    /// public ones]
+    #[arg(long, value_name = "FILE", env = "OPTIMIZE_CA_FILE", help_heading = "Workers")]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+    /// A certificate (PEM) to show to a rediss:// server that asks for one
+    #[arg(long, value_name = "FILE", env = "OPTIMIZE_CLIENT_CERT", help_heading = "Workers")]
+    #[arg(value_hint = ValueHint::FilePath, requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// The private key (PEM) of that certificate
+    #[arg(long, value_name = "FILE", env = "OPTIMIZE_CLIENT_KEY", help_heading = "Workers")]
+    #[arg(value_hint = ValueHint::FilePath, requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+}
+
+/// How a queue between machines is reached, and its patience.
+#[derive(Clone, Debug, Args)]
+pub struct QueueArgs {
+    /// What lets this machine take part.
+    #[command(flatten)]
+    pub access: Access,
     /// A worker that gives no sign of life for so long is taken for dead [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Workers")]
     pub lease: Option<Duration>,
@@ -208,7 +230,7 @@ Examples:
   optimize worker --queue rediss://user:password@db.example.org --threads 8 --idle 10m")]
 pub struct Worker {
     /// The server: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path` for a socket
-    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE")]
+    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE", hide_env_values = true)]
     pub address: String,
     /// Threads that run trials [default: one per core]
     #[arg(long, value_name = "N", value_parser = count_to(4096), allow_negative_numbers = true)]

@@ -19,6 +19,7 @@ mod exit;
 mod fleet;
 mod frame;
 mod ingest;
+mod key;
 mod library;
 mod pace;
 mod progress;

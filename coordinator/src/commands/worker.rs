@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub fn worker(args: &Worker) -> Result<Exit, Failure> {
     let threads = crate::commands::threads(args.threads);
     let options = options(&args.queue, &args.address, threads, false)?;
-    let board = Board::open(&options.address, options.key.clone())?;
+    let board = Board::open(&options.server, options.key.clone());
     // A wrong address should be said at once, and not by silence.
     board.studies()?;
     let cache = args.data_cache.clone().unwrap_or_else(usual_cache);

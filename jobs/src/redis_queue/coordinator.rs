@@ -7,7 +7,7 @@ use redis::streams::{StreamInfoConsumersReply, StreamPendingCountReply, StreamRe
 use redis::{cmd, pipe};
 
 use super::keys::{GROUP, Keys};
-use super::link::{Answer, Link, without_password};
+use super::link::{Answer, Link};
 use super::{RedisOptions, WorkerAbout, WorkerSeen, random_text};
 use crate::job::{JobId, JobResult, JobSpec, StudyId};
 use crate::queue::{Event, QueueError};
@@ -86,11 +86,11 @@ impl Coordinator {
     /// Connects and makes the study's streams.
     pub(super) fn open(study: StudyId, options: &RedisOptions) -> Result<Self, QueueError> {
         let mut side = Self {
-            link: Link::new(&options.address)?,
+            link: Link::new(&options.server),
             keys: Keys::new(study),
             key: options.key.clone(),
             study,
-            address: without_password(&options.address),
+            address: options.server.to_string(),
             lease: options.lease,
             owner: random_text()?,
             epoch: 0,
@@ -116,7 +116,7 @@ impl Coordinator {
     }
 
     fn refusal(&self, error: &redis::RedisError) -> QueueError {
-        QueueError(format!("Redis at {} refuses: {error}", self.address))
+        self.link.refusal(error)
     }
 
     /// The answer to a command at the beginning, when a server that was never there is an error,
@@ -139,7 +139,7 @@ impl Coordinator {
     }
 
     fn nobody(&self) -> QueueError {
-        QueueError(format!("no Redis answers at {}; is it running?", self.address))
+        self.link.nobody()
     }
 
     /// A server that may throw keys away loses jobs without a word.

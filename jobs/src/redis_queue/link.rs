@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{Client, Connection, FromRedisValue, RedisError};
+use redis::{Connection, FromRedisValue, RedisError};
 
+use super::server::Server;
 use crate::queue::QueueError;
 
 /// Time to connect, and for an answer beyond the time that a command itself may wait.
@@ -19,12 +20,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// made anew. Whether a command took effect before the fault is unknown, so that every command
 /// may be given twice.
 pub(super) struct Link {
-    client: Client,
+    server: Server,
     connection: Option<Connection>,
     /// Connections made so far; a change means that something may have been missed.
     pub(super) connections: u64,
     pause: Duration,
     retry_at: Option<Instant>,
+    /// What came of the last attempt, where that was nothing.
+    fault: Option<RedisError>,
 }
 
 /// What became of a command.
@@ -45,10 +48,25 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     /// A link that has not connected yet.
-    pub(super) fn new(address: &str) -> Result<Self, QueueError> {
-        let client = Client::open(address)
-            .map_err(|error| QueueError(format!("{}: {error}", without_password(address))))?;
-        Ok(Self { client, connection: None, connections: 0, pause: FIRST_PAUSE, retry_at: None })
+    pub(super) fn new(server: &Server) -> Self {
+        Self {
+            server: server.clone(),
+            connection: None,
+            connections: 0,
+            pause: FIRST_PAUSE,
+            retry_at: None,
+            fault: None,
+        }
+    }
+
+    /// What to say after [`Answer::Unreachable`].
+    pub(super) fn nobody(&self) -> QueueError {
+        self.server.nobody(self.fault.as_ref())
+    }
+
+    /// What to say after [`Answer::Refused`].
+    pub(super) fn refusal(&self, error: &RedisError) -> QueueError {
+        self.server.refusal(error)
     }
 
     /// Gives a command that the server may keep waiting for `wait`.
@@ -94,13 +112,14 @@ impl Link {
                 std::thread::sleep(left.min(wait.max(FIRST_PAUSE)));
                 return Answer::Unreachable;
             }
-            match self.client.get_connection_with_timeout(PATIENCE) {
+            match self.server.client().get_connection_with_timeout(PATIENCE) {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     self.connections += 1;
                 }
                 Err(error) if is_refusal(&error) => return Answer::Refused(error),
-                Err(_) => {
+                Err(error) => {
+                    self.fault = Some(error);
                     self.retry_at = Some(Instant::now() + self.pause);
                     self.pause = (2 * self.pause).min(LONGEST_PAUSE);
                     return Answer::Unreachable;
@@ -114,7 +133,8 @@ impl Link {
                 Answer::Value(value)
             }
             Err(error) if is_refusal(&error) => Answer::Refused(error),
-            Err(_) => {
+            Err(error) => {
+                self.fault = Some(error);
                 self.connection = None;
                 Answer::Unreachable
             }
@@ -128,14 +148,5 @@ fn is_refusal(error: &RedisError) -> bool {
     match error.code() {
         Some(code) => !passing.contains(&code),
         None => !(error.is_io_error() || error.is_timeout() || error.is_connection_dropped()),
-    }
-}
-
-/// An address as it may be shown.
-pub(super) fn without_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}"),
-        None => address.to_owned(),
     }
 }

@@ -19,8 +19,11 @@
 
 mod board;
 mod coordinator;
+mod inspect;
 mod keys;
 mod link;
+mod rights;
+mod server;
 mod worker;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -32,13 +35,17 @@ use crate::seal::Key;
 
 pub use board::{Board, file_hash};
 use coordinator::Coordinator;
+pub use inspect::{
+    Denied, Inspection, Notice, Saving, ServerAbout, StudySeen, WorkerBeat, inspect,
+};
+pub use server::{Certificates, Server};
 use worker::Worker;
 
 /// How a [`RedisQueue`] is reached, and how patient it is.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
-    /// `redis://…`, `rediss://…` for TLS, or `redis+unix:///path`.
-    pub address: String,
+    /// Where.
+    pub server: Server,
     /// The secret of coordinator and workers.
     pub key: Key,
     /// A worker whose counter stands still for so long is taken for dead.

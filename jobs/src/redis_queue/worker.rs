@@ -95,7 +95,7 @@ impl std::fmt::Debug for Worker {
 impl Worker {
     /// Joins the workers of a study.
     pub(super) fn join(study: StudyId, options: &RedisOptions) -> Result<Self, QueueError> {
-        let link = || Link::new(&options.address);
+        let link = || Link::new(&options.server);
         let (results, next) = (BTreeMap::new(), 0);
         let shared = Arc::new(Shared {
             keys: Keys::new(study),
@@ -106,11 +106,11 @@ impl Worker {
             epoch: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             finish: Script::new(FINISH),
-            outbox: Mutex::new(Outbox { link: link()?, generation: None, results, next }),
+            outbox: Mutex::new(Outbox { link: link(), generation: None, results, next }),
         });
-        let inbox = Inbox { link: link()?, reread: 0, held: BTreeMap::new(), tokens: 0 };
+        let inbox = Inbox { link: link(), reread: 0, held: BTreeMap::new(), tokens: 0 };
         let heart = {
-            let (shared, link) = (Arc::clone(&shared), link()?);
+            let (shared, link) = (Arc::clone(&shared), link());
             // A thread of its own: trials may keep every other one busy.
             std::thread::Builder::new()
                 .name("heartbeat".to_owned())
@@ -142,7 +142,7 @@ impl Worker {
                 std::thread::sleep(wait);
                 return Ok(None);
             }
-            Answer::Refused(error) => return Err(QueueError(format!("Redis refuses: {error}"))),
+            Answer::Refused(error) => return Err(inbox.link.refusal(&error)),
         };
         let entry = reply.keys.into_iter().flat_map(|stream| stream.ids).next();
         let Some(entry) = entry else {
@@ -201,7 +201,7 @@ impl Shared {
             Answer::Value(entry) => result.entry = entry,
             Answer::Unreachable => {}
             Answer::Refused(error) if matches!(error.code(), Some("OOM" | "MISCONF")) => {}
-            Answer::Refused(error) => return Err(QueueError(format!("Redis refuses: {error}"))),
+            Answer::Refused(error) => return Err(link.refusal(&error)),
         }
         Ok(())
     }
