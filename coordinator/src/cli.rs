@@ -22,7 +22,7 @@ const STYLES: Styles = Styles::styled()
 #[command(after_help = "\
 Exit codes:
   0    all that was asked for was done
-  1    the study ended, but no trial of it completed, or too many failed; in a check, it failed
+  1    the study ended, but no trial of it completed, or too many failed; a check found a problem
   2    the command line, the template or the data are at fault; nothing was started
   3    disk, memory or another program is at fault; what was recorded is safe
   4    the same question got two different answers
@@ -49,6 +49,7 @@ impl Cli {
             Command::Status(args) => &args.store,
             Command::Results(args) => &args.store,
             Command::Verify(args) => &args.store,
+            Command::Doctor(args) => &args.store,
             Command::Check(_)
             | Command::Worker(_)
             | Command::Templates(_)
@@ -73,6 +74,8 @@ pub enum Command {
     Verify(Verify),
     /// Run the trials of studies that were started with --queue, on this or any other machine.
     Worker(Worker),
+    /// Check this machine, and the server of a queue, for what studies and workers need.
+    Doctor(Doctor),
     /// Check a template: its space, its simulator, its data, and one trial in every detail.
     Check(Check),
     /// List and show templates.
@@ -250,6 +253,34 @@ pub struct Worker {
     /// The secret of the queue.
     #[command(flatten)]
     pub queue: QueueArgs,
+}
+
+/// `optimize doctor`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Ends with exit code 1 where something is a problem, also where the server cannot be reached.
+Nothing is made or changed.
+
+Examples:
+  optimize doctor
+  optimize doctor --queue rediss://user:password@db.example.org --ca-file ca.pem
+  optimize doctor --queue redis://db:6379 --template my-study.toml --format json")]
+pub struct Doctor {
+    /// The server of a queue: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path`
+    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", hide_env_values = true)]
+    pub queue: Option<String>,
+    /// A template whose studies are to be run: a name of the library, problem:NAME, or a path
+    #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
+    pub template: Option<String>,
+    /// What lets this machine take part in the queue.
+    #[command(flatten)]
+    pub access: Access,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Output,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// `optimize start`.

@@ -24,6 +24,17 @@ pub enum Place {
     File(PathBuf),
 }
 
+/// A key that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The key.
+    pub key: Key,
+    /// Characters of its text.
+    pub length: usize,
+    /// Who may read its file, where it is in one and the system knows such a thing.
+    pub mode: Option<u32>,
+}
+
 impl Place {
     /// The place that counts: the environment, the file that was named, or the user's own file.
     ///
@@ -36,15 +47,24 @@ impl Place {
         access.key_file.clone().map_or_else(usual_file, Ok).map(Self::File)
     }
 
+    /// Says that there is none.
+    #[must_use]
+    pub fn missing(&self) -> String {
+        match self {
+            Self::Environment(_) => format!("no key in {VARIABLE}"),
+            Self::File(path) => format!("no key at {}", path.display()),
+        }
+    }
+
     /// The key, where there is one.
     ///
     /// # Errors
     /// It is too short, or its file cannot be read.
-    pub fn read(&self) -> Result<Option<Key>, Failure> {
-        let text = match self {
-            Self::Environment(text) => text.clone(),
+    pub fn read(&self) -> Result<Option<Found>, Failure> {
+        let (text, mode) = match self {
+            Self::Environment(text) => (text.clone(), None),
             Self::File(path) => match std::fs::read_to_string(path) {
-                Ok(text) => text,
+                Ok(text) => (text, mode(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => {
                     return Err(Failure::usage(format!("failed to read {self}: {error}")));
@@ -58,7 +78,7 @@ impl Place {
                  the output of `openssl rand -hex 16`"
             )));
         }
-        Ok(Some(Key::from_text(&text)))
+        Ok(Some(Found { key: Key::from_text(&text), length, mode }))
     }
 }
 
@@ -78,13 +98,14 @@ impl std::fmt::Display for Place {
 pub fn key(access: &Access, may_make: bool) -> Result<Key, Failure> {
     let place = Place::of(access)?;
     match (place.read()?, &place) {
-        (Some(key), _) => Ok(key),
+        (Some(found), _) => Ok(found.key),
         (None, Place::File(path)) if may_make => make(path).map_err(|error| {
             Failure::infrastructure(format!("failed to write {}: {error}", path.display()))
         }),
         (None, _) => Err(Failure::usage(format!(
-            "{place} is not there: copy the file from the machine where the study was started, or \
-             name one with --key-file"
+            "{}: copy the file from the machine where the study was started, or \
+             name one with --key-file",
+            place.missing()
         ))),
     }
 }
@@ -109,4 +130,15 @@ fn make(path: &Path) -> std::io::Result<Key> {
     options.open(path)?.write_all(text.as_bytes())?;
     say!("made a key for this queue: {}; workers on other machines need a copy", path.display());
     Ok(Key::from_text(&text))
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().ok().map(|found| found.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(_path: &Path) -> Option<u32> {
+    None
 }

@@ -14,6 +14,7 @@
 mod audit;
 pub mod cli;
 pub mod commands;
+mod doctor;
 pub mod driver;
 mod exit;
 mod fleet;

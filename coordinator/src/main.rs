@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command};
-use coordinator::commands::{check, results, start, status, templates, verify, worker};
+use coordinator::commands::{check, doctor, results, start, status, templates, verify, worker};
 use coordinator::{Exit, Failure, say};
 
 fn main() -> ExitCode {
@@ -41,6 +41,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::verify(args),
         Command::Worker(args) => worker::worker(args),
         Command::Check(args) => check::check(args),
+        Command::Doctor(args) => doctor::doctor(args),
         Command::Templates(args) => templates::templates(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -192,7 +192,8 @@ impl Desk for Roster {
     }
 }
 
-fn usual_cache() -> PathBuf {
+/// Where copies of studies' files are kept, unless said.
+pub(super) fn usual_cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let base = base.filter(|base| base.is_absolute()).or(home);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use redis::streams::StreamInfoConsumersReply;
 use redis::{Cmd, FromRedisValue, cmd};
 
+use super::board::{STUDIES, specification_key};
 use super::keys::{GROUP, Keys};
 use super::link::{Answer, Link};
 use super::server::Server;
@@ -39,7 +40,7 @@ pub struct Inspection {
     /// How far its clock is ahead of this machine's, in milliseconds.
     pub clock_ahead_ms: Option<i64>,
     /// The user that commands are given as.
-    pub user: Option<String>,
+    pub user: String,
     /// What the user may not do; not asked of a replica, which lets nobody write.
     pub denied: Option<Denied>,
     /// What it says of itself.
@@ -159,8 +160,8 @@ pub fn inspect(server: &Server, key: Option<&Key>) -> Result<Inspection, QueueEr
     let mut link = Link::new(server);
     match link.give::<()>(&cmd("PING"), Duration::ZERO) {
         Answer::Value(()) => {}
-        // A user that may do nothing is let in.
-        Answer::Refused(error) if error.code() == Some("NOPERM") => {}
+        // A user that may not even ask this is let in, and a server that cannot save speaks.
+        Answer::Refused(error) if matches!(error.code(), Some("NOPERM" | "MISCONF")) => {}
         Answer::Refused(error) => return Err(link.refusal(&error)),
         Answer::Unreachable => return Err(link.nobody()),
     }
@@ -171,10 +172,8 @@ pub fn inspect(server: &Server, key: Option<&Key>) -> Result<Inspection, QueueEr
     let clock_ahead_ms =
         time.map(|(seconds, micros)| (seconds * 1_000_000 + micros - middle) / 1000);
     let about = ask::<String>(&mut link, &cmd("INFO"))?.map(|text| ServerAbout::from_info(&text));
-    let (mut studies, watched) = studies(&mut link, key)?;
-    if let Some(studies) = &mut studies {
-        studies.sort_by(|a, b| (-a.priority, &a.id).cmp(&(-b.priority, &b.id)));
-    }
+    let (studies, watched) = studies(&mut link, key)?;
+    let user = ask::<String>(&mut link, cmd("ACL").arg("WHOAMI"))?;
     let denied = match &about {
         Some(about) if about.is_replica => None,
         _ => Some(rights::denied(server)?),
@@ -185,7 +184,7 @@ pub fn inspect(server: &Server, key: Option<&Key>) -> Result<Inspection, QueueEr
         is_encrypted: server.is_encrypted(),
         round_trip,
         clock_ahead_ms,
-        user: ask(&mut link, cmd("ACL").arg("WHOAMI"))?,
+        user: user.unwrap_or_else(|| server.user().to_owned()),
         denied,
         stops_when_snapshots_fail: stops_when_snapshots_fail(&mut link)?,
         shards: shards(&mut link, about.as_ref())?,
@@ -290,47 +289,62 @@ impl Beats {
     }
 }
 
-/// The studies on the board, and how long their counters were watched.
+/// A study that is watched.
+struct Watched {
+    study: StudyId,
+    priority: i64,
+    keys: Keys,
+    first: Beats,
+    last: Beats,
+}
+
+/// The studies on the board, the most urgent first, and how long their counters were watched.
 fn studies(
     link: &mut Link,
     key: Option<&Key>,
 ) -> Result<(Option<Vec<StudySeen>>, Duration), QueueError> {
-    let board: Option<BTreeMap<String, i64>> =
-        ask(link, cmd("HGETALL").arg(super::board::STUDIES))?;
-    let Some(board) = board else { return Ok((None, Duration::ZERO)) };
-    let known = |(id, priority): (String, i64)| Some((StudyId::parse(&id)?, id, priority));
-    let board: Vec<_> = board.into_iter().filter_map(known).collect();
+    let Some(found) = board(link)? else { return Ok((None, Duration::ZERO)) };
     let begun = now();
-    let mut first = Vec::new();
-    for (id, _, _) in &board {
-        first.push(Beats::read(link, &Keys::new(*id))?);
+    let mut all = Vec::new();
+    for (study, priority) in found {
+        let keys = Keys::new(study);
+        let first = Beats::read(link, &keys)?;
+        all.push(Watched { study, priority, keys, last: first.clone(), first });
     }
-    let mut last = first.clone();
-    while begun.elapsed() < WATCH && !first.iter().zip(&last).all(|(a, b)| a.all_moved(b)) {
+    while begun.elapsed() < WATCH && !all.iter().all(|each| each.first.all_moved(&each.last)) {
         std::thread::sleep(LOOK);
-        for ((id, _, _), beats) in board.iter().zip(&mut last) {
-            *beats = Beats::read(link, &Keys::new(*id))?;
+        for each in &mut all {
+            each.last = Beats::read(link, &each.keys)?;
         }
     }
+    let watched = begun.elapsed();
+    // What has ended meanwhile is no longer anybody's business.
+    let left = board(link)?.unwrap_or_default();
     let mut studies = Vec::new();
-    for ((study, id, priority), (first, last)) in board.into_iter().zip(first.iter().zip(&last)) {
-        let keys = Keys::new(study);
-        let is_coordinated = first.coordinator != last.coordinator;
+    for each in all.iter().filter(|each| left.contains_key(&each.study)) {
         studies.push(StudySeen {
-            id,
-            priority,
-            notice: notice(link, key, study)?,
-            is_coordinated,
-            workers: workers(link, &keys, first, last)?,
-            jobs: ask(link, cmd("XLEN").arg(&keys.jobs))?,
-            results: ask(link, cmd("XLEN").arg(&keys.results))?,
+            id: each.study.to_string(),
+            priority: each.priority,
+            notice: notice(link, key, each.study)?,
+            is_coordinated: each.first.coordinator != each.last.coordinator,
+            workers: workers(link, each)?,
+            jobs: ask(link, cmd("XLEN").arg(&each.keys.jobs))?,
+            results: ask(link, cmd("XLEN").arg(&each.keys.results))?,
         });
     }
-    Ok((Some(studies), begun.elapsed()))
+    studies.sort_by(|a, b| (-a.priority, &a.id).cmp(&(-b.priority, &b.id)));
+    Ok((Some(studies), watched))
+}
+
+/// The studies that are up, with their priorities.
+fn board(link: &mut Link) -> Result<Option<BTreeMap<StudyId, i64>>, QueueError> {
+    let found: Option<Vec<(String, i64)>> = ask(link, cmd("HGETALL").arg(STUDIES))?;
+    let known = |(id, priority): (String, i64)| Some((StudyId::parse(&id)?, priority));
+    Ok(found.map(|found| found.into_iter().filter_map(known).collect()))
 }
 
 fn notice(link: &mut Link, key: Option<&Key>, study: StudyId) -> Result<Notice, QueueError> {
-    let name = super::board::specification_key(study);
+    let name = specification_key(study);
     let sealed: Option<Option<Vec<u8>>> = ask(link, cmd("GET").arg(name))?;
     let Some(sealed) = sealed.flatten() else { return Ok(Notice::Missing) };
     let Some(key) = key else { return Ok(Notice::Sealed) };
@@ -340,24 +354,21 @@ fn notice(link: &mut Link, key: Option<&Key>, study: StudyId) -> Result<Notice, 
     })
 }
 
-fn workers(
-    link: &mut Link,
-    keys: &Keys,
-    first: &Beats,
-    last: &Beats,
-) -> Result<Vec<WorkerBeat>, QueueError> {
+fn workers(link: &mut Link, watched: &Watched) -> Result<Vec<WorkerBeat>, QueueError> {
+    let Watched { keys, first, last, .. } = watched;
     let about: BTreeMap<String, String> =
         ask(link, cmd("HGETALL").arg(&keys.about))?.unwrap_or_default();
     let mut command = cmd("XINFO");
     command.arg("CONSUMERS").arg(&keys.jobs).arg(GROUP);
     let consumers: Option<StreamInfoConsumersReply> = ask(link, &command)?;
-    let idle = |(name, idle): (String, usize)| (name, Duration::from_millis(idle as u64));
-    let idle: BTreeMap<String, Duration> = consumers
-        .into_iter()
-        .flat_map(|reply| reply.consumers)
-        .map(|each| idle((each.name, each.idle)))
-        .collect();
-    // A worker may have asked for a job and not moved its counter yet.
+    let consumers = consumers.map(|reply| reply.consumers).unwrap_or_default();
+    let idle = consumers.into_iter().map(|each| (each.name, each.idle as u64));
+    let idle: BTreeMap<String, Duration> =
+        idle.map(|(name, idle)| (name, Duration::from_millis(idle))).collect();
+    // A worker may have asked for a job and not moved its counter yet; one whose counter has gone
+    // has left.
+    let has_left =
+        |name: &&String| first.workers.contains_key(*name) && !last.workers.contains_key(*name);
     let names: BTreeSet<&String> = last.workers.keys().chain(idle.keys()).collect();
     let seen = |name: &String| WorkerBeat {
         name: name.clone(),
@@ -365,7 +376,7 @@ fn workers(
         is_alive: last.workers.get(name) != first.workers.get(name),
         idle: idle.get(name).copied(),
     };
-    Ok(names.into_iter().map(seen).collect())
+    Ok(names.into_iter().filter(|name| !has_left(name)).map(seen).collect())
 }
 
 #[cfg(test)]

@@ -85,6 +85,12 @@ impl Server {
         &self.client
     }
 
+    /// The user whose password is in the address.
+    pub(super) fn user(&self) -> &str {
+        let settings = self.client.get_connection_info().redis_settings();
+        settings.username().unwrap_or("default")
+    }
+
     /// Whether what is sent stays on this machine.
     pub(super) fn is_local(&self) -> bool {
         match self.client.get_connection_info().addr() {
@@ -114,10 +120,15 @@ impl Server {
                 "Redis at {self} is a replica, which takes nothing: give the address of its primary"
             ),
             Some(_) => format!("Redis at {self} is not ready: {fault}"),
-            None if fault.is_connection_dropped() && !self.is_encrypted() => format!(
-                "Redis at {self} ends the connection ({fault}); if this is its port for TLS, \
+            None if fault.is_connection_dropped()
+                && !fault.is_connection_refusal()
+                && !self.is_encrypted() =>
+            {
+                format!(
+                    "Redis at {self} ends the connection ({fault}); if this is its port for TLS, \
                  write rediss://"
-            ),
+                )
+            }
             None if fault.is_timeout() && self.is_encrypted() => format!(
                 "no Redis answers at {self} in time; is it running, and is this its port for TLS? \
                  If not, write redis://"

@@ -64,7 +64,10 @@ impl Server {
             let _: String = nodes[0].0.give(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
         }
         for _ in 0..3000 {
-            if nodes[0].0.give::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
+            let is_whole = |(node, _): &(Self, u16)| {
+                node.give::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+            };
+            if nodes.iter().all(is_whole) {
                 return nodes.into_iter().map(|(node, _)| node).collect();
             }
             std::thread::sleep(Duration::from_millis(10));
