@@ -149,15 +149,13 @@ fn what_a_user_may_not_do_is_found_without_doing_it() {
 
 #[test]
 fn a_queue_and_a_board_work_on_a_cluster_of_one_node() {
-    let servers = RefCell::new(Vec::new());
-    let none = Certificates::default();
+    let (server, none) = (Server::start_cluster(1).remove(0), Certificates::default());
     jobs::conformance::check(&|| {
-        let server = Server::start_cluster(1).remove(0);
-        let queue = queue(address(&server.address(), &none));
-        servers.borrow_mut().push(server);
-        Box::new(queue)
+        // A cluster takes its time to begin.
+        let _: String = server.give(&["FLUSHALL"]);
+        Box::new(queue(address(&server.address(), &none)))
     });
-    let server = Server::start_cluster(1).remove(0);
+    let _: String = server.give(&["FLUSHALL"]);
     let board = Board::open(&address(&server.address(), &none), Key::from_text("secret"));
     let data = vec![b"prices".to_vec()];
     board.publish(STUDY, 1, b"one", &data).expect("published");
