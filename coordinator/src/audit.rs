@@ -135,8 +135,13 @@ impl Audit {
     /// Takes a result that answers one of its jobs; the first result of that trial.
     pub fn accept(&mut self, result: &JobResult) -> Option<TrialResult> {
         let repeat = self.open.get(&result.id)?;
-        if result.trials.len() != 1 || result.attempt < repeat.job.attempt {
-            // Cut short by a stop, or the first result once more.
+        if result.attempt < repeat.job.attempt || result.trials.len() > 1 {
+            // The first result once more.
+            return None;
+        }
+        if result.trials.is_empty() {
+            // A worker that was told to stop has returned the job.
+            self.lost(result.id);
             return None;
         }
         let repeat = self.open.remove(&result.id)?;
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_job_is_pushed_again_and_one_cut_short_is_no_answer() {
+    fn a_lost_job_and_one_cut_short_are_pushed_again() {
         let share = Share::parse("100%").expect("a share");
         let mut audit = Audit::new(StudyId([1; 32]), 5, Some(share));
         audit.consider(&released(1, 2));
@@ -221,6 +226,7 @@ mod tests {
         let answer = JobResult { attempt: job.attempt, ..released(1, 1).result };
         let empty = JobResult { trials: Vec::new(), ..answer.clone() };
         assert_eq!(audit.accept(&empty), None);
+        assert_eq!(audit.next_job(), Some(job), "a draining worker has returned it");
         assert_eq!(audit.accept(&released(1, 1).result), None, "the first result, once more");
         assert!(audit.accept(&answer).is_some());
         assert!(!audit.is_idle(), "the other one is due");

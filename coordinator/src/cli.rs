@@ -1,5 +1,7 @@
 //! The command line.
 
+mod queue;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use clap_complete::Shell;
 
 use crate::audit::Share;
 use crate::exit::DEFAULT_STORE;
+
+pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -50,8 +54,11 @@ impl Cli {
             Command::Results(args) => &args.store,
             Command::Verify(args) => &args.store,
             Command::Doctor(args) => &args.store,
+            Command::Stop(args) => &args.store,
             Command::Check(_)
             | Command::Worker(_)
+            | Command::Drain(_)
+            | Command::RunApart(_)
             | Command::Templates(_)
             | Command::Completions { .. } => return None,
         };
@@ -66,6 +73,8 @@ pub enum Command {
     Start(Start),
     /// Go on with a study that was stopped or crashed.
     Resume(Resume),
+    /// Stop a study that is running, here or in any other terminal; it can be resumed.
+    Stop(Stop),
     /// Show how far a study is, or list all of them.
     Status(StudyArgs),
     /// Show the results: the ranked trials, the frontier, or any query.
@@ -76,6 +85,11 @@ pub enum Command {
     Worker(Worker),
     /// Check this machine, and the server of a queue, for what studies and workers need.
     Doctor(Doctor),
+    /// Have the workers of a server finish what they have begun, and end.
+    Drain(Drain),
+    /// Run trials in a process of their own, for a worker.
+    #[command(hide = true)]
+    RunApart(RunApart),
     /// Check a template: its space, its simulator, its data, and one trial in every detail.
     Check(Check),
     /// List and show templates.
@@ -191,94 +205,13 @@ pub struct RunArgs {
     pub format: Output,
 }
 
-/// What lets a machine take part in a queue: the secret, and the certificates of TLS.
+/// `optimize stop`.
 #[derive(Clone, Debug, Args)]
-pub struct Access {
-    /// The file with the key that coordinators and workers share [default: optimize/key in the
-    /// configuration folder, made where it is missing]; or the key itself in `OPTIMIZE_KEY`
-    #[arg(long, value_name = "FILE", env = "OPTIMIZE_KEY_FILE", help_heading = "Workers")]
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub key_file: Option<PathBuf>,
-    /// The certificates (PEM) of the authorities that vouch for a rediss:// server [default: the
-    /// public ones]
-    #[arg(long, value_name = "FILE", env = "OPTIMIZE_CA_FILE", help_heading = "Workers")]
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub ca_file: Option<PathBuf>,
-    /// A certificate (PEM) to show to a rediss:// server that asks for one
-    #[arg(long, value_name = "FILE", env = "OPTIMIZE_CLIENT_CERT", help_heading = "Workers")]
-    #[arg(value_hint = ValueHint::FilePath, requires = "client_key")]
-    pub client_cert: Option<PathBuf>,
-    /// The private key (PEM) of that certificate
-    #[arg(long, value_name = "FILE", env = "OPTIMIZE_CLIENT_KEY", help_heading = "Workers")]
-    #[arg(value_hint = ValueHint::FilePath, requires = "client_cert")]
-    pub client_key: Option<PathBuf>,
-}
-
-/// How a queue between machines is reached, and its patience.
-#[derive(Clone, Debug, Args)]
-pub struct QueueArgs {
-    /// What lets this machine take part.
+pub struct Stop {
+    /// The study
     #[command(flatten)]
-    pub access: Access,
-    /// A worker that gives no sign of life for so long is taken for dead [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Workers")]
-    pub lease: Option<Duration>,
-}
-
-/// `optimize worker`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  optimize worker --queue redis://db.example.org:6379
-  optimize worker --queue rediss://user:password@db.example.org --threads 8 --idle 10m")]
-pub struct Worker {
-    /// The server: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path` for a socket
-    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE", hide_env_values = true)]
-    pub address: String,
-    /// Threads that run trials [default: one per core]
-    #[arg(long, value_name = "N", value_parser = count_to(4096), allow_negative_numbers = true)]
-    pub threads: Option<u64>,
-    /// Run studies of external programs too: whoever has the key can then run programs here
-    #[arg(long)]
-    pub allow_commands: bool,
-    /// Where copies of studies' files are kept [default: optimize/studies in the cache folder]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub data_cache: Option<PathBuf>,
-    /// Drain and end after this time
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub max_time: Option<Duration>,
-    /// Drain and end after so long without work
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub idle: Option<Duration>,
-    /// The secret of the queue.
-    #[command(flatten)]
-    pub queue: QueueArgs,
-}
-
-/// `optimize doctor`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Ends with exit code 1 where something is a problem, also where the server cannot be reached.
-Nothing is made or changed.
-
-Examples:
-  optimize doctor
-  optimize doctor --queue rediss://user:password@db.example.org --ca-file ca.pem
-  optimize doctor --queue redis://db:6379 --template my-study.toml --format json")]
-pub struct Doctor {
-    /// The server of a queue: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path`
-    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", hide_env_values = true)]
-    pub queue: Option<String>,
-    /// A template whose studies are to be run: a name of the library, problem:NAME, or a path
-    #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
-    pub template: Option<String>,
-    /// What lets this machine take part in the queue.
-    #[command(flatten)]
-    pub access: Access,
-    /// How to print
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: Output,
-    /// Where.
+    pub study: Named,
+    /// The store.
     #[command(flatten)]
     pub store: StoreArgs,
 }

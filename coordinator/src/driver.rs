@@ -100,6 +100,8 @@ pub struct Driver {
     open: BTreeMap<JobId, JobSpec>,
     /// Results whose predecessors are missing.
     early: BTreeMap<u64, Released>,
+    /// How many trials those have.
+    waiting: u64,
     released: VecDeque<Released>,
     /// Trials before this one have been released.
     frontier: u64,
@@ -140,6 +142,7 @@ impl Driver {
             again: VecDeque::new(),
             open: BTreeMap::new(),
             early: BTreeMap::new(),
+            waiting: 0,
             released: VecDeque::new(),
             frontier: 0,
             evaluated: 0,
@@ -168,10 +171,24 @@ impl Driver {
         self.open.len()
     }
 
-    /// Results that wait for an earlier one.
+    /// Trials whose results wait for an earlier one.
     #[must_use]
-    pub fn waiting_results(&self) -> usize {
-        self.early.len()
+    pub fn waiting_trials(&self) -> u64 {
+        self.waiting
+    }
+
+    /// The first trial of the next job, where its length is free.
+    #[must_use]
+    pub fn upcoming(&self) -> Option<u64> {
+        let is_free = self.again.is_empty() && matches!(self.source, Source::Sequence(_));
+        is_free.then(|| self.gaps.front().map_or(self.next, |gap| gap.0))
+    }
+
+    /// Whether the trial has been put into a job or was replayed.
+    #[must_use]
+    pub fn was_asked(&self, trial: u64) -> bool {
+        let in_gap = |(first, len): &(u64, u64)| (*first..first + len).contains(&trial);
+        trial < self.next && !self.gaps.iter().any(in_gap)
     }
 
     /// Whether a sample has found no point for so long that the study ends for it. That is
@@ -432,8 +449,10 @@ impl Driver {
 
     /// Puts a result in its place and releases what is complete up to it.
     fn settle(&mut self, released: Released) {
+        self.waiting += released.result.trials.len() as u64;
         self.early.insert(released.first, released);
         while let Some(mut released) = self.early.remove(&self.frontier) {
+            self.waiting -= released.result.trials.len() as u64;
             if self.has_enough() || self.is_barren() {
                 return;
             }

@@ -8,7 +8,8 @@ use results::WorkerStatus;
 /// Jobs that are under way before any worker has shown itself.
 const FIRST_SLOTS: usize = 8;
 
-/// Jobs that a worker holds beyond one per thread: so that it never waits for the next.
+/// Jobs for a worker beyond those of its threads, so that it never waits for the next: two per
+/// thread where messages take their time, and one within a process.
 const SPARE: usize = 3;
 
 /// Those who run a study's trials.
@@ -50,7 +51,7 @@ impl Fleet {
     pub fn slots(&self) -> usize {
         let Some(remote) = &self.remote else { return self.threads + SPARE };
         let (workers, threads) = remote.size();
-        (threads + SPARE * workers).max(FIRST_SLOTS)
+        (2 * threads + SPARE * workers).max(FIRST_SLOTS)
     }
 
     /// How often the queue has been begun anew.
@@ -59,11 +60,30 @@ impl Fleet {
         self.remote.as_ref().map_or(0, |remote| remote.epoch())
     }
 
-    /// Workers among which the jobs are divided; at least one.
+    /// Jobs that were lost so far, and so were pushed again.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.remote.as_ref().map_or(0, |remote| remote.lost())
+    }
+
+    /// Messages that were not taken.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.remote.as_ref().map_or(0, |remote| remote.refused())
+    }
+
+    /// Workers that are known; this process counts as one.
     #[must_use]
     pub fn workers(&self) -> u64 {
         let (workers, _) = self.remote.as_ref().map_or((1, 0), |remote| remote.size());
         (workers as u64).max(1)
+    }
+
+    /// Threads among which the trials are divided; at least one.
+    #[must_use]
+    pub fn all_threads(&self) -> u64 {
+        let (_, threads) = self.remote.as_ref().map_or((0, self.threads), |remote| remote.size());
+        (threads as u64).max(1)
     }
 
     /// The workers, as people see them.
@@ -75,6 +95,8 @@ impl Fleet {
             host: seen.about.host,
             threads: seen.about.threads,
             silent_seconds: seen.silent.as_secs_f64(),
+            jobs: seen.jobs,
+            trials_per_second: seen.trials_per_second,
         };
         remote.workers().into_iter().map(status).collect()
     }

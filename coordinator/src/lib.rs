@@ -11,6 +11,7 @@
 //! Deliberately absent: mathematics of any kind. Points come from `optimizers`, values from
 //! `simulators`, rankings from `results`.
 
+mod apart;
 mod audit;
 pub mod cli;
 pub mod commands;
@@ -31,6 +32,8 @@ mod signals;
 mod specification;
 mod study;
 mod tally;
+mod unasked;
 
+pub use apart::run_apart;
 pub use exit::{Exit, Failure};
 pub use say::print;

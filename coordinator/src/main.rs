@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command};
-use coordinator::commands::{check, doctor, results, start, status, templates, verify, worker};
-use coordinator::{Exit, Failure, say};
+use coordinator::commands::{
+    check, doctor, drain, results, start, status, stop, templates, verify, worker,
+};
+use coordinator::{Exit, Failure, run_apart, say};
 
 fn main() -> ExitCode {
     // A trial that panics is a failed trial with a message, and says so in the results.
@@ -39,7 +41,10 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::status(args),
         Command::Results(args) => results::results(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Stop(args) => stop::stop(args),
         Command::Worker(args) => worker::worker(args),
+        Command::Drain(args) => drain::drain(args),
+        Command::RunApart(args) => run_apart(args),
         Command::Check(args) => check::check(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Templates(args) => templates::templates(args),

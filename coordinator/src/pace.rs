@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// A job should keep the fleet busy for about so long: long enough that its handling is lost in
-/// it, short enough that a study stops at once when told to.
-const TARGET: f64 = 0.05;
+/// A job should be so much work for one thread, in seconds: long enough that its handling is lost
+/// in it, short enough that losing one costs nothing that counts.
+const TARGET: f64 = 0.15;
 
 /// The speed is averaged over about so many seconds.
 const MEMORY: f64 = 0.2;
@@ -24,6 +24,7 @@ const GROWTH: f64 = 4.0;
 pub struct Pace {
     /// Trials per second, averaged over the last half second or so.
     rate: f64,
+    /// Trials for a job, if the fleet were one thread.
     size: f64,
     /// The most reports per trial seen so far.
     reports: f64,
@@ -57,8 +58,7 @@ impl Pace {
             self.rate + (1.0 - libm::exp(-seconds / memory)) * (now - self.rate)
         };
         self.reports = self.reports.max(reports as f64 / trials.max(1) as f64);
-        let most = (MAX_WEIGHT / (4.0 + self.reports)).max(1.0);
-        self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH).min(most);
+        self.size = (self.rate * TARGET).clamp(1.0, self.size * GROWTH);
     }
 
     /// Trials per second, lately.
@@ -67,12 +67,13 @@ impl Pace {
         self.rate
     }
 
-    /// Trials for the next job, when `left` are left in all for `slots` jobs at a time: towards
-    /// the end jobs get smaller, so that all slots end together.
+    /// Trials for the next job of a fleet of so many threads, when `left` are left in all for
+    /// `slots` jobs at a time: towards the end jobs get smaller, so that all slots end together.
     #[must_use]
-    pub fn next_size(&self, left: Option<u64>, slots: u64) -> u64 {
+    pub fn next_size(&self, left: Option<u64>, slots: u64, threads: u64) -> u64 {
         let share = left.map_or(u64::MAX, |left| left / (2 * slots.max(1)));
-        (self.size as u64).min(share).max(1)
+        let most = MAX_WEIGHT / (4.0 + self.reports);
+        ((self.size / threads.max(1) as f64).min(most) as u64).min(share).max(1)
     }
 }
 
@@ -83,19 +84,20 @@ mod tests {
     #[test]
     fn jobs_grow_with_the_speed_and_shrink_at_the_end() {
         let mut pace = Pace::default();
-        assert_eq!(pace.next_size(None, 4), 1);
+        assert_eq!(pace.next_size(None, 4, 2), 1);
         pace.observe(1_000_000, 0, Duration::from_secs(1));
-        assert_eq!(pace.next_size(None, 4), 4, "not at once");
+        assert_eq!(pace.next_size(None, 4, 1), 4, "not at once");
         for _ in 0..10 {
             pace.observe(1_000_000, 0, Duration::from_secs(1));
         }
-        assert_eq!(pace.next_size(None, 4), 16_384);
-        assert_eq!(pace.next_size(Some(800), 4), 100);
-        assert_eq!(pace.next_size(Some(3), 4), 1);
+        assert_eq!(pace.next_size(None, 4, 1), 16_384);
+        assert_eq!(pace.next_size(None, 4, 100), 1_500);
+        assert_eq!(pace.next_size(Some(800), 4, 1), 100);
+        assert_eq!(pace.next_size(Some(3), 4, 1), 1);
         for _ in 0..60 {
             pace.observe(1, 0, Duration::from_secs(10));
         }
-        assert_eq!(pace.next_size(None, 4), 1, "slow trials travel alone");
+        assert_eq!(pace.next_size(None, 4, 1), 1, "slow trials travel alone");
     }
 
     #[test]
@@ -104,6 +106,6 @@ mod tests {
         for _ in 0..20 {
             pace.observe(1_000_000, 1_000_000_000, Duration::from_secs(1));
         }
-        assert_eq!(pace.next_size(None, 4), 65);
+        assert_eq!(pace.next_size(None, 4, 1), 65);
     }
 }

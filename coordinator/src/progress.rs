@@ -34,6 +34,8 @@ pub struct Progress {
     pub contradictions: Vec<Contradiction>,
     /// Why running the study again may give another table.
     pub tainted: Option<String>,
+    /// Jobs pushed and not answered.
+    pub jobs_in_flight: u64,
     /// Whether all trials are done, and the last of them are being written.
     pub is_writing: bool,
 }

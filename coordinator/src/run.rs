@@ -20,9 +20,11 @@ use crate::pace::Pace;
 use crate::progress::{Progress, thousands};
 use crate::study::{Goal, Study};
 use crate::tally::Tally;
+use crate::unasked::{Unasked, split};
 
-/// Results that may wait for an earlier one before no further jobs are pushed.
-const MAX_WAITING: usize = 512;
+/// Trials whose results may wait for an earlier one before no further jobs are pushed. They are
+/// held in memory, a few hundred bytes each.
+const MAX_WAITING: u64 = 1 << 18;
 
 /// Results that become durable together at most.
 const MAX_GROUP: usize = 256;
@@ -136,6 +138,8 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         frame,
         pace: Pace::default(),
         resumed: 0,
+        unasked: Unasked::default(),
+        answered: Vec::new(),
         contradicted: 0,
         has_too_many_failures: false,
     };
@@ -164,6 +168,9 @@ struct Run<'a> {
     pace: Pace,
     /// Trials that were there before this run.
     resumed: u64,
+    unasked: Unasked,
+    /// Answers that were there before the question.
+    answered: Vec<JobResult>,
     contradictions: Vec<Contradiction>,
     /// How many trials gave two results, named or not.
     contradicted: u64,
@@ -197,6 +204,8 @@ impl Run<'_> {
     fn work(&mut self) -> Result<bool, Failure> {
         let (mut looked, mut measured) = (Instant::now(), Instant::now());
         let mut done = Collected::default();
+        // What was finished while nobody was there is not run again.
+        self.collect(Duration::ZERO)?;
         loop {
             let stopping = self.control.stopped().is_some();
             if !stopping && self.issue()? {
@@ -204,7 +213,7 @@ impl Run<'_> {
             }
             // Looked at before collecting, so that what came in before the drain is collected.
             let last = stopping && (self.driver.open_jobs() == 0 || self.control.is_drained());
-            let collected = self.collect()?;
+            let collected = self.collect(LOOK)?;
             done.trials += collected.trials;
             done.reports += collected.reports;
             self.take_up_released();
@@ -230,15 +239,21 @@ impl Run<'_> {
         }
         while self.has_room() {
             let left = self.goal.total().map(|total| total.saturating_sub(self.done()));
-            let hint = match self.chunk {
+            let mut hint = match self.chunk {
                 0 => {
-                    let size = self.pace.next_size(left, self.fleet.slots() as u64);
-                    (size / self.fleet.workers()).max(1)
+                    let (slots, threads) = (self.fleet.slots() as u64, self.fleet.all_threads());
+                    self.pace.next_size(left, slots, threads)
                 }
                 chunk => chunk,
             };
+            if let Some(first) = self.driver.upcoming() {
+                hint = self.unasked.fit(first, hint);
+            }
             match self.driver.next_job(hint) {
-                Next::Job(job) => self.queue.push(job)?,
+                Next::Job(job) => match self.unasked.answer(&job) {
+                    Some(result) => self.answered.push(result),
+                    None => self.queue.push(job)?,
+                },
                 Next::Wait => return Ok(false),
                 Next::Done => return Ok(self.audit.is_idle()),
             }
@@ -250,14 +265,17 @@ impl Run<'_> {
     /// fresh jobs, and never those that are waited for.
     fn has_room(&self) -> bool {
         let has_slot = self.driver.learns() || self.driver.open_jobs() < self.fleet.slots();
-        let few_waiting = self.driver.waiting_results() < MAX_WAITING;
+        let few_waiting = self.driver.waiting_trials() < MAX_WAITING;
         has_slot && !self.audit.is_busy() && (few_waiting || self.driver.has_backlog())
     }
 
     /// Waits for results, makes them durable together, and hands them to the driver.
-    fn collect(&mut self) -> Result<Collected, Failure> {
-        let mut group = Vec::new();
-        let (mut wait, mut collected) = (LOOK, Collected::default());
+    fn collect(&mut self, mut wait: Duration) -> Result<Collected, Failure> {
+        let mut group = std::mem::take(&mut self.answered);
+        let mut collected = Collected { events: group.len() as u64, ..Collected::default() };
+        if !group.is_empty() {
+            wait = Duration::ZERO;
+        }
         while let Some(event) = self.queue.next_event(wait)? {
             wait = Duration::ZERO;
             collected.events += 1;
@@ -292,19 +310,32 @@ impl Run<'_> {
         Ok(collected)
     }
 
-    /// Tells first results from repeated ones.
-    fn sort(&self, group: Vec<JobResult>) -> (Vec<JobResult>, Vec<JobResult>) {
+    /// Tells first results from repeated ones, and puts aside what was not asked for yet.
+    fn sort(&mut self, group: Vec<JobResult>) -> (Vec<JobResult>, Vec<JobResult>) {
         let (mut fresh, mut repeated) = (Vec::<JobResult>::new(), Vec::new());
         for mut result in group {
-            let first = fresh.iter().all(|known| known.id != result.id);
-            match self.driver.unanswered(result.id) {
-                Some(job) if first => {
-                    // The late result of a longer job that has been divided since.
-                    let len = usize::try_from(job.len()).unwrap_or(usize::MAX);
-                    result.trials.truncate(len);
-                    fresh.push(result);
+            loop {
+                let first = fresh.iter().all(|known| known.id != result.id);
+                match self.driver.unanswered(result.id) {
+                    Some(job) if first => {
+                        // The late result of a longer job that has been divided since.
+                        let len = usize::try_from(job.len()).unwrap_or(usize::MAX);
+                        let rest = split(&mut result, len);
+                        fresh.push(result);
+                        match rest {
+                            Some(rest) => result = rest,
+                            None => break,
+                        }
+                    }
+                    None if !self.driver.was_asked(result.id.0.0) => {
+                        self.unasked.keep(result);
+                        break;
+                    }
+                    _ => {
+                        repeated.push(result);
+                        break;
+                    }
                 }
-                _ => repeated.push(result),
             }
         }
         (fresh, repeated)
@@ -416,6 +447,7 @@ impl Run<'_> {
             contradicted: self.contradicted,
             contradictions: self.contradictions.clone(),
             tainted: self.tainted(),
+            jobs_in_flight: self.driver.open_jobs() as u64,
             is_writing: false,
         }
     }
@@ -496,7 +528,7 @@ mod tests {
         let (progress, _watched) = watch::channel(Progress::default());
         let ended = std::thread::scope(|scope| {
             let for_worker = Arc::new(study.for_worker(None));
-            let options = worker::Options { threads: 3, name: "test".to_owned() };
+            let options = worker::Options { threads: 3, name: "test".to_owned(), nursery: None };
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
                 let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };
@@ -566,8 +598,8 @@ mod tests {
             Ok(event)
         }
 
-        fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError> {
-            self.inner.take(wait)
+        fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
+            self.inner.take(wait, most)
         }
 
         fn finish(&self, lease: Lease, result: JobResult) -> Result<(), QueueError> {

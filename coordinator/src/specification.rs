@@ -101,6 +101,7 @@ impl Specification {
             fetch(board, id, &file, &folder)?;
         }
         record.folder = folder.display().to_string();
+        keep(&record, &folder)?;
         let study = Study::reopen_where(&record, |simulator| {
             if simulator != "command" || may_run_programs {
                 return Ok(());
@@ -114,6 +115,38 @@ impl Specification {
             false => Err(Failure::usage("it opens as another study here")),
         }
     }
+
+    /// The study in a folder of a worker's cache, which the worker has opened before.
+    ///
+    /// # Errors
+    /// It is not there, or does not open as the same study.
+    pub fn reopen(folder: &Path) -> Result<Study, Failure> {
+        let path = folder.join(RECORD);
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Failure::infrastructure(format!("failed to read {}: {error}", path.display()))
+        };
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(&error))?;
+        let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
+        Study::reopen(&record)
+    }
+}
+
+/// The record of a study, beside its files.
+const RECORD: &str = ".study.json";
+
+/// Keeps the record for [`Specification::reopen`].
+fn keep(record: &StudyRecord, folder: &Path) -> Result<(), Failure> {
+    let path = folder.join(RECORD);
+    let write = || {
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut file, record)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok::<(), std::io::Error>(())
+    };
+    write().map_err(|error| {
+        Failure::infrastructure(format!("failed to write {}: {error}", path.display()))
+    })
 }
 
 /// Puts a copy of a file into the study's folder, unless it is there.

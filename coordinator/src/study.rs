@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jobs::{Outcome, Purpose, StudyId, TrialResult, derived_seed};
 use optimizers::{Algorithm, Plan, Told};
@@ -219,6 +220,7 @@ impl Study {
             sequence: self.sequence.clone(),
             pruning_rules: Arc::clone(&self.pruning_rules),
             files,
+            cancelled: Arc::new(AtomicBool::new(false)),
         }
     }
 

@@ -107,7 +107,9 @@ fn workers_that_come_and_go_give_the_results_of_one_process() {
     // A worker's last beat may come after the end; it says good-bye within a second or two.
     let is_empty = |_| {
         sleep(Duration::from_millis(100));
-        fleet.server.give::<u64>(&["DBSIZE"]) == 0
+        // Orders to workers are forgotten after a minute.
+        let left: Vec<String> = fleet.server.give(&["KEYS", "*"]);
+        left.iter().all(|name| name == "optimize:control")
     };
     assert!((0..200).any(is_empty), "something is left behind");
 }
@@ -147,6 +149,114 @@ fn programs_run_only_where_that_is_allowed() {
     let refused: Said = fleet.workers.remove(0).wait_with_output().expect("it ends").into();
     assert!(refused.err.contains("with --allow-commands only"), "{}", refused.err);
     assert!(refused.err.contains("worker: 0 jobs done"), "{}", refused.err);
+}
+
+/// A study of a shell script in the place, with its trials' numbers in `x` and `y`.
+fn script(place: &Place, text: &str) {
+    place.write(
+        "program.toml",
+        "name = 'program'\nsimulator = 'command'\n[objectives]\ncost = 'minimize'\n[space]\n\
+         x = { int = [0, 39] }\n[command]\nmode = 'once'\nrun = ['sh', 'sim.sh', '{x}']\n\
+         metrics = ['cost']\noutput = 'lines'\n",
+    );
+    place.write("sim.sh", text);
+}
+
+#[test]
+fn a_trial_that_kills_its_worker_fails_and_no_other() {
+    let mut fleet = Fleet::new();
+    // Whoever runs trial 17 is killed, and so is the process that then runs it alone.
+    script(&fleet.place, "[ $1 = 17 ] && kill -9 $PPID\necho \"cost = $1\"\n");
+    fleet.start("--template program.toml --algorithm grid");
+    let words = format!("worker {} --threads 1 --allow-commands", fleet.options());
+    let first = fleet.spawn(&words).wait_with_output().expect("it dies");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&first.status), Some(9));
+    let second = fleet.spawn(&words);
+    fleet.workers.push(second);
+    let said = fleet.ended().ended(0);
+    assert_eq!(said.json()["failed"].as_u64(), Some(1), "{}", said.out);
+    assert_eq!(said.json()["evaluated"].as_u64(), Some(40), "{}", said.out);
+    let sql = "select trial, error from trials where error is not null";
+    let said = fleet.place.run(&format!("results far --sql '{sql}' --format csv")).ended(0);
+    assert!(said.out.contains("17,"), "{}", said.out);
+    assert!(said.out.contains("ended the process that ran it, twice"), "{}", said.out);
+    assert!(fleet.workers[0].try_wait().expect("a child").is_none(), "the second one lives");
+}
+
+#[test]
+fn a_study_that_is_stopped_is_dropped_by_its_workers_at_once() {
+    let mut fleet = Fleet::new();
+    script(&fleet.place, "echo $$ >> pids\nsleep 1000\n");
+    fleet.start("--template program.toml --algorithm grid");
+    let words = format!("worker {} --threads 2 --allow-commands --idle 1s", fleet.options());
+    let worker = fleet.spawn(&words);
+    let begun = now();
+    let is_at_work = |_| {
+        sleep(Duration::from_millis(100));
+        let said = fleet.place.run("status far --format json");
+        said.code == Some(0) && said.json()["fleet"][0]["jobs"].as_u64() >= Some(2)
+    };
+    assert!((0..300).any(is_at_work), "no worker takes jobs");
+    let stopped = fleet.place.run("stop far").ended(0);
+    assert!(stopped.err.contains("study far: stopped, 0 trials"), "{}", stopped.err);
+    assert_eq!(fleet.ended().json()["state"], "stopped");
+    // Nothing keeps the worker from ending: not a trial of a quarter of an hour.
+    let ended: Said = worker.wait_with_output().expect("it ends").into();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
+    let again = fleet.place.run("stop far");
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("does not run (it is stopped)"), "{}", again.err);
+}
+
+#[test]
+fn workers_drain_on_demand() {
+    let mut fleet = Fleet::new();
+    fleet.join();
+    fleet.join();
+    // Orders are heard by those who listen already.
+    sleep(Duration::from_secs(1));
+    let key = format!("--queue {} --key-file key", fleet.server.address());
+    fleet.place.run(&format!("drain {key} --host nobody")).ended(0);
+    sleep(Duration::from_secs(1));
+    assert!(fleet.workers.iter_mut().all(|worker| worker.try_wait().expect("a child").is_none()));
+    fleet.place.run(&format!("drain {key}")).ended(0);
+    for worker in fleet.workers.drain(..) {
+        let said: Said = worker.wait_with_output().expect("it ends").into();
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.err.contains("as `optimize drain` asks"), "{}", said.err);
+    }
+}
+
+#[test]
+fn what_is_finished_while_no_coordinator_is_there_is_not_run_again() {
+    let mut fleet = Fleet::new();
+    script(&fleet.place, "echo $1 >> runs\nsleep 0.3\necho \"cost = $1\"\n");
+    let runs = fleet.place.path().join("runs");
+    let text = std::fs::read_to_string(fleet.place.path().join("program.toml")).expect("written");
+    let run = format!("run = ['sh', 'sim.sh', '{{x}}', '{}']", runs.display());
+    fleet.place.write("program.toml", &text.replace("run = ['sh', 'sim.sh', '{x}']", &run));
+    fleet.place.write("sim.sh", "echo $1 >> $2\nsleep 0.3\necho \"cost = $1\"\n");
+    fleet.start("--template program.toml --algorithm grid --chunk 1");
+    let worker = fleet.spawn(&format!("worker {} --threads 2 --allow-commands", fleet.options()));
+    fleet.workers.push(worker);
+    let count = || std::fs::read_to_string(&runs).map_or(0, |text| text.lines().count());
+    let has_begun = |_| {
+        sleep(Duration::from_millis(50));
+        count() >= 4
+    };
+    assert!((0..600).any(has_begun), "no trial begins");
+    let mut coordinator = fleet.coordinator.take().expect("it was started");
+    coordinator.kill().expect("alive");
+    coordinator.wait().expect("a child");
+    // The worker goes on with what it was given.
+    sleep(Duration::from_secs(3));
+    let meanwhile = count();
+    fleet.resume();
+    let said = fleet.ended().ended(0);
+    assert_eq!(said.json()["evaluated"].as_u64(), Some(40), "{}", said.out);
+    assert!(meanwhile >= 6, "{meanwhile} trials");
+    assert_eq!(count(), 40, "no trial was run twice, {meanwhile} of them before the second start");
 }
 
 /// What happens to the fleet next.

@@ -41,12 +41,14 @@ impl<T> Channel<T> {
         self.arrived.notify_one();
     }
 
-    fn receive(&self, wait: Duration) -> Option<T> {
+    /// Up to `most` items, waiting for the first.
+    fn receive(&self, wait: Duration, most: usize) -> Vec<T> {
         let (mut items, _) = self
             .arrived
             .wait_timeout_while(self.lock(), wait, |items| items.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
-        items.pop_front()
+        let count = most.min(items.len());
+        items.drain(..count).collect()
     }
 }
 
@@ -66,11 +68,11 @@ impl Queue for EmbeddedQueue {
     }
 
     fn next_event(&self, wait: Duration) -> Result<Option<Event>, QueueError> {
-        Ok(self.events.receive(wait))
+        Ok(self.events.receive(wait, 1).pop())
     }
 
-    fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError> {
-        Ok(self.jobs.receive(wait))
+    fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
+        Ok(self.jobs.receive(wait, most))
     }
 
     fn finish(&self, _lease: Lease, result: JobResult) -> Result<(), QueueError> {

@@ -116,8 +116,8 @@ impl Queue for FaultyQueue {
         }
     }
 
-    fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError> {
-        self.inner.take(wait)
+    fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
+        self.inner.take(wait, most)
     }
 
     fn finish(&self, lease: Lease, result: JobResult) -> Result<(), QueueError> {
@@ -150,7 +150,7 @@ mod tests {
             queue.push(crate::conformance::job(number)).expect("in process");
         }
         let mut taken = Vec::new();
-        while let Some(lease) = queue.take(Duration::ZERO).expect("in process") {
+        for lease in queue.take(Duration::ZERO, 1000).expect("in process") {
             taken.push(lease.job.id);
         }
         let total = taken.len();

@@ -81,6 +81,23 @@ impl JobSpec {
         }
     }
 
+    /// The job of one of its trials alone.
+    ///
+    /// # Panics
+    /// If it has no such trial.
+    #[must_use]
+    pub fn single(&self, offset: u64) -> Self {
+        assert!(offset < self.len(), "a trial of the job");
+        let work = match &self.work {
+            Work::Range { .. } => Work::Range { len: 1 },
+            Work::Points(points) => {
+                let point = &points[usize::try_from(offset).expect("a list fits")];
+                Work::Points(vec![point.clone()])
+            }
+        };
+        Self { id: JobId(TrialId(self.id.0.0 + offset)), work, ..self.clone() }
+    }
+
     /// Whether the job holds no trial.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -35,7 +35,8 @@ pub struct QueueError(pub String);
 ///
 /// Every queue passes [`crate::conformance::check`].
 pub trait Queue: Send + Sync {
-    /// Hands a job to whichever worker takes it.
+    /// Hands a job to whichever worker takes it. A queue between machines may let it wait for the
+    /// next call of [`Queue::next_event`], so that jobs travel together.
     ///
     /// # Errors
     /// The infrastructure fails.
@@ -56,13 +57,14 @@ pub trait Queue: Send + Sync {
         Ok(())
     }
 
-    /// A job to work on, waiting for one at most so long.
+    /// Up to `most` jobs to work on, waiting at most so long for the first.
     ///
     /// # Errors
     /// The infrastructure fails.
-    fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError>;
+    fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError>;
 
-    /// Returns the result of a leased job.
+    /// Returns the result of a leased job. A queue between machines sends it when it can; it is
+    /// kept until the coordinator has confirmed it.
     ///
     /// # Errors
     /// The infrastructure fails.

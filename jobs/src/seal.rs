@@ -18,6 +18,8 @@ pub enum Kind {
     Job,
     /// The result of a job.
     Result,
+    /// What all workers of a server are told.
+    Order,
 }
 
 /// Why a message is not taken.
@@ -87,6 +89,7 @@ impl Key {
             Kind::Spec => 0,
             Kind::Job => 1,
             Kind::Result => 2,
+            Kind::Order => 3,
         }]);
         hasher.update(&study.0);
         hasher.update(signed);

@@ -59,7 +59,13 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 fn taken(queue: &RedisQueue) -> Lease {
-    wait_for("a job", || queue.take(WAIT).expect("take"))
+    wait_for("a job", || queue.take(WAIT, 1).expect("take").pop())
+}
+
+/// Pushes a job that travels at once: with the look for events that follows.
+fn push(queue: &RedisQueue, job: &JobSpec) {
+    queue.push(job.clone()).expect("push");
+    assert_eq!(queue.next_event(Duration::ZERO), Ok(None));
 }
 
 fn event(queue: &RedisQueue) -> Event {
@@ -85,26 +91,27 @@ fn conforms() {
 fn the_jobs_of_a_worker_that_does_not_move_are_taken_back() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     // A worker that is killed neither returns its job nor says good-bye.
     let _: u64 = server.give(&["HINCRBY", &key("beats"), "dead", "1"]);
     let jobs = key("jobs");
     let read = ["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "1", "STREAMS", &jobs, ">"];
     let _: redis::Value = server.give(&read);
     assert_eq!(event(&coordinator), Event::Lost(job(0).id));
-    coordinator.push(job(0)).expect("push again");
+    push(&coordinator, &job(0));
     let worker = queue(&server);
     let lease = taken(&worker);
     worker.finish(lease.clone(), result(&lease)).expect("finish");
     assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
     assert_eq!(server.give::<u64>(&["XLEN", &key("jobs")]), 0);
+    coordinator.confirm().expect("confirm");
 }
 
 #[test]
 fn a_worker_that_leaves_gives_its_jobs_back_at_once() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     let worker = queue(&server);
     let lease = taken(&worker);
     // The coordinator has to have seen it alive.
@@ -127,7 +134,7 @@ fn a_server_that_forgets_everything_costs_time_only() {
         let mut server = Server::start(&[]);
         let (coordinator, worker) = (queue(&server), queue(&server));
         for number in 0..4 {
-            coordinator.push(job(number)).expect("push");
+            push(&coordinator, &job(number));
         }
         let held = taken(&worker);
         let done = taken(&worker);
@@ -154,11 +161,13 @@ fn a_server_that_forgets_everything_costs_time_only() {
         worker.finish(held.clone(), result(&held)).expect("finish");
         assert_eq!(event(&coordinator), Event::Finished(result(&held)));
         for number in 0..4 {
-            coordinator.push(job(number)).expect("push again");
+            push(&coordinator, &job(number));
         }
         let again = taken(&worker);
         worker.finish(again.clone(), result(&again)).expect("finish");
         assert_eq!(event(&coordinator), Event::Finished(result(&again)));
+        // A worker that ends waits for its results to be safe.
+        coordinator.confirm().expect("confirm");
     }
 }
 
@@ -166,7 +175,7 @@ fn a_server_that_forgets_everything_costs_time_only() {
 fn results_stay_with_their_worker_until_they_are_confirmed() {
     let server = Server::start(&[]);
     let (coordinator, worker) = (queue(&server), queue(&server));
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     let lease = taken(&worker);
     worker.finish(lease.clone(), result(&lease)).expect("finish");
     assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
@@ -185,13 +194,56 @@ fn results_stay_with_their_worker_until_they_are_confirmed() {
 }
 
 #[test]
+fn a_job_that_reached_nobody_is_found_by_its_worker() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let held = taken(&worker);
+    let name = wait_for("a beat", || server.give::<Vec<String>>(&["HKEYS", &key("beats")]).pop());
+    // A read that was given up may be served later, on a connection that nobody reads any more.
+    push(&coordinator, &job(1));
+    let jobs = key("jobs");
+    let read = ["XREADGROUP", "GROUP", "workers", &name, "COUNT", "1", "STREAMS", &jobs, ">"];
+    let _: redis::Value = server.give(&read);
+    let found = taken(&worker);
+    assert_eq!(found.job, job(1), "and not the one that it holds");
+    for lease in [found, held] {
+        worker.finish(lease.clone(), result(&lease)).expect("finish");
+        assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    }
+}
+
+#[test]
+fn a_server_without_room_is_waited_for() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    push(&coordinator, &job(0));
+    let lease = taken(&worker);
+    let _: String = server.give(&["CONFIG", "SET", "maxmemory", "1"]);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    // Longer than it takes to look after the workers, and to find that everything is lost.
+    let _: String = server.give(&["FLUSHALL"]);
+    for _ in 0..30 {
+        assert_eq!(coordinator.next_event(WAIT).expect("no room is no fault"), None);
+        assert_eq!(worker.take(WAIT, 1).expect("no room is no fault"), []);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _: String = server.give(&["CONFIG", "SET", "maxmemory", "0"]);
+    let finished = wait_for("the result", || {
+        let event = coordinator.next_event(WAIT).expect("next_event");
+        event.filter(|event| *event != Event::Lost(job(0).id))
+    });
+    assert_eq!(finished, Event::Finished(result(&lease)));
+}
+
+#[test]
 fn forged_foreign_and_damaged_messages_are_refused() {
     let server = Server::start(&[]);
     let coordinator = queue(&server);
-    coordinator.push(job(0)).expect("push");
+    push(&coordinator, &job(0));
     let stranger = queue_with(&server, "another secret");
     for _ in 0..20 {
-        assert_eq!(stranger.take(WAIT), Ok(None), "a job is not opened with another key");
+        assert_eq!(stranger.take(WAIT, 1), Ok(Vec::new()), "a job is not opened with another key");
     }
     drop(stranger);
     for forged in ["", "junk", &"x".repeat(500)] {
@@ -200,7 +252,7 @@ fn forged_foreign_and_damaged_messages_are_refused() {
     }
     let worker = queue(&server);
     for _ in 0..20 {
-        assert_eq!(worker.take(WAIT), Ok(None));
+        assert_eq!(worker.take(WAIT, 1), Ok(Vec::new()));
     }
     // The stranger threw the job away; it is missed, and comes again.
     assert_eq!(event(&coordinator), Event::Lost(job(0).id));
@@ -210,7 +262,7 @@ fn forged_foreign_and_damaged_messages_are_refused() {
 fn two_coordinators_are_never_at_work_together() {
     let server = Server::start(&[]);
     let first = queue(&server);
-    first.push(job(0)).expect("push");
+    push(&first, &job(0));
     std::thread::scope(|scope| {
         let second = scope.spawn(|| queue(&server).push(job(0)));
         while !second.is_finished() {
@@ -221,7 +273,7 @@ fn two_coordinators_are_never_at_work_together() {
     });
     // A dead one, that shows no sign of life, is followed by the next.
     let next = queue(&server);
-    next.push(job(1)).expect("push");
+    push(&next, &job(1));
     let error = wait_for("the end of the first", || first.next_event(WAIT).err()).to_string();
     assert!(error.contains("taken this study over"), "{error}");
     drop(first);
@@ -261,10 +313,40 @@ fn a_board_keeps_studies_by_priority_with_what_workers_need() {
     let hash = file_hash(&data);
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), Some(data));
     assert_eq!(ours.file(other, &hash).expect("reachable"), None);
+    let is_up = |study, hashes: &[String]| ours.is_up(study, hashes).expect("reachable");
+    assert!(is_up(STUDY, std::slice::from_ref(&hash)) && is_up(other, &[]));
+    assert!(!is_up(other, std::slice::from_ref(&hash)), "a file is missing");
+    ours.hide(other).expect("hidden");
+    assert!(!is_up(other, &[]), "it is not listed");
+    ours.publish(other, 5, b"two", &[]).expect("published");
     let name = format!("optimize:{{{}}}:file:{hash}", "01".repeat(8));
     let _: String = server.give(&["SET", &name, "other prices"]);
     assert_eq!(ours.file(STUDY, &hash).expect("reachable"), None, "it is not what it was");
     ours.withdraw(STUDY, std::slice::from_ref(&hash)).expect("withdrawn");
     ours.withdraw(other, &[]).expect("withdrawn");
-    assert_eq!(server.give::<u64>(&["DBSIZE"]), 0);
+    // Orders to workers are forgotten after a minute.
+    assert_eq!(server.give::<Vec<String>>(&["KEYS", "*"]), ["optimize:control"]);
+}
+
+#[test]
+fn a_server_that_forgets_a_part_begins_anew() {
+    for part in ["jobs", "results", "meta"] {
+        let server = Server::start(&[]);
+        let (coordinator, worker) = (queue(&server), queue(&server));
+        push(&coordinator, &job(0));
+        let lease = taken(&worker);
+        let _: u64 = server.give(&["DEL", &key(part)]);
+        worker.finish(lease.clone(), result(&lease)).expect("finish");
+        let mut lost = false;
+        loop {
+            match event(&coordinator) {
+                Event::Lost(id) if id == job(0).id && !lost => lost = true,
+                other => {
+                    assert_eq!(other, Event::Finished(result(&lease)), "{part}");
+                    break;
+                }
+            }
+        }
+        coordinator.confirm().expect("confirm");
+    }
 }

@@ -60,6 +60,15 @@ pub struct StudyStatus {
     pub trials_per_second: f64,
     /// Workers that are alive.
     pub workers: u64,
+    /// Jobs that are pushed and not answered.
+    #[serde(default)]
+    pub jobs_in_flight: u64,
+    /// Jobs that were lost with whoever held them, and so were pushed again.
+    #[serde(default)]
+    pub jobs_lost: u64,
+    /// Messages that were not taken: forged, damaged, or of an earlier epoch.
+    #[serde(default)]
+    pub messages_refused: u64,
     /// The workers of a queue between machines.
     #[serde(default)]
     pub fleet: Vec<WorkerStatus>,
@@ -87,6 +96,12 @@ pub struct WorkerStatus {
     pub host: String,
     /// Threads that run trials.
     pub threads: u32,
+    /// Jobs that it holds.
+    #[serde(default)]
+    pub jobs: u64,
+    /// Trials that it returned, per second, lately.
+    #[serde(default)]
+    pub trials_per_second: f64,
     /// Since when it has given no sign of life.
     pub silent_seconds: f64,
 }

@@ -201,6 +201,25 @@ impl StudyFolder {
         self.path.join("study.json")
     }
 
+    /// Asks the process that runs the study to stop it.
+    ///
+    /// # Errors
+    /// A fault of the file system.
+    pub fn ask_to_stop(&self) -> Result<(), ResultsError> {
+        let path = self.stop_path();
+        fs::write(&path, "").map_err(|error| ResultsError::io("write", &path, error))
+    }
+
+    /// Whether somebody has asked to stop the study, since the last time that this was asked.
+    #[must_use]
+    pub fn take_request_to_stop(&self) -> bool {
+        fs::remove_file(self.stop_path()).is_ok()
+    }
+
+    fn stop_path(&self) -> PathBuf {
+        self.path.join("stop")
+    }
+
     pub(crate) fn lock_path(&self) -> PathBuf {
         self.path.join("lock")
     }

@@ -34,6 +34,10 @@ pub trait Simulator: Send + Sync {
         Ok(())
     }
 
+    /// Ends the trials that are under way, as soon as that can be done; no further ones begin.
+    /// Nobody looks at what comes of them. Trials that are short need not be ended.
+    fn abandon(&self) {}
+
     /// Whether its trials may report on their way, so that pruning rules can hold.
     fn reports(&self) -> bool;
 
@@ -157,6 +161,9 @@ pub struct Failure {
 pub enum FailureKind {
     /// The point itself, or the program that evaluates it: it would fail again.
     Error,
+    /// A signal from outside, such as one to all processes of a cluster's job: where it ends the
+    /// worker as well, the trial has not failed.
+    Signal,
     /// The clock: on a faster or a less busy machine the trial might have come to its end.
     Timeout,
     /// The machine, which has no room or no rights: nothing is known of the trial, and the study
@@ -168,6 +175,11 @@ impl Failure {
     /// A failure with the given message.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), kind: FailureKind::Error }
+    }
+
+    /// A failure by a signal that nobody here has sent, with the given message.
+    pub fn signal(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: FailureKind::Signal }
     }
 
     /// A failure to end in time, with the given message.

@@ -8,14 +8,19 @@
 //! * [`serve`] is the loop around it: it keeps a few jobs in the pool, so that no core waits for
 //!   the queue, and stops where it is told to.
 //!
+//! * [`run_apart`] runs a job that was lost in processes of its own ([`Nursery`]), in case that one
+//!   of its trials is what ended the worker.
+//!
 //! A trial that fails, or panics, is a failed trial with a message; its neighbours go on. Where
 //! the machine itself is at fault, nothing is said of the trial, and the worker ends.
 //!
 //! Deliberately absent: any decision. A worker does not choose points, compare trials or give
 //! up on a study.
 
+mod apart;
 mod run;
 mod serve;
 
+pub use apart::{Child, Nursery, run_apart};
 pub use run::{MachineFault, Study, Watch, run_job};
 pub use serve::{Assignment, Desk, OneStudy, Options, serve};

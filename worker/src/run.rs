@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jobs::{JobSpec, Outcome, Purpose, StudyId, TrialResult, Work, derived_seed};
 use rayon::prelude::*;
@@ -22,6 +23,20 @@ pub struct Study {
     pub pruning_rules: Arc<[PruningRule]>,
     /// Where simulators may leave files for people, by trial; nowhere where there is none.
     pub files: Option<PathBuf>,
+    /// Whether nobody wants its results any more.
+    pub cancelled: Arc<AtomicBool>,
+}
+
+impl Study {
+    /// Drops what is under way: trials that have not ended give no result.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.simulator.abandon();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
 }
 
 /// The machine has no room or no rights for a trial; nothing is known of the trial.
@@ -36,8 +51,8 @@ pub struct MachineFault {
 
 /// Runs the trials of a job in parallel and returns their results in order.
 ///
-/// When `stop` is set, trials that have not begun are left out, and what is returned is the
-/// longest prefix without a gap.
+/// When `stop` is set, trials that have not begun are left out, and those that fail from then on,
+/// and what is returned is the longest prefix without a gap. When the study is cancelled, so are those that have not ended.
 ///
 /// # Errors
 /// The machine cannot run a trial.
@@ -55,7 +70,10 @@ pub fn run_job(
         .map_init(
             || study.simulator.session(),
             |session, offset| {
-                (!stop.load(Ordering::Relaxed)).then(|| run_trial(study, job, offset, session))
+                if stop.load(Ordering::Relaxed) || study.is_cancelled() {
+                    return None;
+                }
+                run_trial(study, job, offset, session, stop).filter(|_| !study.is_cancelled())
             },
         )
         .collect();
@@ -67,7 +85,8 @@ fn run_trial<'a>(
     job: &JobSpec,
     offset: u64,
     session: &mut Box<dyn Session + 'a>,
-) -> Result<TrialResult, MachineFault> {
+    stop: &AtomicBool,
+) -> Option<Result<TrialResult, MachineFault>> {
     let number = job.id.0.0 + offset;
     let derived;
     let point: &Point = match &job.work {
@@ -75,7 +94,8 @@ fn run_trial<'a>(
         Work::Range { .. } => {
             let sequence = study.sequence.as_ref().expect("a range job needs a sequence");
             let Some(point) = sequence.point(number) else {
-                return Ok(TrialResult { outcome: Outcome::Skipped, reports: Vec::new() });
+                let skipped = TrialResult { outcome: Outcome::Skipped, reports: Vec::new() };
+                return Some(Ok(skipped));
             };
             derived = point;
             &derived
@@ -96,7 +116,26 @@ fn run_trial<'a>(
         let text = text.unwrap_or("no message");
         Err(Failure::new(format!("the simulator panicked: {text}")))
     });
-    watch.conclude(number, ended)
+    let is_of_the_stop = ended.as_ref().is_err_and(|failure| comes_with_a_stop(failure, stop));
+    (!is_of_the_stop).then(|| watch.conclude(number, ended))
+}
+
+/// So often, and after so long a pause each time, a stop is looked for that may have come with
+/// the signal that ended a trial's program.
+const LOOKS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Whether a trial has failed because this worker is being stopped. Whoever ends a cluster's job
+/// sends its signal to all processes of it, and that of the trial may be gone before this one has
+/// heard of it. The trial is then run by others.
+fn comes_with_a_stop(failure: &Failure, stop: &AtomicBool) -> bool {
+    for _ in 0..LOOKS {
+        if stop.load(Ordering::Relaxed) || failure.kind != FailureKind::Signal {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    stop.load(Ordering::Relaxed)
 }
 
 /// Holds the reports of a trial against the pruning rules, and keeps them.
@@ -127,7 +166,7 @@ impl<'a> Watch<'a> {
             (Some(why), _) => Outcome::Pruned(why),
             (None, Ok(metrics)) => Outcome::Complete(metrics),
             (None, Err(Failure { message, kind })) => match kind {
-                FailureKind::Error => Outcome::Failed(message),
+                FailureKind::Error | FailureKind::Signal => Outcome::Failed(message),
                 FailureKind::Timeout => Outcome::TimedOut(message),
                 FailureKind::Machine => return Err(MachineFault { trial, message }),
             },

@@ -1,20 +1,25 @@
 //! The loop of a worker.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jobs::{JobResult, Lease, Queue, QueueError};
 
+use crate::apart::{Nursery, run_apart};
 use crate::run::{Study, run_job};
 
 /// How a worker runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Threads that run trials; at least 1.
     pub threads: usize,
     /// The name that results carry, for people.
     pub name: String,
+    /// Starts processes for jobs that were lost. Where there is nothing of the kind, such as
+    /// within the process of a coordinator, they are run like any other.
+    pub nursery: Option<Arc<dyn Nursery>>,
 }
 
 /// A job to be run, with what it belongs to.
@@ -29,11 +34,15 @@ pub struct Assignment {
 
 /// Where a worker gets its next job: from one study, or from many.
 pub trait Desk {
-    /// The next job, waiting for one at most so long.
+    /// Does what has to be done beside handing out jobs; called every few moments, also while
+    /// no job is asked for.
+    fn tend(&mut self) {}
+
+    /// Up to `most` jobs, waiting at most so long for the first.
     ///
     /// # Errors
     /// The infrastructure fails.
-    fn next(&mut self, wait: Duration) -> Result<Option<Assignment>, QueueError>;
+    fn next(&mut self, wait: Duration, most: usize) -> Result<Vec<Assignment>, QueueError>;
 }
 
 /// The desk of a worker that serves one study only.
@@ -45,20 +54,64 @@ pub struct OneStudy {
 }
 
 impl Desk for OneStudy {
-    fn next(&mut self, wait: Duration) -> Result<Option<Assignment>, QueueError> {
+    fn next(&mut self, wait: Duration, most: usize) -> Result<Vec<Assignment>, QueueError> {
         let assigned = |lease| {
             let (study, queue) = (Arc::clone(&self.study), Arc::clone(&self.queue));
             Assignment { study, queue, lease }
         };
-        Ok(self.queue.take(wait)?.map(assigned))
+        Ok(self.queue.take(wait, most)?.into_iter().map(assigned).collect())
     }
 }
 
 /// The worker looks up from waiting for a job this often, to see whether it should stop.
 const LOOK_UP: Duration = Duration::from_millis(20);
 
+/// A thread may wait for its next job for such a share of the time that a job takes. A job that is
+/// fetched ahead waits as well, and keeps other workers from it.
+const LOSS: f64 = 0.005;
+
+/// How long a job takes, and how long it takes to get one.
+#[derive(Debug, Default)]
+struct Times {
+    /// What a job takes of one thread, in seconds, lately.
+    job: Option<f64>,
+    /// The last times, in seconds, in which the desk gave a job. The shortest is how long the way
+    /// is: the others waited for a job to be there.
+    ways: VecDeque<f64>,
+}
+
+/// So many times are looked at.
+const WAYS: usize = 32;
+
+impl Times {
+    fn took(&mut self, seconds: f64) {
+        // Jobs that are much alike tell the next ones.
+        self.job = Some(self.job.map_or(seconds, |known| 0.75 * known + 0.25 * seconds));
+    }
+
+    fn came(&mut self, seconds: f64) {
+        self.ways.push_back(seconds);
+        if self.ways.len() > WAYS {
+            self.ways.pop_front();
+        }
+    }
+
+    /// How many jobs to hold beyond one per thread.
+    fn spare(&self, threads: usize) -> usize {
+        let way = self.ways.iter().copied().min_by(f64::total_cmp);
+        let (Some(job), Some(way)) = (self.job, way) else { return 1 };
+        if way <= LOSS * job {
+            return 0;
+        }
+        // The answer to one look may still be under way when the next job ends.
+        let wanted = 2.0 * way * threads as f64 / job.max(1e-6);
+        (wanted.ceil() as usize).clamp(1, threads + 1)
+    }
+}
+
 /// What the loop and the jobs in the pool share.
 struct Shared {
+    times: Mutex<Times>,
     in_pool: Mutex<usize>,
     left_pool: Condvar,
     failure: Mutex<Option<QueueError>>,
@@ -68,8 +121,8 @@ struct Shared {
 /// Takes jobs and runs them until `stop` is set, then finishes what it has begun; returns the
 /// number of jobs finished.
 ///
-/// One job more than there are threads is kept in the pool, so that the next one is at hand when
-/// a thread falls idle; a single large job is spread over all threads.
+/// More jobs than there are threads are kept in the pool, unless they are long, so that the next
+/// one is at hand when a thread falls idle; a single large job is spread over all threads.
 ///
 /// # Errors
 /// The queue fails, or the threads cannot be started.
@@ -78,60 +131,83 @@ pub fn serve(
     options: &Options,
     stop: &Arc<AtomicBool>,
 ) -> Result<u64, QueueError> {
+    let threads = options.threads.max(1);
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads.max(1))
+        .num_threads(threads)
         .thread_name(|index| format!("trial-{index}"))
         .build()
         .map_err(|error| QueueError(format!("failed to start worker threads: {error}")))?;
     let shared = Arc::new(Shared {
+        times: Mutex::default(),
         in_pool: Mutex::new(0),
         left_pool: Condvar::new(),
         failure: Mutex::new(None),
         finished: AtomicU64::new(0),
     });
     while !stop.load(Ordering::Relaxed) && !shared.failed() {
-        if !shared.has_room(options.threads + 1) {
+        desk.tend();
+        let limit = threads + lock(&shared.times).spare(threads);
+        let room = shared.room(limit);
+        if room == 0 {
             continue;
         }
-        let Some(assignment) = desk.next(LOOK_UP)? else { continue };
-        *lock(&shared.in_pool) += 1;
-        let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
-        let name = options.name.clone();
-        pool.spawn(move || {
-            if let Err(error) = run_assigned(assignment, name, &stop) {
-                lock(&shared.failure).get_or_insert(error);
-            }
-            shared.finished.fetch_add(1, Ordering::Relaxed);
-            *lock(&shared.in_pool) -= 1;
-            shared.left_pool.notify_all();
-        });
+        let asked = now();
+        let assignments = desk.next(LOOK_UP, room)?;
+        if !assignments.is_empty() {
+            lock(&shared.times).came(asked.elapsed().as_secs_f64());
+        }
+        for assignment in assignments {
+            *lock(&shared.in_pool) += 1;
+            let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
+            let options = options.clone();
+            pool.spawn(move || {
+                match run_assigned(assignment, options, &stop) {
+                    Ok(seconds) => lock(&shared.times).took(seconds),
+                    Err(error) => _ = lock(&shared.failure).get_or_insert(error),
+                }
+                shared.finished.fetch_add(1, Ordering::Relaxed);
+                *lock(&shared.in_pool) -= 1;
+                shared.left_pool.notify_all();
+            });
+        }
     }
-    while !shared.has_room(1) {}
+    while shared.room(1) == 0 {}
     match lock(&shared.failure).take() {
         Some(error) => Err(error),
         None => Ok(shared.finished.load(Ordering::Relaxed)),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]
+/// Runs a job and returns its result; how many seconds that took.
 fn run_assigned(
     assignment: Assignment,
-    worker: String,
+    options: Options,
     stop: &AtomicBool,
-) -> Result<(), QueueError> {
+) -> Result<f64, QueueError> {
     let Assignment { study, queue, lease } = assignment;
-    let started = Instant::now();
-    let trials = run_job(&study, &lease.job, stop)
-        .map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
+    let started = now();
+    let trials = match &options.nursery {
+        Some(nursery) if lease.job.attempt > 0 => run_apart(&study, &lease.job, &**nursery, stop),
+        _ => run_job(&study, &lease.job, stop),
+    };
+    let trials =
+        trials.map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
+    let elapsed = started.elapsed();
     let result = JobResult {
         study: lease.job.study,
         id: lease.job.id,
         attempt: lease.job.attempt,
         trials,
-        worker,
-        elapsed_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        worker: options.name,
+        elapsed_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
     };
-    queue.finish(lease, result)
+    queue.finish(lease, result)?;
+    Ok(elapsed.as_secs_f64())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl Shared {
@@ -139,16 +215,40 @@ impl Shared {
         lock(&self.failure).is_some()
     }
 
-    /// Waits a moment for fewer than `limit` jobs to be in the pool.
-    fn has_room(&self, limit: usize) -> bool {
+    /// How many jobs fewer than `limit` are in the pool; waits a moment for one to leave it.
+    fn room(&self, limit: usize) -> usize {
         let (in_pool, _) = self
             .left_pool
             .wait_timeout_while(lock(&self.in_pool), LOOK_UP, |in_pool| *in_pool >= limit)
             .unwrap_or_else(PoisonError::into_inner);
-        *in_pool < limit
+        limit.saturating_sub(*in_pool)
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_fetched_ahead_where_the_way_is_long_for_them() {
+        let spare = |job: f64, way: f64, threads: usize| {
+            let mut times = Times::default();
+            times.took(job);
+            // Some looks wait for a job to be there.
+            for way in [way, 30.0 * way, 20.0 * way] {
+                times.came(way);
+            }
+            times.spare(threads)
+        };
+        assert_eq!(Times::default().spare(8), 1, "nothing is known yet");
+        assert_eq!(spare(0.15, 0.0002, 64), 0, "a server near by");
+        assert_eq!(spare(0.15, 0.05, 1), 1, "one on another continent");
+        assert_eq!(spare(0.15, 0.05, 8), 6);
+        assert_eq!(spare(0.15, 0.5, 8), 9, "no more than are at work");
+        assert_eq!(spare(60.0, 0.1, 8), 0, "long jobs are for whoever is free");
+    }
 }

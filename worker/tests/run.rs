@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use jobs::{JobId, JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
 use search_spaces::{Point, PruningRule, Sequence, Value};
@@ -12,6 +13,9 @@ const STUDY: StudyId = StudyId([9; 32]);
 
 /// A trial that the machine cannot run.
 const NO_ROOM: i64 = 6_000;
+
+/// A trial whose program is ended by a signal from outside.
+const SIGNALLED: i64 = 7_000;
 
 /// Fails, panics and reports by turns, and counts how often it is asked.
 struct Moody {
@@ -55,6 +59,7 @@ impl Session for MoodySession<'_> {
         let Value::Int(number) = trial.point.values()[0] else { panic!("an int") };
         match number % 5 {
             _ if number == NO_ROOM => Err(Failure::machine("no room")),
+            _ if number == SIGNALLED => Err(Failure::signal("ended by signal 15")),
             1 => Err(Failure::new(format!("{number} is unlucky"))),
             2 => {
                 self.is_spoilt = true;
@@ -97,6 +102,7 @@ fn study(stop_at: Option<(u64, Arc<AtomicBool>)>) -> Study {
         sequence: Some(Arc::new(Count)),
         pruning_rules: Arc::new([]),
         files: None,
+        cancelled: Arc::new(AtomicBool::new(false)),
     }
 }
 
@@ -190,4 +196,24 @@ fn where_the_machine_is_at_fault_nothing_is_said_of_the_trial() {
     let job = job(5_998, Work::Range { len: 10 });
     let fault = run_job(&study(None), &job, &AtomicBool::new(false)).expect_err("no room");
     assert_eq!(fault.to_string(), "trial 6000 could not be run on this machine: no room");
+}
+
+#[test]
+fn a_signal_that_ends_the_worker_too_fails_no_trial() {
+    let job = job(6_996, Work::Range { len: 8 });
+    let whole = run(&job, 1);
+    assert_eq!(whole[4].outcome, Outcome::Failed("ended by signal 15".to_owned()));
+    // The worker hears of it a moment after the program has ended.
+    let stop = Arc::new(AtomicBool::new(false));
+    let later = {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            stop.store(true, Ordering::Relaxed);
+        })
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("threads");
+    let results = pool.install(|| run_job(&study(None), &job, &stop)).expect("it can be run");
+    later.join().expect("no panic");
+    assert_eq!(results[..], whole[..4]);
 }

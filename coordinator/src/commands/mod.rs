@@ -8,10 +8,12 @@ use crate::exit::Failure;
 
 pub mod check;
 pub mod doctor;
+pub mod drain;
 mod report;
 pub mod results;
 pub mod start;
 pub mod status;
+pub mod stop;
 pub mod templates;
 pub mod verify;
 pub mod worker;

@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jobs::{Board, QueueError, RedisQueue, StudyId};
@@ -157,6 +157,8 @@ fn supervise(
     if let Err(error) = simulators::sweep_files(&folder.trials_path()) {
         say!("what a killed process left behind could not be removed: {error}");
     }
+    // Whoever asked for it asked an earlier process.
+    let _ = folder.take_request_to_stop();
     let threads = crate::commands::threads(args.threads);
     let runtime = crate::commands::runtime()?;
     let (fleet, notice) = fleet(&study, ledger.record(), args, threads)?;
@@ -164,7 +166,8 @@ fn supervise(
         folder: folder.clone(),
         started_at: now_ms(),
         fleet,
-        notice,
+        notice: notice.map(|notice| Arc::new(Mutex::new(notice))),
+        keeper: None,
         audit: args.audit,
         max_failures: args.max_failures,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
@@ -227,9 +230,9 @@ struct Notice {
 }
 
 impl Notice {
-    /// Puts it up, unless it was in this epoch.
+    /// Puts it up, unless it is: the server may have forgotten all of it, or a part.
     fn put_up(&mut self, epoch: u64) -> Result<(), Failure> {
-        if self.epoch != Some(epoch) {
+        if self.epoch != Some(epoch) || !self.board.is_up(self.study, &self.hashes)? {
             let Self { board, study, priority, specification, contents, .. } = self;
             board.publish(*study, *priority, specification, contents)?;
             self.epoch = Some(epoch);
@@ -238,9 +241,9 @@ impl Notice {
     }
 
     /// Takes it down; where the study has ended, with everything that is kept for it.
-    fn take_down(self, has_ended: bool) {
+    fn take_down(&self, has_ended: bool) {
         let Self { board, study, hashes, .. } = self;
-        let taken = if has_ended { board.withdraw(study, &hashes) } else { board.hide(study) };
+        let taken = if has_ended { board.withdraw(*study, hashes) } else { board.hide(*study) };
         if let Err(error) = taken {
             say!("the study's entries are left in Redis: {error}");
         }
@@ -252,7 +255,9 @@ struct Session {
     folder: StudyFolder,
     started_at: u64,
     fleet: Fleet,
-    notice: Option<Notice>,
+    notice: Option<Arc<Mutex<Notice>>>,
+    /// Looks after the notice.
+    keeper: Option<JoinHandle<()>>,
     audit: Option<Share>,
     max_failures: Option<u64>,
     display: Display,
@@ -261,6 +266,7 @@ struct Session {
 /// The two tasks of a study: those who run its trials, and the loop that directs them.
 struct Tasks {
     worker: JoinHandle<Result<u64, QueueError>>,
+    for_worker: Arc<worker::Study>,
     worker_stop: Arc<AtomicBool>,
     study_loop: JoinHandle<Result<Ended, Failure>>,
     control: Arc<Control>,
@@ -273,6 +279,12 @@ impl Tasks {
         self.control.stop(state);
         self.worker_stop.store(true, Ordering::Relaxed);
     }
+
+    /// Ends the study early, and drops the trials that are under way.
+    fn cancel(&self) {
+        self.stop(StudyState::Stopped);
+        self.for_worker.cancel();
+    }
 }
 
 impl Session {
@@ -281,10 +293,11 @@ impl Session {
         let control = Arc::new(Control::default());
         let worker_stop = Arc::new(AtomicBool::new(false));
         let (progress, watched) = watch::channel(Progress::default());
-        let options = worker::Options { threads: self.fleet.threads().max(1), name: host_name() };
+        let threads = self.fleet.threads().max(1);
+        let options = worker::Options { threads, name: host_name(), nursery: None };
+        let for_worker = Arc::new(study.for_worker(Some(self.folder.trials_path())));
         let worker = {
-            let for_worker = study.for_worker(Some(self.folder.trials_path()));
-            let (queue, study) = (Arc::clone(&queue), Arc::new(for_worker));
+            let (queue, study) = (Arc::clone(&queue), Arc::clone(&for_worker));
             let (stop, computes) = (Arc::clone(&worker_stop), self.fleet.threads() > 0);
             tokio::task::spawn_blocking(move || match computes {
                 true => worker::serve(&mut OneStudy { queue, study }, &options, &stop),
@@ -302,7 +315,7 @@ impl Session {
                 run(study, places)
             })
         };
-        Tasks { worker, worker_stop, study_loop, control, watched }
+        Tasks { worker, for_worker, worker_stop, study_loop, control, watched }
     }
 
     async fn run(
@@ -349,6 +362,10 @@ impl Session {
                     tasks.stop(StudyState::Stopped);
                 }
                 _ = tick.tick() => {
+                    if self.folder.take_request_to_stop() {
+                        self.display.line("stopping: `optimize stop` asks for it");
+                        tasks.cancel();
+                    }
                     let progress = tasks.watched.borrow().clone();
                     self.display.show(&progress);
                     if ticks % 10 == 0 {
@@ -373,17 +390,20 @@ impl Session {
         if let Some(notice) = self.notice.take() {
             let has_ended =
                 |ended: &Ended| !matches!(ended.finished.state, StudyState::Interrupted);
-            notice.take_down(ended.as_ref().is_ok_and(has_ended));
+            lock(&notice).take_down(ended.as_ref().is_ok_and(has_ended));
         }
         ended
     }
 
-    /// Puts the study's notice up again where the server has forgotten it.
+    /// Puts the study's notice up again where the server has forgotten it; beside everything
+    /// else, since a server that is away keeps whoever asks it waiting.
     fn keep_up(&mut self) {
-        let epoch = self.fleet.epoch();
-        if let Some(notice) = &mut self.notice {
-            // A server that is away is asked again at the next look.
-            let _ = notice.put_up(epoch);
+        let is_busy = self.keeper.as_ref().is_some_and(|keeper| !keeper.is_finished());
+        if let Some(notice) = self.notice.as_ref().filter(|_| !is_busy) {
+            let (notice, epoch) = (Arc::clone(notice), self.fleet.epoch());
+            // It is asked again at the next look.
+            let put_up = move || _ = lock(&notice).put_up(epoch);
+            self.keeper = Some(tokio::task::spawn_blocking(put_up));
         }
     }
 
@@ -441,6 +461,9 @@ impl Session {
             frontier: progress.frontier,
             trials_per_second: progress.rate,
             workers: self.fleet.workers(),
+            jobs_in_flight: progress.jobs_in_flight,
+            jobs_lost: self.fleet.lost(),
+            messages_refused: self.fleet.refused(),
             fleet: self.fleet.seen(),
             results_hash,
             audited: progress.audited,
@@ -450,6 +473,10 @@ impl Session {
         };
         let _ = self.folder.write_status(&status);
     }
+}
+
+fn lock(notice: &Mutex<Notice>) -> MutexGuard<'_, Notice> {
+    notice.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The commit of the repository that the template lies in, for the record.

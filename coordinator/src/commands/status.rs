@@ -126,6 +126,17 @@ fn details(status: &StudyStatus) -> String {
             }
         }
         lines.push(("process", status.pid.to_string()));
+        if status.jobs_in_flight > 0 {
+            lines.push(("jobs", format!("{} in flight", thousands(status.jobs_in_flight))));
+        }
+    }
+    if status.jobs_lost > 0 {
+        let text = format!("{} jobs, and pushed again", thousands(status.jobs_lost));
+        lines.push(("lost", text));
+    }
+    if status.messages_refused > 0 {
+        let text = format!("{} messages: forged or damaged", thousands(status.messages_refused));
+        lines.push(("refused", text));
     }
     if let Some(hash) = &status.results_hash {
         lines.push(("results hash", hash.clone()));
@@ -143,5 +154,29 @@ fn details(status: &StudyStatus) -> String {
     if matches!(status.state, StudyState::Interrupted | StudyState::Crashed | StudyState::Failed) {
         lines.push(("to go on", format!("optimize resume {}", status.name)));
     }
-    lines.iter().map(|(name, value)| format!("{name:13} {value}\n")).collect()
+    let mut text: String =
+        lines.iter().map(|(name, value)| format!("{name:13} {value}\n")).collect();
+    if status.state == StudyState::Running && !status.fleet.is_empty() {
+        text.push('\n');
+        text.push_str(&fleet(status));
+    }
+    text
+}
+
+/// The workers, those that are silent for longest first.
+fn fleet(status: &StudyStatus) -> String {
+    let header = ["worker", "threads", "trials/s", "jobs", "last heartbeat"];
+    let mut table = people_table(header.map(str::to_owned).to_vec());
+    let mut workers: Vec<_> = status.fleet.iter().collect();
+    workers.sort_by(|a, b| b.silent_seconds.total_cmp(&a.silent_seconds));
+    for worker in workers {
+        table.add_row([
+            worker.host.clone(),
+            worker.threads.to_string(),
+            thousands(worker.trials_per_second.round() as u64),
+            worker.jobs.to_string(),
+            format!("{:.0} s ago", worker.silent_seconds),
+        ]);
+    }
+    table.trim_fmt() + "\n"
 }

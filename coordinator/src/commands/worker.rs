@@ -1,14 +1,16 @@
 //! `optimize worker`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use jobs::{Board, Queue, QueueError, RedisOptions, RedisQueue, StudyId};
+use jobs::{Board, Order, Queue, QueueError, RedisOptions, RedisQueue, StudyId};
 use worker::{Assignment, Desk};
 
+use crate::apart::Processes;
 use crate::cli::Worker;
 use crate::exit::{Exit, Failure};
 use crate::progress::thousands;
@@ -16,6 +18,12 @@ use crate::remote::{host_name, options};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
+
+/// A worker without any study waits so long for word of one.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// A study that could not be served is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The board is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -38,12 +46,16 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
         may_run_programs: args.allow_commands,
         idle: args.idle,
         hosted: BTreeMap::new(),
-        refused: BTreeSet::new(),
+        refused: BTreeMap::new(),
         order: Vec::new(),
         looked: None,
         busy: now(),
         stop: Arc::new(AtomicBool::new(false)),
+        leaving: Vec::new(),
+        farewells: Vec::new(),
     };
+    // Orders are heard from here on.
+    roster.board.orders(Duration::ZERO);
     let runtime = crate::commands::runtime()?;
     let exit = runtime.block_on(serve(roster, threads, args.max_time));
     runtime.shutdown_background();
@@ -57,13 +69,14 @@ async fn serve(
 ) -> Result<Exit, Failure> {
     let stop = Arc::clone(&roster.stop);
     say!("worker on {}: {threads} threads", host_name());
-    let options = worker::Options { threads, name: host_name() };
+    let nursery = Arc::new(Processes { cache: roster.cache.clone() });
+    let options = worker::Options { threads, name: host_name(), nursery: Some(nursery) };
     let mut work = {
         let stop = Arc::clone(&stop);
         tokio::task::spawn_blocking(move || {
             let served = worker::serve(&mut roster, &options, &stop);
             // What is not safe yet is kept for a while, as the queues are closed.
-            drop(roster);
+            roster.close();
             served
         })
     };
@@ -102,14 +115,18 @@ struct Roster {
     /// Ends the worker after so long without a job.
     idle: Option<Duration>,
     hosted: BTreeMap<StudyId, Hosted>,
-    /// Studies that this worker cannot serve; each is spoken of once.
-    refused: BTreeSet<StudyId>,
+    /// Studies that this worker cannot serve, why, and when it last tried.
+    refused: BTreeMap<StudyId, (String, Instant)>,
     /// The studies that are up, the most urgent first.
     order: Vec<StudyId>,
     looked: Option<Instant>,
     /// When there last was a job.
     busy: Instant,
     stop: Arc<AtomicBool>,
+    /// Studies that are not up any more, of which jobs are still under way.
+    leaving: Vec<(StudyId, Hosted)>,
+    /// Queues that wait for their last results to be safe.
+    farewells: Vec<JoinHandle<()>>,
 }
 
 struct Hosted {
@@ -123,23 +140,75 @@ impl Roster {
         self.looked = Some(now());
         // A server that is away for a while is no reason to forget the studies.
         let Ok(order) = self.board.studies() else { return };
-        self.hosted.retain(|id, _| order.contains(id));
-        self.refused.retain(|id| order.contains(id));
+        let gone = |id: &&StudyId| !order.contains(id);
+        for id in self.hosted.keys().filter(gone).copied().collect::<Vec<_>>() {
+            let hosted = self.hosted.remove(&id).expect("listed above");
+            self.leaving.push((id, hosted));
+        }
+        self.see_off();
+        self.refused.retain(|id, _| order.contains(id));
         for id in &order {
-            if self.hosted.contains_key(id) || self.refused.contains(id) {
+            let refused = self.refused.get(id);
+            let is_fresh = refused.is_some_and(|(_, tried)| tried.elapsed() < TRY_AGAIN);
+            if self.hosted.contains_key(id) || is_fresh {
                 continue;
             }
             match self.host(*id) {
                 Ok(hosted) => {
                     self.hosted.insert(*id, hosted);
+                    self.refused.remove(id);
                 }
                 Err(failure) => {
-                    say!("not serving study {id}: {failure}");
-                    self.refused.insert(*id);
+                    let why = failure.to_string();
+                    if refused.is_none_or(|(known, _)| *known != why) {
+                        say!("not serving study {id}: {why}");
+                    }
+                    self.refused.insert(*id, (why, now()));
                 }
             }
         }
         self.order = order;
+    }
+
+    /// Closes the queues of studies that are gone and of which nothing is under way any more.
+    fn see_off(&mut self) {
+        let is_idle = |(_, hosted): &mut (StudyId, Hosted)| Arc::strong_count(&hosted.queue) == 1;
+        for (_, hosted) in self.leaving.extract_if(.., is_idle) {
+            // It may take seconds, while other studies have jobs.
+            self.farewells.push(std::thread::spawn(move || drop(hosted)));
+        }
+        self.farewells.retain(|farewell| !farewell.is_finished());
+    }
+
+    /// Closes all queues.
+    fn close(mut self) {
+        let hosted = std::mem::take(&mut self.hosted).into_iter().chain(self.leaving.drain(..));
+        let farewells = hosted.map(|(_, hosted)| std::thread::spawn(move || drop(hosted)));
+        for farewell in farewells.collect::<Vec<_>>().into_iter().chain(self.farewells.drain(..)) {
+            let _ = farewell.join();
+        }
+    }
+
+    /// Does what it is told, waiting a moment for that.
+    fn obey(&mut self, wait: Duration) {
+        for order in self.board.orders(wait) {
+            match order {
+                Order::Look => self.looked = None,
+                Order::Cancel(id) => {
+                    let leaving = self.leaving.iter().filter(|(known, _)| *known == id);
+                    let leaving = leaving.map(|(_, hosted)| hosted);
+                    self.hosted.get(&id).into_iter().chain(leaving).for_each(|hosted| {
+                        hosted.study.cancel();
+                    });
+                    self.looked = None;
+                }
+                Order::Drain(host) if host.as_ref().is_none_or(|host| *host == host_name()) => {
+                    say!("draining, as `optimize drain` asks: finishing the trials under way");
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+                Order::Drain(_) => {}
+            }
+        }
     }
 
     fn host(&self, id: StudyId) -> Result<Hosted, Failure> {
@@ -153,37 +222,49 @@ impl Roster {
         })
     }
 
-    fn take(&self, id: StudyId, wait: Duration) -> Result<Option<Assignment>, QueueError> {
-        let Some(hosted) = self.hosted.get(&id) else { return Ok(None) };
+    fn take(
+        &self,
+        id: StudyId,
+        wait: Duration,
+        most: usize,
+    ) -> Result<Vec<Assignment>, QueueError> {
+        let Some(hosted) = self.hosted.get(&id) else { return Ok(Vec::new()) };
         let assigned = |lease| {
             let (study, queue) = (Arc::clone(&hosted.study), Arc::clone(&hosted.queue));
             Assignment { study, queue, lease }
         };
-        Ok(hosted.queue.take(wait)?.map(assigned))
+        Ok(hosted.queue.take(wait, most)?.into_iter().map(assigned).collect())
     }
 }
 
 impl Desk for Roster {
-    fn next(&mut self, wait: Duration) -> Result<Option<Assignment>, QueueError> {
+    fn tend(&mut self) {
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            self.obey(Duration::ZERO);
             self.look();
         }
-        for id in &self.order {
-            if let Some(found) = self.take(*id, Duration::ZERO)? {
-                self.busy = now();
-                return Ok(Some(found));
+    }
+
+    fn next(&mut self, wait: Duration, most: usize) -> Result<Vec<Assignment>, QueueError> {
+        let hosted: Vec<StudyId> =
+            self.order.iter().copied().filter(|id| self.hosted.contains_key(id)).collect();
+        let mut found = Vec::new();
+        // Of several studies, none is waited for while another may have jobs.
+        for id in hosted.iter().filter(|_| hosted.len() > 1) {
+            found = self.take(*id, Duration::ZERO, most)?;
+            if !found.is_empty() {
+                break;
             }
         }
-        let found = match self.order.iter().find(|id| self.hosted.contains_key(id)) {
-            Some(first) => self.take(*first, wait)?,
-            None => {
-                std::thread::sleep(wait);
-                None
+        if found.is_empty() {
+            match hosted.first() {
+                Some(first) => found = self.take(*first, wait, most)?,
+                None => self.obey(IDLE),
             }
-        };
+        }
         // Jobs in the pool hold on to their queue.
         let is_at_work = self.hosted.values().any(|hosted| Arc::strong_count(&hosted.queue) > 1);
-        if found.is_some() || is_at_work {
+        if !found.is_empty() || is_at_work {
             self.busy = now();
         } else if self.idle.is_some_and(|idle| self.busy.elapsed() >= idle) {
             self.stop.store(true, Ordering::Relaxed);

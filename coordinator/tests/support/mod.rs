@@ -10,6 +10,7 @@ use tempfile::TempDir;
 /// A folder with a store in it.
 pub struct Place {
     folder: TempDir,
+    program: PathBuf,
 }
 
 /// What the program printed, and how it ended.
@@ -51,7 +52,18 @@ impl From<Output> for Said {
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder") }
+        Self::with(assert_cmd::cargo::cargo_bin!("optimize"))
+    }
+
+    /// A folder in which another program than the one that was just built is run.
+    pub fn with(program: &Path) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { folder, program: program.to_owned() }
+    }
+
+    /// Leaves the folder where it is, for somebody to look into.
+    pub fn keep(&mut self) {
+        self.folder.disable_cleanup(true);
     }
 
     pub fn path(&self) -> &Path {
@@ -66,7 +78,7 @@ impl Place {
 
     /// The program with these words, not started yet.
     pub fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("optimize"));
+        let mut command = Command::new(&self.program);
         command.current_dir(self.path()).args(split(words)).env_remove("OPTIMIZE_STORE");
         command
     }

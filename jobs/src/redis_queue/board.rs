@@ -8,6 +8,7 @@ use redis::{FromRedisValue, cmd, pipe};
 
 use super::link::{Answer, Link};
 use super::lock;
+use super::orders::{self, Listener, Order};
 use super::server::Server;
 use crate::job::StudyId;
 use crate::queue::QueueError;
@@ -23,6 +24,7 @@ pub(super) const STUDIES: &str = "optimize:studies";
 #[derive(Debug)]
 pub struct Board {
     link: Mutex<Link>,
+    orders: Mutex<Listener>,
     key: Key,
 }
 
@@ -36,7 +38,8 @@ impl Board {
     /// The board of a server. Nothing is connected yet.
     #[must_use]
     pub fn open(server: &Server, key: Key) -> Self {
-        Self { link: Mutex::new(Link::new(server)), key }
+        let orders = Mutex::new(Listener::new(Link::new(server), key.clone()));
+        Self { link: Mutex::new(Link::new(server)), orders, key }
     }
 
     /// Puts a study up, with the files that its specification names.
@@ -58,12 +61,39 @@ impl Board {
         let mut commands = pipe();
         commands.cmd("SET").arg(specification_key(study)).arg(sealed).ignore();
         commands.cmd("HSET").arg(STUDIES).arg(study.to_string()).arg(priority).ignore();
-        let mut link = lock(&self.link);
-        let answer = match link.give_all(&commands) {
-            Answer::Unreachable => link.give_all(&commands),
-            answer => answer,
-        };
-        told(&link, answer)
+        orders::give(&self.key, &Order::Look, &mut commands);
+        self.give_all(&commands)
+    }
+
+    /// Whether a study is up, with everything that workers need to know of it.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses.
+    pub fn is_up(&self, study: StudyId, file_hashes: &[String]) -> Result<bool, QueueError> {
+        let mut files = cmd("EXISTS");
+        files.arg(specification_key(study));
+        for hash in file_hashes {
+            files.arg(file_key(study, hash));
+        }
+        let is_listed: bool = self.give(cmd("HEXISTS").arg(STUDIES).arg(study.to_string()))?;
+        let found: usize = self.give(&files)?;
+        Ok(is_listed && found == 1 + file_hashes.len())
+    }
+
+    /// Gives an order to all workers.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses.
+    pub fn order(&self, order: &Order) -> Result<(), QueueError> {
+        let mut commands = pipe();
+        orders::give(&self.key, order, &mut commands);
+        self.give_all(&commands)
+    }
+
+    /// The orders since the last call, waiting for one at most so long; those that were given
+    /// before the first call are not heard. A server that cannot be reached gives none.
+    pub fn orders(&self, wait: Duration) -> Vec<Order> {
+        lock(&self.orders).hear(u64::try_from(wait.as_millis()).unwrap_or(1000).min(1000))
     }
 
     /// Takes a study down; what is kept for it stays, for when it goes on.
@@ -74,12 +104,14 @@ impl Board {
         self.give::<u64>(cmd("HDEL").arg(STUDIES).arg(study.to_string())).map(|_| ())
     }
 
-    /// Takes a study down, with everything that is kept for it.
+    /// Takes a study down, with everything that is kept for it, and has workers drop what they
+    /// have begun.
     ///
     /// # Errors
     /// The server cannot be reached or refuses.
     pub fn withdraw(&self, study: StudyId, file_hashes: &[String]) -> Result<(), QueueError> {
         self.give::<u64>(cmd("HDEL").arg(STUDIES).arg(study.to_string()))?;
+        self.order(&Order::Cancel(study))?;
         let keys = super::keys::Keys::new(study);
         let mut delete = cmd("DEL");
         delete.arg(specification_key(study)).arg(&keys.all());
@@ -130,6 +162,15 @@ impl Board {
         // A connection that was idle for long may be broken; the next one is not.
         let answer = match link.give(command, Duration::ZERO) {
             Answer::Unreachable => link.give(command, Duration::ZERO),
+            answer => answer,
+        };
+        told(&link, answer)
+    }
+
+    fn give_all(&self, commands: &redis::Pipeline) -> Result<(), QueueError> {
+        let mut link = lock(&self.link);
+        let answer = match link.give_all(commands) {
+            Answer::Unreachable => link.give_all(commands),
             answer => answer,
         };
         told(&link, answer)

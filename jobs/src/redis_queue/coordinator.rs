@@ -1,14 +1,18 @@
 //! The coordinator's side.
 
+mod lookout;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redis::streams::{StreamInfoConsumersReply, StreamPendingCountReply, StreamReadReply};
+use redis::streams::StreamReadReply;
 use redis::{cmd, pipe};
 
+use super::beats::{Beats, now};
 use super::keys::{GROUP, Keys};
-use super::link::{Answer, Link};
-use super::{RedisOptions, WorkerAbout, WorkerSeen, random_text};
+use super::link::{Answer, Link, is_passing};
+use super::{RedisOptions, Shown, lock, random_text};
 use crate::job::{JobId, JobResult, JobSpec, StudyId};
 use crate::queue::{Event, QueueError};
 use crate::seal::{Key, Kind};
@@ -28,23 +32,28 @@ const FULL: Duration = Duration::from_millis(200);
 /// How long the counter of another coordinator is watched before it is taken for dead.
 const OTHERS: Duration = Duration::from_secs(4);
 
-/// Generation and owner, the workers' counters, and what they say of themselves.
-type Looked = ((Option<String>, Option<String>), BTreeMap<String, u64>, BTreeMap<String, String>);
+/// Jobs pushed at once.
+const BATCH: usize = 64;
 
 /// A job that has been pushed and not answered.
 #[derive(Debug)]
 struct Open {
     /// Its entry in the stream.
     entry: String,
+    /// The attempt that it is.
+    attempt: u32,
     /// Since when its entry is known to be gone, without a result.
     gone: Option<Instant>,
 }
 
-/// What is known of a worker's counter.
-#[derive(Debug)]
-struct Beat {
-    count: Option<u64>,
-    since: Instant,
+/// What became of an entry: its name, or nothing where there is no stream.
+type Added = redis::RedisResult<Option<String>>;
+
+/// A job to be pushed.
+struct Outgoing {
+    id: JobId,
+    attempt: u32,
+    message: Vec<u8>,
 }
 
 /// Pushes jobs, reads results, and takes the jobs of dead workers back.
@@ -58,17 +67,23 @@ pub(super) struct Coordinator {
     owner: String,
     epoch: u64,
     generation: String,
+    outgoing: Vec<Outgoing>,
     open: BTreeMap<JobId, Open>,
+    /// Entries of jobs whose results came from elsewhere.
+    needless: Vec<String>,
     events: VecDeque<Event>,
     /// The last result that was read.
     cursor: String,
     /// Results read and not confirmed.
     read: Vec<String>,
-    beats: BTreeMap<String, Beat>,
-    about: BTreeMap<String, WorkerAbout>,
+    beats: Beats,
+    shown: Arc<Mutex<Shown>>,
     looked: Instant,
-    /// Messages that were not taken.
+    /// Messages that were not taken, here and by workers, and what the server's count was.
     refused: u64,
+    refused_by_workers: u64,
+    /// Jobs that were lost.
+    lost: u64,
 }
 
 impl std::fmt::Debug for Coordinator {
@@ -77,14 +92,13 @@ impl std::fmt::Debug for Coordinator {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a monotonic clock judges whether workers live")]
-fn now() -> Instant {
-    Instant::now()
-}
-
 impl Coordinator {
     /// Connects and makes the study's streams.
-    pub(super) fn open(study: StudyId, options: &RedisOptions) -> Result<Self, QueueError> {
+    pub(super) fn open(
+        study: StudyId,
+        options: &RedisOptions,
+        shown: Arc<Mutex<Shown>>,
+    ) -> Result<Self, QueueError> {
         let mut side = Self {
             link: Link::new(&options.server),
             keys: Keys::new(study),
@@ -95,14 +109,18 @@ impl Coordinator {
             owner: random_text()?,
             epoch: 0,
             generation: String::new(),
+            outgoing: Vec::new(),
             open: BTreeMap::new(),
+            needless: Vec::new(),
             events: VecDeque::new(),
             cursor: "0-0".to_owned(),
             read: Vec::new(),
-            beats: BTreeMap::new(),
-            about: BTreeMap::new(),
+            beats: Beats::default(),
+            shown,
             looked: now(),
             refused: 0,
+            refused_by_workers: 0,
+            lost: 0,
         };
         side.refuse_eviction()?;
         side.wait_for_others()?;
@@ -112,6 +130,7 @@ impl Coordinator {
                 return Err(side.nobody());
             }
         }
+        side.show();
         Ok(side)
     }
 
@@ -213,43 +232,75 @@ impl Coordinator {
         (self.epoch, self.generation) = (epoch, generation);
         self.beats.clear();
         self.read.clear();
+        self.needless.clear();
         "0-0".clone_into(&mut self.cursor);
-        let lost = std::mem::take(&mut self.open);
-        self.events.extend(lost.into_keys().map(Event::Lost));
+        for id in std::mem::take(&mut self.open).into_keys() {
+            self.lose(id);
+        }
         Ok(true)
     }
 
+    fn lose(&mut self, id: JobId) {
+        self.lost += 1;
+        self.events.push_back(Event::Lost(id));
+    }
+
+    /// Takes a job on; it travels with others, at the next look for events at the latest.
     pub(super) fn push(&mut self, job: &JobSpec) -> Result<(), QueueError> {
-        let id = job.id;
         let message = self.key.seal(Kind::Job, self.study, self.epoch, &job.to_bytes());
-        let mut add = cmd("XADD");
-        add.arg(&self.keys.jobs).arg("NOMKSTREAM").arg("*").arg("m").arg(message);
-        match self.link.give::<Option<String>>(&add, Duration::ZERO) {
-            Answer::Value(Some(entry)) => {
-                self.open.insert(id, Open { entry, gone: None });
-            }
-            // The stream is gone, or nobody knows what became of the entry. It is pushed again
-            // in a new epoch, or once the server answers.
-            Answer::Value(None) | Answer::Unreachable => {
-                self.events.push_back(Event::Lost(id));
-            }
-            // A full server, or one that cannot write its own files: it is waited for.
-            Answer::Refused(error) if matches!(error.code(), Some("OOM" | "MISCONF")) => {
-                self.events.push_back(Event::Lost(id));
-                std::thread::sleep(FULL);
-            }
+        self.outgoing.push(Outgoing { id: job.id, attempt: job.attempt, message });
+        if self.outgoing.len() >= BATCH { self.send() } else { Ok(()) }
+    }
+
+    /// Sends the jobs that were taken on.
+    fn send(&mut self) -> Result<(), QueueError> {
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        let outgoing = std::mem::take(&mut self.outgoing);
+        let mut commands = pipe();
+        for job in &outgoing {
+            commands.cmd("XADD").arg(&self.keys.jobs).arg("NOMKSTREAM").arg("*").arg("m");
+            commands.arg(&job.message);
+        }
+        let found = match self.link.give_all::<Vec<Added>>(commands.ignore_errors()) {
+            Answer::Value(found) => found,
+            Answer::Unreachable => Vec::new(),
             Answer::Refused(error) => return Err(self.refusal(&error)),
+        };
+        let mut found = found.into_iter();
+        let mut is_full = false;
+        for Outgoing { id, attempt, .. } in outgoing {
+            match found.next() {
+                Some(Ok(Some(entry))) => {
+                    self.open.insert(id, Open { entry, attempt, gone: None });
+                }
+                Some(Err(error)) if !is_passing(&error) => return Err(self.refusal(&error)),
+                // A full server, or one that cannot write its own files: it is waited for.
+                Some(Err(_)) => {
+                    is_full = true;
+                    self.lose(id);
+                }
+                // The stream is gone, or nobody knows what became of the entry. It is pushed
+                // again in a new epoch, or once the server answers.
+                Some(Ok(None)) | None => self.lose(id),
+            }
+        }
+        if is_full {
+            std::thread::sleep(FULL);
         }
         Ok(())
     }
 
     pub(super) fn next_event(&mut self, wait: Duration) -> Result<Option<Event>, QueueError> {
+        self.send()?;
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
         if self.looked.elapsed() >= LOOK {
             self.looked = now();
             self.look_after_workers()?;
+            self.show();
         }
         let mut read = cmd("XREAD");
         read.arg("COUNT").arg(MANY);
@@ -276,14 +327,20 @@ impl Coordinator {
             }
             let result = self.key.open(Kind::Result, self.study, &message).ok();
             // A result is a function of its job: one of an earlier epoch is as good as another.
-            let result = result.and_then(|(_, bytes)| JobResult::from_bytes(bytes).ok());
-            match result.filter(|result| result.study == self.study) {
-                Some(result) => {
-                    self.open.remove(&result.id);
-                    self.events.push_back(Event::Finished(result));
-                }
-                None => self.refused += 1,
+            let result =
+                result.and_then(|(epoch, bytes)| Some((epoch, JobResult::from_bytes(bytes).ok()?)));
+            let Some((epoch, result)) = result.filter(|(_, result)| result.study == self.study)
+            else {
+                self.refused += 1;
+                continue;
+            };
+            if let Some(open) = self.open.remove(&result.id)
+                && (epoch, result.attempt) != (self.epoch, open.attempt)
+            {
+                // It was pushed again meanwhile, which nobody needs to run any more.
+                self.needless.push(open.entry);
             }
+            self.events.push_back(Event::Finished(result));
         }
     }
 
@@ -295,11 +352,16 @@ impl Coordinator {
         if safe == 0 {
             return Ok(());
         }
-        let mut delete = cmd("XDEL");
-        delete.arg(&self.keys.results).arg(&self.read[..safe]);
-        match self.link.give::<u64>(&delete, Duration::ZERO) {
-            Answer::Value(_) => {
+        let mut delete = pipe();
+        delete.cmd("XDEL").arg(&self.keys.results).arg(&self.read[..safe]).ignore();
+        if !self.needless.is_empty() {
+            delete.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&self.needless).ignore();
+            delete.cmd("XDEL").arg(&self.keys.jobs).arg(&self.needless).ignore();
+        }
+        match self.link.give_all::<()>(&delete) {
+            Answer::Value(()) => {
                 self.read.drain(..safe);
+                self.needless.clear();
             }
             Answer::Unreachable => {}
             Answer::Refused(error) => return Err(self.refusal(&error)),
@@ -307,144 +369,12 @@ impl Coordinator {
         Ok(())
     }
 
-    pub(super) fn workers(&self) -> Vec<WorkerSeen> {
-        let seen = |(name, beat): (&String, &Beat)| WorkerSeen {
-            name: name.clone(),
-            about: self.about.get(name).cloned().unwrap_or_default(),
-            silent: beat.since.elapsed(),
-        };
-        self.beats.iter().map(seen).collect()
-    }
-
-    /// Workers and their threads. Asked before every job, so that nothing is copied.
-    pub(super) fn size(&self) -> (usize, usize) {
-        let threads = |name| self.about.get(name).map_or(0, |about| about.threads as usize);
-        (self.beats.len(), self.beats.keys().map(threads).sum())
-    }
-
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    pub(super) fn refused(&self) -> u64 {
-        self.refused
-    }
-
-    /// Shows that this coordinator lives, and finds workers that do not.
-    fn look_after_workers(&mut self) -> Result<(), QueueError> {
-        let mut commands = pipe();
-        commands.cmd("HINCRBY").arg(&self.keys.meta).arg("beat").arg(1).ignore();
-        commands.cmd("HMGET").arg(&self.keys.meta).arg("generation").arg("owner");
-        commands.cmd("HGETALL").arg(&self.keys.beats);
-        commands.cmd("HGETALL").arg(&self.keys.about);
-        let ((generation, owner), beats, about) = match self.link.give_all::<Looked>(&commands) {
-            Answer::Value(found) => found,
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        };
-        if owner.as_ref().is_some_and(|owner| *owner != self.owner) {
-            return Err(QueueError(
-                "another coordinator has taken this study over; this one ends".to_owned(),
-            ));
-        }
-        if generation.as_ref() != Some(&self.generation) {
-            // The server has lost its memory.
-            return self.begin_epoch().map(drop);
-        }
-        let read = |(name, text): (String, String)| Some((name, WorkerAbout::from_text(&text)?));
-        self.about = about.into_iter().filter_map(read).collect();
-        let consumers = cmd("XINFO").arg("CONSUMERS").arg(&self.keys.jobs).arg(GROUP).clone();
-        let consumers = match self.link.give::<StreamInfoConsumersReply>(&consumers, Duration::ZERO)
-        {
-            Answer::Value(found) => found.consumers,
-            Answer::Unreachable => return Ok(()),
-            // Somebody has deleted the stream or its group.
-            Answer::Refused(_) => return self.begin_epoch().map(drop),
-        };
-        // A worker may die after its first read and before its first beat.
-        for name in beats.keys().chain(consumers.iter().map(|each| &each.name)) {
-            let count = beats.get(name).copied();
-            let known = self.beats.entry(name.clone()).or_insert(Beat { count, since: now() });
-            if known.count != count && count.is_some() {
-                (known.count, known.since) = (count, now());
-            }
-        }
-        let gone = |name: &&String| {
-            let beat = &self.beats[*name];
-            let has_left = beat.count.is_some() && !beats.contains_key(*name);
-            has_left || beat.since.elapsed() >= self.lease
-        };
-        let gone: Vec<String> = self.beats.keys().filter(gone).cloned().collect();
-        for name in gone {
-            self.take_back(&name)?;
-        }
-        self.find_vanished()
-    }
-
-    /// Takes the jobs of a worker back and forgets it.
-    fn take_back(&mut self, worker: &str) -> Result<(), QueueError> {
-        let mut list = cmd("XPENDING");
-        list.arg(&self.keys.jobs).arg(GROUP).arg("-").arg("+").arg(10_000).arg(worker);
-        let pending = match self.link.give::<StreamPendingCountReply>(&list, Duration::ZERO) {
-            Answer::Value(found) => found.ids,
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        };
-        let mut commands = pipe();
-        commands.atomic();
-        for entry in &pending {
-            commands.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&entry.id).ignore();
-            commands.cmd("XDEL").arg(&self.keys.jobs).arg(&entry.id).ignore();
-        }
-        commands.cmd("XGROUP").arg("DELCONSUMER").arg(&self.keys.jobs).arg(GROUP).arg(worker);
-        commands.ignore();
-        commands.cmd("HDEL").arg(&self.keys.beats).arg(worker).ignore();
-        commands.cmd("HDEL").arg(&self.keys.about).arg(worker).ignore();
-        match self.link.give_all::<()>(&commands) {
-            Answer::Value(()) => {}
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        }
-        self.beats.remove(worker);
-        for entry in pending {
-            let found = self.open.iter().find(|(_, open)| open.entry == entry.id);
-            if let Some(id) = found.map(|(id, _)| *id) {
-                self.open.remove(&id);
-                self.events.push_back(Event::Lost(id));
-            }
-        }
-        Ok(())
-    }
-
-    /// A job whose entry is gone has a result. Where that does not come, something has deleted
-    /// it, and the job is lost.
-    fn find_vanished(&mut self) -> Result<(), QueueError> {
-        if self.open.is_empty() {
-            return Ok(());
-        }
-        let mut commands = pipe();
-        for open in self.open.values() {
-            commands.cmd("XRANGE").arg(&self.keys.jobs).arg(&open.entry).arg(&open.entry);
-        }
-        let found: Vec<redis::Value> = match self.link.give_all(&commands) {
-            Answer::Value(found) => found,
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        };
-        let mut vanished = Vec::new();
-        for ((id, open), entry) in self.open.iter_mut().zip(found) {
-            let is_there = matches!(entry, redis::Value::Array(entries) if !entries.is_empty());
-            let gone = if is_there { None } else { Some(*open.gone.get_or_insert_with(now)) };
-            open.gone = gone;
-            if gone.is_some_and(|since| since.elapsed() >= self.lease) {
-                vanished.push(*id);
-            }
-        }
-        for id in vanished {
-            self.open.remove(&id);
-            self.events.push_back(Event::Lost(id));
-        }
-        Ok(())
+    /// Lets people see what is known.
+    fn show(&self) {
+        let mut shown = lock(&self.shown);
+        shown.workers = self.beats.seen().into_iter().map(|seen| (seen, now())).collect();
+        shown.threads = self.beats.threads();
+        (shown.epoch, shown.refused, shown.lost) = (self.epoch, self.refused, self.lost);
     }
 }
 

@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// A server that has no room is asked again after so long.
+const FULL: Duration = Duration::from_millis(200);
+
 /// One connection, used by one thread at a time.
 ///
 /// The connection is a blocking one: a read that waits in the server has it for itself, no
@@ -24,6 +27,8 @@ pub(super) struct Link {
     connection: Option<Connection>,
     /// Connections made so far; a change means that something may have been missed.
     pub(super) connections: u64,
+    /// What the server said when it had no room, until it has some.
+    pub(super) full: Option<String>,
     pause: Duration,
     retry_at: Option<Instant>,
     /// What came of the last attempt, where that was nothing.
@@ -34,7 +39,7 @@ pub(super) struct Link {
 pub(super) enum Answer<T> {
     /// The server answered.
     Value(T),
-    /// The server cannot be reached now, and it was waited a moment.
+    /// The server cannot be reached now, or has no room, and it was waited a moment.
     Unreachable,
     /// The server refused the command.
     Refused(RedisError),
@@ -53,6 +58,7 @@ impl Link {
             server: server.clone(),
             connection: None,
             connections: 0,
+            full: None,
             pause: FIRST_PAUSE,
             retry_at: None,
             fault: None,
@@ -61,7 +67,10 @@ impl Link {
 
     /// What to say after [`Answer::Unreachable`].
     pub(super) fn nobody(&self) -> QueueError {
-        self.server.nobody(self.fault.as_ref())
+        match &self.full {
+            Some(full) => QueueError(format!("Redis at {} has no room: {full}", self.server)),
+            None => self.server.nobody(self.fault.as_ref()),
+        }
     }
 
     /// What to say after [`Answer::Refused`].
@@ -129,8 +138,13 @@ impl Link {
         let connection = self.connection.as_mut().expect("made above");
         match command(connection) {
             Ok(value) => {
-                (self.pause, self.retry_at) = (FIRST_PAUSE, None);
+                (self.pause, self.retry_at, self.full) = (FIRST_PAUSE, None, None);
                 Answer::Value(value)
+            }
+            Err(error) if is_full(&error) => {
+                self.full = Some(error.to_string());
+                std::thread::sleep(FULL);
+                Answer::Unreachable
             }
             Err(error) if is_refusal(&error) => Answer::Refused(error),
             Err(error) => {
@@ -142,11 +156,30 @@ impl Link {
     }
 }
 
+/// What the server said no to a command with, or to the first of several: of a pipeline and of a
+/// transaction, an error has no code of its own, or one that says nothing.
+pub(super) fn code(error: &RedisError) -> Option<String> {
+    let errors = error.clone().into_server_errors()?;
+    errors.first().map(|(_, error)| error.code().to_owned())
+}
+
 /// Whether the server itself said no; everything else is the network's fault.
 fn is_refusal(error: &RedisError) -> bool {
-    let passing = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "READONLY"];
-    match error.code() {
-        Some(code) => !passing.contains(&code),
+    match code(error) {
+        Some(code) => !PASSING.contains(&code.as_str()),
         None => !(error.is_io_error() || error.is_timeout() || error.is_connection_dropped()),
     }
+}
+
+/// Whether the server has no room, in memory or on its disk.
+fn is_full(error: &RedisError) -> bool {
+    code(error).is_some_and(|code| ["OOM", "MISCONF"].contains(&code.as_str()))
+}
+
+/// Errors of a server that begins or changes its role.
+const PASSING: [&str; 5] = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "READONLY"];
+
+/// Whether a command failed for a while only.
+pub(super) fn is_passing(error: &RedisError) -> bool {
+    is_full(error) || code(error).is_some_and(|code| PASSING.contains(&code.as_str()))
 }

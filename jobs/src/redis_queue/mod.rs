@@ -17,17 +17,20 @@
 //! Connections are blocking ones, each used by one thread: a blocking read holds up nobody else,
 //! and no command is abandoned half-way.
 
+mod beats;
 mod board;
 mod coordinator;
 mod inspect;
 mod keys;
 mod link;
+mod orders;
+mod outbox;
 mod rights;
 mod server;
 mod worker;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::job::{JobResult, JobSpec, StudyId};
 use crate::queue::{Event, Lease, Queue, QueueError};
@@ -38,6 +41,7 @@ use coordinator::Coordinator;
 pub use inspect::{
     Denied, Inspection, Notice, Saving, ServerAbout, StudySeen, WorkerBeat, inspect,
 };
+pub use orders::Order;
 pub use server::{Certificates, Server};
 use worker::Worker;
 
@@ -64,18 +68,22 @@ pub struct WorkerAbout {
 }
 
 impl WorkerAbout {
-    fn to_text(&self) -> String {
-        format!("{} {}", self.threads, self.host)
+    /// The text that a worker leaves in Redis, with the number of trials that it has returned.
+    fn to_text(&self, trials: u64) -> String {
+        format!("{} {trials} {}", self.threads, self.host)
     }
 
-    fn from_text(text: &str) -> Option<Self> {
-        let (threads, host) = text.split_once(' ')?;
-        Some(Self { host: host.to_owned(), threads: threads.parse().ok()? })
+    /// Reads that text.
+    fn read(text: &str) -> Option<(Self, u64)> {
+        let (threads, rest) = text.split_once(' ')?;
+        let (trials, host) = rest.split_once(' ')?;
+        let about = Self { host: host.to_owned(), threads: threads.parse().ok()? };
+        Some((about, trials.parse().ok()?))
     }
 }
 
 /// A worker as the coordinator sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorkerSeen {
     /// Its name, new with every start.
     pub name: String,
@@ -83,6 +91,21 @@ pub struct WorkerSeen {
     pub about: WorkerAbout,
     /// How long its counter has stood still.
     pub silent: Duration,
+    /// Jobs that it holds.
+    pub jobs: u64,
+    /// Trials that it returned, per second, between the last two looks at it.
+    pub trials_per_second: f64,
+}
+
+/// What a coordinator shows of itself, apart from it: whoever looks does not wait for a server
+/// that does not answer.
+#[derive(Debug, Default)]
+struct Shown {
+    workers: Vec<(WorkerSeen, Instant)>,
+    threads: usize,
+    epoch: u64,
+    refused: u64,
+    lost: u64,
 }
 
 /// The queue of one study on a Redis server. A process uses one side of it: that of the
@@ -92,6 +115,7 @@ pub struct RedisQueue {
     study: StudyId,
     options: RedisOptions,
     coordinator: Mutex<Option<Coordinator>>,
+    shown: Arc<Mutex<Shown>>,
     worker: OnceLock<Worker>,
     joining: Mutex<()>,
 }
@@ -101,7 +125,8 @@ impl RedisQueue {
     #[must_use]
     pub fn new(study: StudyId, options: RedisOptions) -> Self {
         let (coordinator, worker) = (Mutex::new(None), OnceLock::new());
-        Self { study, options, coordinator, worker, joining: Mutex::new(()) }
+        let (shown, joining) = (Arc::default(), Mutex::new(()));
+        Self { study, options, coordinator, shown, worker, joining }
     }
 
     /// Begins the coordinator's side, which any other use of it would begin as well.
@@ -115,25 +140,36 @@ impl RedisQueue {
     /// The workers that the coordinator of this process knows.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerSeen> {
-        lock(&self.coordinator).as_ref().map_or_else(Vec::new, Coordinator::workers)
+        let silent = |(seen, at): &(WorkerSeen, Instant)| WorkerSeen {
+            silent: seen.silent + at.elapsed(),
+            ..seen.clone()
+        };
+        lock(&self.shown).workers.iter().map(silent).collect()
     }
 
     /// How many workers the coordinator of this process knows, and how many threads they have.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        lock(&self.coordinator).as_ref().map_or((0, 0), Coordinator::size)
+        let shown = lock(&self.shown);
+        (shown.workers.len(), shown.threads)
     }
 
     /// The epoch that the coordinator of this process has begun last; 0 before the first.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        lock(&self.coordinator).as_ref().map_or(0, Coordinator::epoch)
+        lock(&self.shown).epoch
     }
 
-    /// Messages that were not taken, because they were forged or damaged.
+    /// Messages that were not taken, here or by workers: forged, damaged, or of an earlier epoch.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        lock(&self.coordinator).as_ref().map_or(0, Coordinator::refused)
+        lock(&self.shown).refused
+    }
+
+    /// Jobs that were lost so far, and so were pushed again.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        lock(&self.shown).lost
     }
 
     fn with_coordinator<T>(
@@ -142,7 +178,8 @@ impl RedisQueue {
     ) -> Result<T, QueueError> {
         let mut side = lock(&self.coordinator);
         if side.is_none() {
-            *side = Some(Coordinator::open(self.study, &self.options)?);
+            let shown = Arc::clone(&self.shown);
+            *side = Some(Coordinator::open(self.study, &self.options, shown)?);
         }
         work(side.as_mut().expect("opened above"))
     }
@@ -170,12 +207,13 @@ impl Queue for RedisQueue {
         self.with_coordinator(Coordinator::confirm)
     }
 
-    fn take(&self, wait: Duration) -> Result<Option<Lease>, QueueError> {
-        self.worker()?.take(wait)
+    fn take(&self, wait: Duration, most: usize) -> Result<Vec<Lease>, QueueError> {
+        self.worker()?.take(wait, most)
     }
 
     fn finish(&self, lease: Lease, result: JobResult) -> Result<(), QueueError> {
-        self.worker()?.finish(&lease, &result)
+        self.worker()?.finish(&lease, &result);
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::board::{STUDIES, specification_key};
 use super::inspect::Denied;
 use super::keys::Keys;
 use super::link::{Answer, Link};
+use super::orders::ORDERS;
 use super::server::Server;
 use crate::job::StudyId;
 use crate::queue::QueueError;
@@ -25,10 +26,10 @@ use Who::{Both, Coordinator, Worker};
 /// The commands, each given such that it changes nothing: the keys are those of a study that there
 /// is not, a value is no number, an option is none, a script is none. The server looks whether a
 /// user may give a command before it looks at any of that, so that NOPERM is the one answer that
-/// counts. JOBS, META and SPEC stand for keys of the study, BOARD for the board.
+/// counts. JOBS, META and SPEC stand for keys of the study, BOARD and ORDERS for those of the server.
 ///
 /// MULTI comes last: nothing follows it on the connection.
-const PROBES: [(Who, &str, &str); 28] = [
+const PROBES: [(Who, &str, &str); 33] = [
     (Coordinator, "INFO", "memory"),
     (Both, "HGETALL", "BOARD"),
     (Coordinator, "HSET", "BOARD id 0 odd"),
@@ -36,6 +37,12 @@ const PROBES: [(Who, &str, &str); 28] = [
     (Coordinator, "SET", "SPEC value NONE"),
     (Worker, "GET", "SPEC"),
     (Coordinator, "DEL", "JOBS"),
+    (Coordinator, "EXISTS", "SPEC"),
+    (Coordinator, "HEXISTS", "BOARD none"),
+    (Coordinator, "XADD", "ORDERS none m x"),
+    (Coordinator, "EXPIRE", "ORDERS none"),
+    (Worker, "XREVRANGE", "ORDERS + - COUNT 1"),
+    (Worker, "XREAD", "COUNT 1 STREAMS ORDERS $"),
     (Both, "HGET", "META none"),
     (Coordinator, "HMGET", "META none"),
     (Both, "HSET", "META field value odd"),
@@ -46,8 +53,7 @@ const PROBES: [(Who, &str, &str); 28] = [
     (Both, "XDEL", "JOBS 0-1"),
     (Both, "XACK", "JOBS workers 0-1"),
     (Both, "XRANGE", "JOBS - + COUNT 1"),
-    (Both, "XREVRANGE", "JOBS + - COUNT 1"),
-    (Both, "XREAD", "COUNT 1 STREAMS JOBS 0"),
+    (Coordinator, "XREAD", "COUNT 1 STREAMS JOBS 0"),
     (Both, "XPENDING", "JOBS workers"),
     (Worker, "XREADGROUP", "GROUP workers nobody COUNT 1 STREAMS JOBS >"),
     (Coordinator, "XGROUP CREATE", "JOBS workers 0"),
@@ -76,6 +82,7 @@ pub(super) fn denied(server: &Server) -> Result<Denied, QueueError> {
                 "BOARD" => STUDIES,
                 "JOBS" => &keys.jobs,
                 "META" => &keys.meta,
+                "ORDERS" => ORDERS,
                 "SPEC" => &specification,
                 word => word,
             });
@@ -83,6 +90,8 @@ pub(super) fn denied(server: &Server) -> Result<Denied, QueueError> {
         match link.give::<redis::Value>(&command, Duration::ZERO) {
             Answer::Refused(error) if error.code() == Some("NOPERM") => {}
             Answer::Value(_) | Answer::Refused(_) => continue,
+            // A server without room has let the user pass.
+            Answer::Unreachable if link.full.take().is_some() => continue,
             Answer::Unreachable => return Err(link.nobody()),
         }
         let add = |list: &mut Vec<String>| {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ErrorKind, RedisError, TlsCertificates};
 use rustls::{AlertDescription, CertificateError};
 
+use super::link::code;
 use crate::queue::QueueError;
 
 /// What TLS needs beside an address, as PEM.
@@ -115,7 +116,7 @@ impl Server {
         if let Some(error) = tls_error(fault) {
             return QueueError(format!("Redis at {self}: {}", tls_advice(error)));
         }
-        let text = match fault.code() {
+        let text = match code(fault).as_deref() {
             Some("READONLY") => format!(
                 "Redis at {self} is a replica, which takes nothing: give the address of its primary"
             ),
@@ -143,26 +144,24 @@ impl Server {
 
     /// What to say when the server says no.
     pub(super) fn refusal(&self, error: &RedisError) -> QueueError {
-        // A transaction hides the answers of its commands in the text.
-        let all = error.to_string();
-        let says = |code: &str| error.code() == Some(code) || all.contains(code);
-        let text = match error.kind() {
-            ErrorKind::AuthenticationFailed => format!(
+        let code = code(error);
+        let text = match (error.kind(), code.as_deref()) {
+            (ErrorKind::AuthenticationFailed, _) => format!(
                 "Redis at {self} does not take this user and password; they stand before the \
                  host, as in redis://USER:PASSWORD@HOST, with %40 for @ and the like"
             ),
-            _ if says("NOAUTH") => {
+            (_, Some("NOAUTH")) => {
                 format!("Redis at {self} asks for a password: write redis://USER:PASSWORD@HOST")
             }
-            _ if says("NOPERM") => format!(
+            (_, Some("NOPERM")) => format!(
                 "Redis at {self} does not let this user do what is needed ({error}); \
                  docs/workers.md has the smallest ACL"
             ),
-            _ if says("MOVED") => format!(
+            (_, Some("MOVED")) => format!(
                 "Redis at {self} is one of several shards of a cluster ({error}), allowed: a \
                  server, or a cluster of one shard"
             ),
-            ErrorKind::Parse => format!(
+            (ErrorKind::Parse, _) => format!(
                 "what answers at {self} is no Redis ({error}); if this is its port for TLS, \
                  write rediss://"
             ),

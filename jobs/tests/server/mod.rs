@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,17 +13,36 @@ use tempfile::TempDir;
 pub struct Server {
     folder: TempDir,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
     child: Option<Child>,
 }
+
+/// A server that does not answer for so long is no good to a test.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Server {
     /// Starts a server with further settings, such as `["--appendonly", "yes"]`.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_in(settings, Vec::new())
+    }
+
+    /// Starts a server with further settings and further variables in its environment.
+    pub fn start_in(settings: &[&str], environment: Vec<(String, String)>) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let settings = settings.iter().map(|&each| each.to_owned()).collect();
-        let mut server = Self { folder, settings, child: None };
+        let mut server = Self { folder, settings, environment, child: None };
         server.launch();
         server
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Starts a server that listens at a port as well: `settings` are given a folder for its files
@@ -34,7 +53,7 @@ impl Server {
             let port = free_port();
             let folder = TempDir::new().expect("a temporary folder");
             let settings = settings(folder.path(), port);
-            let mut server = Self { folder, settings, child: None };
+            let mut server = Self { folder, settings, environment: Vec::new(), child: None };
             if server.is_launched() {
                 return (server, port);
             }
@@ -77,7 +96,7 @@ impl Server {
 
     /// Where it is reached.
     pub fn address(&self) -> String {
-        format!("redis+unix://{}/socket", self.folder.path().display())
+        format!("redis+unix://{}", self.socket().display())
     }
 
     /// Starts it, again where it was killed.
@@ -89,6 +108,7 @@ impl Server {
         let mut child = Command::new("redis-server")
             .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
             .args(&self.settings)
+            .envs(self.environment.iter().cloned())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -121,6 +141,14 @@ impl Server {
             redis::Client::open(self.address()).expect("an address").get_connection().ok()?;
         let pong: Option<String> = redis::cmd("PING").query(&mut connection).ok();
         pong.map(|_| connection)
+    }
+
+    /// What the server answers; nothing where it cannot be reached, or says no.
+    pub fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Option<T> {
+        let client = redis::Client::open(self.address()).expect("an address");
+        let mut connection = client.get_connection_with_timeout(PATIENCE).ok()?;
+        connection.set_read_timeout(Some(PATIENCE)).ok()?;
+        command.query(&mut connection).ok()
     }
 
     /// Gives the server a command of a test's own.

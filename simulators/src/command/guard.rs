@@ -1,11 +1,12 @@
 //! What ends the children if this process is killed.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Guard {
     grace: Duration,
     watch: Mutex<Watch>,
+    /// Whether all groups were to be ended, and those that come as well.
+    ends_all: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +64,7 @@ struct Watch {
 impl Guard {
     /// A guard that gives children so much time between SIGTERM and SIGKILL.
     pub(super) fn new(grace: Duration) -> Arc<Self> {
-        Arc::new(Self { grace, watch: Mutex::default() })
+        Arc::new(Self { grace, watch: Mutex::default(), ends_all: AtomicBool::new(false) })
     }
 
     /// Makes sure that it is there before a child is.
@@ -77,6 +80,37 @@ impl Guard {
         let mut watch = self.watch();
         watch.groups.insert(group.as_raw_pid());
         watch.tell('+', group.as_raw_pid(), self.grace);
+        if self.has_ended_all() {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// Ends all groups, those that come later too: with SIGTERM, and after the grace with SIGKILL.
+    pub(super) fn end_all(self: &Arc<Self>) {
+        // Set before the groups are listed, so that one that is entered meanwhile sees it.
+        self.ends_all.store(true, Ordering::SeqCst);
+        self.signal(Signal::TERM);
+        let guard = Arc::clone(self);
+        let end = move || {
+            std::thread::sleep(guard.grace);
+            guard.signal(Signal::KILL);
+        };
+        // Without a thread, those that ignore SIGTERM are ended by their own timeouts.
+        let _ = std::thread::Builder::new().name("grace".to_owned()).spawn(end);
+    }
+
+    /// Whether no group is to live any more.
+    pub(super) fn has_ended_all(&self) -> bool {
+        self.ends_all.load(Ordering::SeqCst)
+    }
+
+    /// A group leaves the list before its number can become that of another process, and the
+    /// list is locked meanwhile.
+    fn signal(&self, signal: Signal) {
+        let watch = self.watch();
+        for group in watch.groups.iter().filter_map(|group| Pid::from_raw(*group)) {
+            let _ = kill_process_group(group, signal);
+        }
     }
 
     /// Forgets a group. This has to be said before its leader is reaped, after which its number
@@ -176,7 +210,7 @@ fn write(input: &mut ChildStdin, sign: char, group: i32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::{Signal, kill_process};
+    use rustix::process::kill_process;
 
     use super::super::process::Process;
     use super::super::settings::Limits;
@@ -220,6 +254,20 @@ mod tests {
             children[index].0.kill().expect("ours");
             children[index].0.wait().expect("ours");
         }
+    }
+
+    #[test]
+    fn all_groups_are_ended_on_demand_and_those_that_come_later_too() {
+        let guard = Guard::new(Duration::from_millis(100));
+        guard.wake();
+        let (mut before, mut after) = (sleeper(), sleeper());
+        guard.enter(before.1);
+        guard.end_all();
+        before.0.wait().expect("it was ended");
+        guard.leave(before.1);
+        guard.enter(after.1);
+        after.0.wait().expect("it was ended");
+        assert!(guard.has_ended_all());
     }
 
     #[test]

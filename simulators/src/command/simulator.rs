@@ -88,6 +88,10 @@ impl Simulator for Command {
         self.settings.fingerprint
     }
 
+    fn abandon(&self) {
+        self.guard.end_all();
+    }
+
     /// Only what a program says on standard output while it runs can be a report.
     fn reports(&self) -> bool {
         self.settings.mode == Mode::Persistent || matches!(self.settings.output, Output::Json)
@@ -159,6 +163,9 @@ impl Session for CommandSession<'_> {
         assert!(fits, "the point belongs to the space");
         let mut backoff = BACKOFF;
         for attempt in 0.. {
+            if self.command.guard.has_ended_all() {
+                return Err(Failure::new("abandoned"));
+            }
             let (result, place) = self.attempt(trial, watcher);
             let retry = attempt < settings.retries
                 && result.as_ref().is_err_and(|it| it.may_pass(&settings.retry_on));

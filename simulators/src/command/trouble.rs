@@ -13,6 +13,9 @@ const SIGXCPU: i32 = 24;
 /// The signal that ends one that does not heed it.
 const SIGKILL: i32 = 9;
 
+/// The signals that end whole sessions and jobs: SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM.
+const TO_ALL: [i32; 5] = [1, 2, 3, SIGKILL, 15];
+
 /// What a shell adds to the signal that ended its program, for its own exit code.
 const BY_SIGNAL: i32 = 128;
 
@@ -92,7 +95,11 @@ impl Trouble {
             Failure::timeout("the program used up its processor time (cpu)")
         } else {
             let words = last_words(errors, &settings.whereabouts);
-            Failure::new(format!("the program {}{when}{words}", ending(status)))
+            let message = format!("the program {}{when}{words}", ending(status));
+            match signal {
+                Some(signal) if TO_ALL.contains(&signal) => Failure::signal(message),
+                _ => Failure::new(message),
+            }
         };
         Self { failure, cause: Cause::Broken, code: status.code() }
     }

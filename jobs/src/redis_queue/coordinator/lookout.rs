@@ -1,0 +1,132 @@
+//! What a coordinator does once a second: it shows that it lives, and finds jobs that are lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redis::streams::{StreamInfoConsumersReply, StreamPendingCountReply};
+use redis::{cmd, pipe};
+
+use super::super::beats::now;
+use super::super::keys::GROUP;
+use super::super::link::Answer;
+use super::Coordinator;
+use crate::queue::QueueError;
+
+/// Generation and owner, messages that workers refused, whether there is a stream of results, the
+/// workers' counters, and what they say of themselves.
+type Looked = (
+    (Option<String>, Option<String>, Option<u64>),
+    bool,
+    BTreeMap<String, u64>,
+    BTreeMap<String, String>,
+);
+
+impl Coordinator {
+    /// Shows that this coordinator lives, and finds workers that do not.
+    pub(super) fn look_after_workers(&mut self) -> Result<(), QueueError> {
+        let mut commands = pipe();
+        commands.cmd("HINCRBY").arg(&self.keys.meta).arg("beat").arg(1).ignore();
+        commands.cmd("HMGET").arg(&self.keys.meta).arg("generation").arg("owner").arg("refused");
+        commands.cmd("EXISTS").arg(&self.keys.results);
+        commands.cmd("HGETALL").arg(&self.keys.beats);
+        commands.cmd("HGETALL").arg(&self.keys.about);
+        let ((generation, owner, refused), has_results, beats, about) =
+            match self.link.give_all::<Looked>(&commands) {
+                Answer::Value(found) => found,
+                Answer::Unreachable => return Ok(()),
+                Answer::Refused(error) => return Err(self.refusal(&error)),
+            };
+        if owner.as_ref().is_some_and(|owner| *owner != self.owner) {
+            return Err(QueueError(
+                "another coordinator has taken this study over; this one ends".to_owned(),
+            ));
+        }
+        if generation.as_ref() != Some(&self.generation) || !has_results {
+            // The server has lost its memory, or a part of it.
+            return self.begin_epoch().map(drop);
+        }
+        let refused = refused.unwrap_or(0);
+        self.refused += refused.saturating_sub(self.refused_by_workers);
+        self.refused_by_workers = refused;
+        let consumers = cmd("XINFO").arg("CONSUMERS").arg(&self.keys.jobs).arg(GROUP).clone();
+        let consumers = match self.link.give::<StreamInfoConsumersReply>(&consumers, Duration::ZERO)
+        {
+            Answer::Value(found) => found.consumers,
+            Answer::Unreachable => return Ok(()),
+            // Somebody has deleted the stream or its group.
+            Answer::Refused(_) => return self.begin_epoch().map(drop),
+        };
+        self.beats.observe(&beats, &about, &consumers);
+        let gone = self.beats.gone(&beats, self.lease);
+        for name in gone {
+            self.take_back(&name)?;
+        }
+        self.find_vanished()
+    }
+
+    /// Takes the jobs of a worker back and forgets it.
+    fn take_back(&mut self, worker: &str) -> Result<(), QueueError> {
+        let mut list = cmd("XPENDING");
+        list.arg(&self.keys.jobs).arg(GROUP).arg("-").arg("+").arg(10_000).arg(worker);
+        let pending = match self.link.give::<StreamPendingCountReply>(&list, Duration::ZERO) {
+            Answer::Value(found) => found.ids,
+            Answer::Unreachable => return Ok(()),
+            Answer::Refused(error) => return Err(self.refusal(&error)),
+        };
+        let mut commands = pipe();
+        commands.atomic();
+        for entry in &pending {
+            commands.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&entry.id).ignore();
+            commands.cmd("XDEL").arg(&self.keys.jobs).arg(&entry.id).ignore();
+        }
+        commands.cmd("XGROUP").arg("DELCONSUMER").arg(&self.keys.jobs).arg(GROUP).arg(worker);
+        commands.ignore();
+        commands.cmd("HDEL").arg(&self.keys.beats).arg(worker).ignore();
+        commands.cmd("HDEL").arg(&self.keys.about).arg(worker).ignore();
+        match self.link.give_all::<()>(&commands) {
+            Answer::Value(()) => {}
+            Answer::Unreachable => return Ok(()),
+            Answer::Refused(error) => return Err(self.refusal(&error)),
+        }
+        self.beats.forget(worker);
+        for entry in pending {
+            let found = self.open.iter().find(|(_, open)| open.entry == entry.id);
+            if let Some(id) = found.map(|(id, _)| *id) {
+                self.open.remove(&id);
+                self.lose(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// A job whose entry is gone has a result. Where that does not come, something has deleted
+    /// it, and the job is lost.
+    fn find_vanished(&mut self) -> Result<(), QueueError> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        let mut commands = pipe();
+        for open in self.open.values() {
+            commands.cmd("XRANGE").arg(&self.keys.jobs).arg(&open.entry).arg(&open.entry);
+        }
+        let found: Vec<redis::Value> = match self.link.give_all(&commands) {
+            Answer::Value(found) => found,
+            Answer::Unreachable => return Ok(()),
+            Answer::Refused(error) => return Err(self.refusal(&error)),
+        };
+        let mut vanished = Vec::new();
+        for ((id, open), entry) in self.open.iter_mut().zip(found) {
+            let is_there = matches!(entry, redis::Value::Array(entries) if !entries.is_empty());
+            let gone = if is_there { None } else { Some(*open.gone.get_or_insert_with(now)) };
+            open.gone = gone;
+            if gone.is_some_and(|since| since.elapsed() >= self.lease) {
+                vanished.push(*id);
+            }
+        }
+        for id in vanished {
+            self.open.remove(&id);
+            self.lose(id);
+        }
+        Ok(())
+    }
+}
