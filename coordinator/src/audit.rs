@@ -116,7 +116,7 @@ impl Audit {
             };
             let attempt = released.result.attempt + 1;
             let (study, id) = (self.study, JobId(TrialId(number)));
-            let job = JobSpec { study, id, attempt, seed: self.seed, work };
+            let job = JobSpec { study, id, attempt, losses: 0, seed: self.seed, work };
             self.due.push_back(Repeat { job, first: first.clone() });
         }
     }
@@ -141,7 +141,8 @@ impl Audit {
         }
         if result.trials.is_empty() {
             // A worker that was told to stop has returned the job.
-            self.lost(result.id);
+            let repeat = self.open.remove(&result.id)?;
+            self.due.push_front(repeat);
             return None;
         }
         let repeat = self.open.remove(&result.id)?;
@@ -151,7 +152,8 @@ impl Audit {
 
     /// The job is held by nobody any more; whether it was one of the audit's.
     pub fn lost(&mut self, id: JobId) -> bool {
-        let Some(repeat) = self.open.remove(&id) else { return false };
+        let Some(mut repeat) = self.open.remove(&id) else { return false };
+        repeat.job.losses += 1;
         self.due.push_front(repeat);
         true
     }
@@ -222,6 +224,7 @@ mod tests {
         audit.consider(&released(1, 2));
         let job = audit.next_job().expect("two are due");
         assert!(audit.lost(job.id) && !audit.lost(job.id));
+        let job = JobSpec { losses: 1, ..job };
         assert_eq!(audit.next_job(), Some(job.clone()));
         let answer = JobResult { attempt: job.attempt, ..released(1, 1).result };
         let empty = JobResult { trials: Vec::new(), ..answer.clone() };

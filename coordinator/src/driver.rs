@@ -272,7 +272,7 @@ impl Driver {
     /// The job is held by nobody any more: it will be pushed again.
     pub fn lost(&mut self, id: JobId) {
         if let Some(job) = self.open.remove(&id) {
-            self.again.push_back(job);
+            self.again.push_back(JobSpec { losses: job.losses + 1, ..job });
         }
     }
 
@@ -350,6 +350,7 @@ impl Driver {
             study: self.inputs.study,
             id: JobId(TrialId(first)),
             attempt: 0,
+            losses: 0,
             seed: self.inputs.seed,
             work,
         }

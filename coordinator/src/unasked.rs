@@ -99,6 +99,7 @@ mod tests {
             study: StudyId([1; 32]),
             id: JobId(TrialId(first)),
             attempt: 0,
+            losses: 0,
             seed: 0,
             work: Work::Range { len },
         }

@@ -20,6 +20,7 @@ pub fn job(number: u64) -> JobSpec {
         study: StudyId([1; 32]),
         id: JobId(TrialId(number * 10)),
         attempt: 0,
+        losses: 0,
         seed: 5,
         work: Work::Range { len: 10 },
     }

@@ -65,6 +65,9 @@ pub struct JobSpec {
     pub id: JobId,
     /// How many times it was handed out before.
     pub attempt: u32,
+    /// How many times it was lost, as with a worker that died. It may have been the job's own
+    /// fault.
+    pub losses: u32,
     /// The study's seed, from which the seeds of the trials are derived.
     pub seed: u64,
     /// The points.

@@ -9,7 +9,7 @@ use search_spaces::{Point, Value};
 use crate::job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
 
 /// The layout's version.
-pub const WIRE_VERSION: u16 = 1;
+pub const WIRE_VERSION: u16 = 2;
 
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,7 @@ impl JobSpec {
         out.bytes(&self.study.0);
         out.u64(self.id.0.0);
         out.u32(self.attempt);
+        out.u32(self.losses);
         out.u64(self.seed);
         match &self.work {
             Work::Range { len } => {
@@ -57,6 +58,7 @@ impl JobSpec {
             study: input.study()?,
             id: JobId(TrialId(input.u64()?)),
             attempt: input.u32()?,
+            losses: input.u32()?,
             seed: input.u64()?,
             work: match input.u8()? {
                 0 => Work::Range { len: input.u64()? },
@@ -280,6 +282,7 @@ mod tests {
             study: StudyId([7; 32]),
             id: JobId(TrialId(40)),
             attempt: 2,
+            losses: 1,
             seed: 9,
             work: Work::Points(vec![
                 Point::new(vec![Value::Float(-0.0), Value::Int(-5), Value::Bool(true)]),

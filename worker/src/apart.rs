@@ -167,6 +167,7 @@ mod tests {
             study: StudyId([1; 32]),
             id: JobId(TrialId(first)),
             attempt: 1,
+            losses: 0,
             seed: 0,
             work: Work::Range { len },
         }

@@ -187,7 +187,7 @@ fn run_assigned(
     let Assignment { study, queue, lease } = assignment;
     let started = now();
     let trials = match &options.nursery {
-        Some(nursery) if lease.job.attempt > 0 => run_apart(&study, &lease.job, &**nursery, stop),
+        Some(nursery) if lease.job.losses > 0 => run_apart(&study, &lease.job, &**nursery, stop),
         _ => run_job(&study, &lease.job, stop),
     };
     let trials =

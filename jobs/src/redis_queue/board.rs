@@ -111,14 +111,16 @@ impl Board {
     /// The server cannot be reached or refuses.
     pub fn withdraw(&self, study: StudyId, file_hashes: &[String]) -> Result<(), QueueError> {
         self.give::<u64>(cmd("HDEL").arg(STUDIES).arg(study.to_string()))?;
-        self.order(&Order::Cancel(study))?;
         let keys = super::keys::Keys::new(study);
         let mut delete = cmd("DEL");
         delete.arg(specification_key(study)).arg(&keys.all());
         for hash in file_hashes {
             delete.arg(file_key(study, hash));
         }
-        self.give::<u64>(&delete).map(|_| ())
+        self.give::<u64>(&delete)?;
+        // A server that has no room for it now has workers finish what nobody needs.
+        let _ = self.order(&Order::Cancel(study));
+        Ok(())
     }
 
     /// The studies that are up, the most urgent first.
