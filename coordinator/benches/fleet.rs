@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use coordinator::driver::{Driver, Inputs, Next};
 use jobs::{
-    Board, Event, Key, Outcome, Queue, RedisOptions, RedisQueue, StudyId, TrialResult, WorkerAbout,
+    Board, Certificates, Event, Key, Outcome, Queue, RedisOptions, RedisQueue, StudyId,
+    TrialResult, WorkerAbout,
 };
 use optimizers::{Optimizer, Plan, Told};
 use rand_chacha::ChaCha8Rng;
@@ -114,9 +115,13 @@ struct Fleet {
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
+fn address(server: &Server) -> jobs::Server {
+    jobs::Server::new(&server.address(), &Certificates::default()).expect("an address")
+}
+
 fn options(server: &Server) -> RedisOptions {
     RedisOptions {
-        address: server.address(),
+        server: address(server),
         key: Key::from_text(KEY),
         lease: Duration::from_secs(15),
         about: WorkerAbout { host: "bench".to_owned(), threads: 1 },
@@ -198,7 +203,7 @@ fn grid(workers: usize, trials: u64) {
         .stdout(Stdio::null())
         .spawn()
         .expect("the program starts");
-    let board = Board::open(&server.address(), Key::from_text(KEY)).expect("an address");
+    let board = Board::open(&address(&server), Key::from_text(KEY));
     let id = loop {
         if let Some(id) = board.studies().expect("the server is there").pop() {
             break id;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod queue;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use clap_complete::Shell;
 
 use crate::audit::Share;
 use crate::exit::DEFAULT_STORE;
+
+pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -22,7 +26,7 @@ const STYLES: Styles = Styles::styled()
 #[command(after_help = "\
 Exit codes:
   0    all that was asked for was done
-  1    the study ended, but no trial of it completed, or too many failed; in a check, it failed
+  1    the study ended, but no trial of it completed, or too many failed; a check found a problem
   2    the command line, the template or the data are at fault; nothing was started
   3    disk, memory or another program is at fault; what was recorded is safe
   4    the same question got two different answers
@@ -49,6 +53,7 @@ impl Cli {
             Command::Status(args) => &args.store,
             Command::Results(args) => &args.store,
             Command::Verify(args) => &args.store,
+            Command::Doctor(args) => &args.store,
             Command::Stop(args) => &args.store,
             Command::Check(_)
             | Command::Worker(_)
@@ -78,6 +83,8 @@ pub enum Command {
     Verify(Verify),
     /// Run the trials of studies that were started with --queue, on this or any other machine.
     Worker(Worker),
+    /// Check this machine, and the server of a queue, for what studies and workers need.
+    Doctor(Doctor),
     /// Have the workers of a server finish what they have begun, and end.
     Drain(Drain),
     /// Run trials in a process of their own, for a worker.
@@ -180,7 +187,8 @@ pub struct RunArgs {
     pub max_failures: Option<u64>,
     /// Let workers run the trials (`optimize worker --queue URL`), through Redis at
     /// redis://HOST:PORT, rediss://… for TLS; --threads N runs some here as well
-    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", help_heading = "Workers")]
+    #[arg(long, value_name = "URL", env = "OPTIMIZE_QUEUE", hide_env_values = true)]
+    #[arg(help_heading = "Workers")]
     pub queue: Option<String>,
     /// Workers serve studies of higher priority first
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
@@ -195,70 +203,6 @@ pub struct RunArgs {
     /// What to print at the end
     #[arg(long, value_enum, default_value = "table")]
     pub format: Output,
-}
-
-/// The secret of a queue between machines, and its patience.
-#[derive(Clone, Debug, Args)]
-pub struct QueueArgs {
-    /// The file with the key that coordinators and workers share [default: optimize/key in the
-    /// configuration folder, made where it is missing]; or the key itself in `OPTIMIZE_KEY`
-    #[arg(long, value_name = "FILE", env = "OPTIMIZE_KEY_FILE", help_heading = "Workers")]
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub key_file: Option<PathBuf>,
-    /// A worker that gives no sign of life for so long is taken for dead [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Workers")]
-    pub lease: Option<Duration>,
-}
-
-/// `optimize worker`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  optimize worker --queue redis://db.example.org:6379
-  optimize worker --queue rediss://user:password@db.example.org --threads 8 --idle 10m")]
-pub struct Worker {
-    /// The server: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path` for a socket
-    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE")]
-    pub address: String,
-    /// Threads that run trials [default: one per core]
-    #[arg(long, value_name = "N", value_parser = count_to(4096), allow_negative_numbers = true)]
-    pub threads: Option<u64>,
-    /// Run studies of external programs too: whoever has the key can then run programs here
-    #[arg(long)]
-    pub allow_commands: bool,
-    /// Where copies of studies' files are kept [default: optimize/studies in the cache folder]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub data_cache: Option<PathBuf>,
-    /// Drain and end after this time
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub max_time: Option<Duration>,
-    /// Drain and end after so long without work
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub idle: Option<Duration>,
-    /// The secret of the queue.
-    #[command(flatten)]
-    pub queue: QueueArgs,
-}
-
-/// `optimize drain`.
-#[derive(Clone, Debug, Args)]
-pub struct Drain {
-    /// The server: redis://HOST:PORT, rediss://… for TLS, or `redis+unix:///path` for a socket
-    #[arg(long = "queue", value_name = "URL", env = "OPTIMIZE_QUEUE")]
-    pub address: String,
-    /// Only the workers of this machine, as `optimize status` names it
-    #[arg(long, value_name = "NAME")]
-    pub host: Option<String>,
-    /// The secret of the queue.
-    #[command(flatten)]
-    pub queue: QueueArgs,
-}
-
-/// `optimize run-apart`.
-#[derive(Clone, Debug, Args)]
-pub struct RunApart {
-    /// The study's folder in the worker's cache
-    pub folder: PathBuf,
 }
 
 /// `optimize stop`.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command};
 use coordinator::commands::{
-    check, drain, results, start, status, stop, templates, verify, worker,
+    check, doctor, drain, results, start, status, stop, templates, verify, worker,
 };
 use coordinator::{Exit, Failure, run_apart, say};
 
@@ -46,6 +46,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Drain(args) => drain::drain(args),
         Command::RunApart(args) => run_apart(args),
         Command::Check(args) => check::check(args),
+        Command::Doctor(args) => doctor::doctor(args),
         Command::Templates(args) => templates::templates(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

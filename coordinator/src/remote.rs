@@ -1,19 +1,19 @@
-//! What it takes to reach a queue between machines: address, key, and a name for people.
+//! What it takes to reach a queue between machines: server, key, and a name for people.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use jobs::{Key, RedisOptions, WorkerAbout};
+use jobs::{Certificates, RedisOptions, Server, WorkerAbout};
 
-use crate::cli::QueueArgs;
+use crate::cli::{Access, QueueArgs};
 use crate::exit::Failure;
-use crate::say;
+use crate::key::key;
 
 /// Reads the queue's options from the command line.
 ///
 /// # Errors
-/// There is no key, and `may_make_key` does not allow to make one.
+/// There is no key, and `may_make_key` does not allow to make one; the address or the certificates
+/// are at fault.
 pub fn options(
     args: &QueueArgs,
     address: &str,
@@ -21,8 +21,8 @@ pub fn options(
     may_make_key: bool,
 ) -> Result<RedisOptions, Failure> {
     Ok(RedisOptions {
-        address: address.to_owned(),
-        key: key(args, may_make_key)?,
+        server: server(&args.access, address)?,
+        key: key(&args.access, may_make_key)?,
         lease: args.lease.unwrap_or(Duration::from_secs(15)),
         about: WorkerAbout {
             host: host_name(),
@@ -31,52 +31,37 @@ pub fn options(
     })
 }
 
-/// The secret of coordinator and workers: of the environment, of the file that was named, or of
-/// the user's own file.
-fn key(args: &QueueArgs, may_make_key: bool) -> Result<Key, Failure> {
-    if let Some(text) = std::env::var_os("OPTIMIZE_KEY").filter(|text| !text.is_empty()) {
-        return Ok(Key::from_text(&text.to_string_lossy()));
-    }
-    let path = args.key_file.clone().map_or_else(usual_file, Ok)?;
-    match std::fs::read_to_string(&path) {
-        Ok(text) if text.trim().len() >= 16 => Ok(Key::from_text(&text)),
-        Ok(_) => Err(Failure::usage(format!(
-            "the key in {} is shorter than 16 characters; delete the file to have one made",
+/// The server at an address, with the certificates that were named.
+///
+/// # Errors
+/// The address is none, or a file cannot be read.
+pub fn server(access: &Access, address: &str) -> Result<Server, Failure> {
+    let read = |option: &str, path: &Path| {
+        let told =
+            |error| Failure::usage(format!("{option}: failed to read {}: {error}", path.display()));
+        let bytes = std::fs::read(path).map_err(told)?;
+        if bytes.windows(BEGIN.len()).any(|window| window == BEGIN) {
+            return Ok(bytes);
+        }
+        Err(Failure::usage(format!(
+            "{option}: found {} without a certificate or key, allowed: a PEM file, with lines that \
+             begin with -----BEGIN",
             path.display()
-        ))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && may_make_key => make(&path)
-            .map_err(|error| {
-                Failure::infrastructure(format!("failed to write {}: {error}", path.display()))
-            }),
-        Err(error) => Err(Failure::usage(format!(
-            "no key at {} ({error}): copy the file from the machine where the study was started, \
-             or name one with --key-file",
-            path.display()
-        ))),
-    }
+        )))
+    };
+    let authorities = access.ca_file.as_deref().map(|path| read("--ca-file", path)).transpose()?;
+    let own = match (&access.client_cert, &access.client_key) {
+        (Some(certificate), Some(key)) => {
+            Some((read("--client-cert", certificate)?, read("--client-key", key)?))
+        }
+        _ => None,
+    };
+    let certificates = Certificates { authorities, own };
+    Server::new(address, &certificates).map_err(|error| Failure::usage(error.to_string()))
 }
 
-fn usual_file() -> Result<PathBuf, Failure> {
-    let base = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".config"));
-    let base = base.filter(|base| base.is_absolute()).or(home);
-    let missing = || Failure::usage("no home folder to keep a key in; name a file with --key-file");
-    Ok(base.ok_or_else(missing)?.join("optimize/key"))
-}
-
-fn make(path: &Path) -> std::io::Result<Key> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let text = jobs::random_text().map_err(|error| std::io::Error::other(error.to_string()))?;
-    options.open(path)?.write_all(text.as_bytes())?;
-    say!("made a key for this queue: {}; workers on other machines need a copy", path.display());
-    Ok(Key::from_text(&text))
-}
+/// How the parts of a PEM file begin.
+const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// The name of this machine.
 #[must_use]

@@ -54,6 +54,15 @@ impl Specification {
         Ok((Self { record, files }, contents))
     }
 
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is damaged, or of a program that writes others.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Failure> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| Failure::usage(format!("its specification is damaged: {error}")))
+    }
+
     /// Its bytes.
     ///
     /// # Errors
@@ -76,8 +85,7 @@ impl Specification {
     ) -> Result<Study, Failure> {
         let missing = || Failure::usage("it is not on the board, or was put up with another key");
         let bytes = board.specification(id)?.ok_or_else(missing)?;
-        let Self { mut record, files } = serde_json::from_slice(&bytes)
-            .map_err(|error| Failure::usage(format!("its specification is damaged: {error}")))?;
+        let Self { mut record, files } = Self::from_bytes(&bytes)?;
         let own = env!("CARGO_PKG_VERSION");
         if record.program_version != own {
             return Err(Failure::usage(format!(

@@ -30,7 +30,9 @@ pub use faulty::{Faults, FaultyQueue};
 pub use job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
 pub use queue::{Event, Lease, Queue, QueueError};
 pub use redis_queue::{
-    Board, Order, RedisOptions, RedisQueue, WorkerAbout, WorkerSeen, file_hash, random_text,
+    Board, Certificates, Denied, Inspection, Notice, Order, RedisOptions, RedisQueue, Saving,
+    Server, ServerAbout, StudySeen, WorkerAbout, WorkerBeat, WorkerSeen, file_hash, inspect,
+    random_text,
 };
 pub use seal::{Key, Kind, SealError};
 pub use seed::{Purpose, derived_seed, generator};

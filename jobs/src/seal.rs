@@ -43,6 +43,14 @@ impl Key {
         Self(blake3::derive_key("optimize: messages of a queue, v1", text.trim().as_bytes()))
     }
 
+    /// Tells two keys apart without showing either: people compare those of two machines. No
+    /// message begins like what is hashed here.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let hash = blake3::keyed_hash(&self.0, b"optimize: fingerprint of a key, v1");
+        hash.to_hex().chars().take(8).collect()
+    }
+
     /// The bytes of a message: epoch, payload, MAC.
     #[must_use]
     pub fn seal(&self, kind: Kind, study: StudyId, epoch: u64, payload: &[u8]) -> Vec<u8> {
@@ -122,5 +130,9 @@ mod tests {
             assert!(open(&key, Kind::Job, STUDY, &message[..at]).is_err(), "{at} bytes");
         }
         assert_eq!(format!("{key:?}"), "Key(secret)");
+        let fingerprint = key.fingerprint();
+        assert_eq!(fingerprint.len(), 8);
+        assert_eq!(fingerprint, Key::from_text("secret").fingerprint());
+        assert_ne!(fingerprint, Key::from_text("other").fingerprint());
     }
 }

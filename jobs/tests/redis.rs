@@ -6,19 +6,23 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use jobs::{
-    Board, Event, JobResult, JobSpec, Key, Lease, Outcome, Queue, RedisOptions, RedisQueue,
-    StudyId, TrialResult, WorkerAbout, file_hash,
+    Board, Certificates, Event, JobResult, JobSpec, Key, Lease, Outcome, Queue, RedisOptions,
+    RedisQueue, StudyId, TrialResult, WorkerAbout, file_hash,
 };
 use server::Server;
 
 const STUDY: StudyId = StudyId([1; 32]);
 const WAIT: Duration = Duration::from_millis(20);
 
+fn address(text: &str) -> jobs::Server {
+    jobs::Server::new(text, &Certificates::default()).expect("an address")
+}
+
 fn queue_with(server: &Server, key: &str) -> RedisQueue {
     let lease = Duration::from_secs(2);
     let about = WorkerAbout { host: "test host".to_owned(), threads: 3 };
-    let options =
-        RedisOptions { address: server.address(), key: Key::from_text(key), lease, about };
+    let (server, key) = (address(&server.address()), Key::from_text(key));
+    let options = RedisOptions { server, key, lease, about };
     RedisQueue::new(STUDY, options)
 }
 
@@ -287,9 +291,9 @@ fn a_server_that_throws_keys_away_is_refused() {
 #[test]
 fn a_server_that_is_not_there_is_named_without_its_password() {
     let key = Key::from_text("k");
-    let address = "redis://user:password@127.0.0.1:1/".to_owned();
+    let server = address("redis://user:password@127.0.0.1:1/");
     let (lease, about) = (Duration::from_secs(2), WorkerAbout::default());
-    let options = RedisOptions { address, key, lease, about };
+    let options = RedisOptions { server, key, lease, about };
     let error = RedisQueue::new(STUDY, options).push(job(0)).expect_err("nobody there").to_string();
     assert!(error.contains("127.0.0.1:1") && !error.contains("password"), "{error}");
 }
@@ -297,7 +301,7 @@ fn a_server_that_is_not_there_is_named_without_its_password() {
 #[test]
 fn a_board_keeps_studies_by_priority_with_what_workers_need() {
     let server = Server::start(&[]);
-    let board = |key: &str| Board::open(&server.address(), Key::from_text(key)).expect("a board");
+    let board = |key: &str| Board::open(&address(&server.address()), Key::from_text(key));
     let (ours, other) = (board("secret"), StudyId([2; 32]));
     assert!(ours.studies().expect("reachable").is_empty());
     let data = b"prices".to_vec();

@@ -43,4 +43,4 @@ pub use record::{Finished, LEDGER_FORMAT, StudyRecord, StudyState};
 pub use status::{Best, Counts, StudyStatus, WorkerStatus};
 pub use store::{STORE_FORMAT, Store, StudyFolder};
 pub use table::{Row, Status, StudySchema};
-pub use view::{Batch, JobTelemetry, View};
+pub use view::{Batch, JobTelemetry, View, try_database};

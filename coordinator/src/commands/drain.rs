@@ -13,7 +13,7 @@ use crate::say;
 /// The server is not there, or refuses; there is no key.
 pub fn drain(args: &Drain) -> Result<Exit, Failure> {
     let options = options(&args.queue, &args.address, 0, false)?;
-    let board = Board::open(&options.address, options.key)?;
+    let board = Board::open(&options.server, options.key);
     board.order(&Order::Drain(args.host.clone()))?;
     match &args.host {
         Some(host) => say!("told the workers of {host} to drain"),

@@ -7,6 +7,7 @@ use crate::cli::Named;
 use crate::exit::Failure;
 
 pub mod check;
+pub mod doctor;
 pub mod drain;
 mod report;
 pub mod results;

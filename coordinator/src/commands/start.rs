@@ -197,7 +197,7 @@ fn fleet(
     let here = if args.threads.is_some() { threads } else { 0 };
     let options = remote::options(&args.key, address, here, true)?;
     let (specification, contents) = Specification::of(study, record.clone())?;
-    let board = Board::open(address, options.key.clone())?;
+    let board = Board::open(&options.server, options.key.clone());
     let queue = Arc::new(RedisQueue::new(study.id, options));
     // Makes sure that no other coordinator is at work before workers hear of the study.
     queue.open()?;

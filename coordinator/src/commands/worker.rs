@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub fn worker(args: &Worker) -> Result<Exit, Failure> {
     let threads = crate::commands::threads(args.threads);
     let options = options(&args.queue, &args.address, threads, false)?;
-    let board = Board::open(&options.address, options.key.clone())?;
+    let board = Board::open(&options.server, options.key.clone());
     // A wrong address should be said at once, and not by silence.
     board.studies()?;
     let cache = args.data_cache.clone().unwrap_or_else(usual_cache);
@@ -273,7 +273,8 @@ impl Desk for Roster {
     }
 }
 
-fn usual_cache() -> PathBuf {
+/// Where copies of studies' files are kept, unless said.
+pub(super) fn usual_cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let base = base.filter(|base| base.is_absolute()).or(home);

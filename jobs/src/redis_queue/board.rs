@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, cmd, pipe};
 
-use super::link::{Answer, Link, without_password};
+use super::link::{Answer, Link};
 use super::lock;
 use super::orders::{self, Listener, Order};
+use super::server::Server;
 use crate::job::StudyId;
 use crate::queue::QueueError;
 use crate::seal::{Key, Kind};
 
 /// The studies of this server: a hash from study to priority.
-const STUDIES: &str = "optimize:studies";
+pub(super) const STUDIES: &str = "optimize:studies";
 
 /// The notice board of a server: studies with their specifications and files.
 ///
@@ -25,7 +26,6 @@ pub struct Board {
     link: Mutex<Link>,
     orders: Mutex<Listener>,
     key: Key,
-    address: String,
 }
 
 /// The hash by which a file is known.
@@ -35,14 +35,11 @@ pub fn file_hash(bytes: &[u8]) -> String {
 }
 
 impl Board {
-    /// The board of the server at `address`. Nothing is connected yet.
-    ///
-    /// # Errors
-    /// The address is none.
-    pub fn open(address: &str, key: Key) -> Result<Self, QueueError> {
-        let link = Mutex::new(Link::new(address)?);
-        let orders = Mutex::new(Listener::new(Link::new(address)?, key.clone()));
-        Ok(Self { link, orders, key, address: without_password(address) })
+    /// The board of a server. Nothing is connected yet.
+    #[must_use]
+    pub fn open(server: &Server, key: Key) -> Self {
+        let orders = Mutex::new(Listener::new(Link::new(server), key.clone()));
+        Self { link: Mutex::new(Link::new(server)), orders, key }
     }
 
     /// Puts a study up, with the files that its specification names.
@@ -169,8 +166,7 @@ impl Board {
             Answer::Unreachable => link.give(command, Duration::ZERO),
             answer => answer,
         };
-        drop(link);
-        self.answer(answer)
+        told(&link, answer)
     }
 
     fn give_all(&self, commands: &redis::Pipeline) -> Result<(), QueueError> {
@@ -179,25 +175,19 @@ impl Board {
             Answer::Unreachable => link.give_all(commands),
             answer => answer,
         };
-        drop(link);
-        self.answer(answer)
-    }
-
-    fn answer<T>(&self, answer: Answer<T>) -> Result<T, QueueError> {
-        let address = &self.address;
-        match answer {
-            Answer::Value(value) => Ok(value),
-            Answer::Refused(error) => {
-                Err(QueueError(format!("Redis at {address} refuses: {error}")))
-            }
-            Answer::Unreachable => {
-                Err(QueueError(format!("no Redis answers at {address}; is it running?")))
-            }
-        }
+        told(&link, answer)
     }
 }
 
-fn specification_key(study: StudyId) -> String {
+fn told<T>(link: &Link, answer: Answer<T>) -> Result<T, QueueError> {
+    match answer {
+        Answer::Value(value) => Ok(value),
+        Answer::Refused(error) => Err(link.refusal(&error)),
+        Answer::Unreachable => Err(link.nobody()),
+    }
+}
+
+pub(super) fn specification_key(study: StudyId) -> String {
     format!("optimize:{{{}}}:specification", super::keys::tag(study))
 }
 

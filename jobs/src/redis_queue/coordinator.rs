@@ -11,7 +11,7 @@ use redis::{cmd, pipe};
 
 use super::beats::{Beats, now};
 use super::keys::{GROUP, Keys};
-use super::link::{Answer, Link, is_passing, without_password};
+use super::link::{Answer, Link, is_passing};
 use super::{RedisOptions, Shown, lock, random_text};
 use crate::job::{JobId, JobResult, JobSpec, StudyId};
 use crate::queue::{Event, QueueError};
@@ -100,11 +100,11 @@ impl Coordinator {
         shown: Arc<Mutex<Shown>>,
     ) -> Result<Self, QueueError> {
         let mut side = Self {
-            link: Link::new(&options.address)?,
+            link: Link::new(&options.server),
             keys: Keys::new(study),
             key: options.key.clone(),
             study,
-            address: without_password(&options.address),
+            address: options.server.to_string(),
             lease: options.lease,
             owner: random_text()?,
             epoch: 0,
@@ -135,7 +135,7 @@ impl Coordinator {
     }
 
     fn refusal(&self, error: &redis::RedisError) -> QueueError {
-        QueueError(format!("Redis at {} refuses: {error}", self.address))
+        self.link.refusal(error)
     }
 
     /// The answer to a command at the beginning, when a server that was never there is an error,
@@ -158,11 +158,7 @@ impl Coordinator {
     }
 
     fn nobody(&self) -> QueueError {
-        let address = &self.address;
-        QueueError(match &self.link.full {
-            Some(full) => format!("Redis at {address} has no room: {full}"),
-            None => format!("no Redis answers at {address}; is it running?"),
-        })
+        self.link.nobody()
     }
 
     /// A server that may throw keys away loses jobs without a word.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{Client, Connection, FromRedisValue, RedisError};
+use redis::{Connection, FromRedisValue, RedisError};
 
+use super::server::Server;
 use crate::queue::QueueError;
 
 /// Time to connect, and for an answer beyond the time that a command itself may wait.
@@ -22,7 +23,7 @@ const FULL: Duration = Duration::from_millis(200);
 /// made anew. Whether a command took effect before the fault is unknown, so that every command
 /// may be given twice.
 pub(super) struct Link {
-    client: Client,
+    server: Server,
     connection: Option<Connection>,
     /// Connections made so far; a change means that something may have been missed.
     pub(super) connections: u64,
@@ -30,6 +31,8 @@ pub(super) struct Link {
     pub(super) full: Option<String>,
     pause: Duration,
     retry_at: Option<Instant>,
+    /// What came of the last attempt, where that was nothing.
+    fault: Option<RedisError>,
 }
 
 /// What became of a command.
@@ -50,11 +53,29 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     /// A link that has not connected yet.
-    pub(super) fn new(address: &str) -> Result<Self, QueueError> {
-        let client = Client::open(address)
-            .map_err(|error| QueueError(format!("{}: {error}", without_password(address))))?;
-        let (pause, retry_at) = (FIRST_PAUSE, None);
-        Ok(Self { client, connection: None, connections: 0, full: None, pause, retry_at })
+    pub(super) fn new(server: &Server) -> Self {
+        Self {
+            server: server.clone(),
+            connection: None,
+            connections: 0,
+            full: None,
+            pause: FIRST_PAUSE,
+            retry_at: None,
+            fault: None,
+        }
+    }
+
+    /// What to say after [`Answer::Unreachable`].
+    pub(super) fn nobody(&self) -> QueueError {
+        match &self.full {
+            Some(full) => QueueError(format!("Redis at {} has no room: {full}", self.server)),
+            None => self.server.nobody(self.fault.as_ref()),
+        }
+    }
+
+    /// What to say after [`Answer::Refused`].
+    pub(super) fn refusal(&self, error: &RedisError) -> QueueError {
+        self.server.refusal(error)
     }
 
     /// Gives a command that the server may keep waiting for `wait`.
@@ -100,13 +121,14 @@ impl Link {
                 std::thread::sleep(left.min(wait.max(FIRST_PAUSE)));
                 return Answer::Unreachable;
             }
-            match self.client.get_connection_with_timeout(PATIENCE) {
+            match self.server.client().get_connection_with_timeout(PATIENCE) {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     self.connections += 1;
                 }
                 Err(error) if is_refusal(&error) => return Answer::Refused(error),
-                Err(_) => {
+                Err(error) => {
+                    self.fault = Some(error);
                     self.retry_at = Some(Instant::now() + self.pause);
                     self.pause = (2 * self.pause).min(LONGEST_PAUSE);
                     return Answer::Unreachable;
@@ -125,7 +147,8 @@ impl Link {
                 Answer::Unreachable
             }
             Err(error) if is_refusal(&error) => Answer::Refused(error),
-            Err(_) => {
+            Err(error) => {
+                self.fault = Some(error);
                 self.connection = None;
                 Answer::Unreachable
             }
@@ -135,7 +158,7 @@ impl Link {
 
 /// What the server said no to a command with, or to the first of several: of a pipeline and of a
 /// transaction, an error has no code of its own, or one that says nothing.
-fn code(error: &RedisError) -> Option<String> {
+pub(super) fn code(error: &RedisError) -> Option<String> {
     let errors = error.clone().into_server_errors()?;
     errors.first().map(|(_, error)| error.code().to_owned())
 }
@@ -159,13 +182,4 @@ const PASSING: [&str; 5] = ["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", 
 /// Whether a command failed for a while only.
 pub(super) fn is_passing(error: &RedisError) -> bool {
     is_full(error) || code(error).is_some_and(|code| PASSING.contains(&code.as_str()))
-}
-
-/// An address as it may be shown.
-pub(super) fn without_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}"),
-        None => address.to_owned(),
-    }
 }

@@ -20,10 +20,13 @@
 mod beats;
 mod board;
 mod coordinator;
+mod inspect;
 mod keys;
 mod link;
 mod orders;
 mod outbox;
+mod rights;
+mod server;
 mod worker;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -35,14 +38,18 @@ use crate::seal::Key;
 
 pub use board::{Board, file_hash};
 use coordinator::Coordinator;
+pub use inspect::{
+    Denied, Inspection, Notice, Saving, ServerAbout, StudySeen, WorkerBeat, inspect,
+};
 pub use orders::Order;
+pub use server::{Certificates, Server};
 use worker::Worker;
 
 /// How a [`RedisQueue`] is reached, and how patient it is.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
-    /// `redis://…`, `rediss://…` for TLS, or `redis+unix:///path`.
-    pub address: String,
+    /// Where.
+    pub server: Server,
     /// The secret of coordinator and workers.
     pub key: Key,
     /// A worker whose counter stands still for so long is taken for dead.

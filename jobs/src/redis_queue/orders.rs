@@ -8,7 +8,7 @@ use crate::job::StudyId;
 use crate::seal::{Key, Kind};
 
 /// The stream of orders.
-const ORDERS: &str = "optimize:control";
+pub(super) const ORDERS: &str = "optimize:control";
 
 /// So many orders are kept: workers hear them within seconds, or never.
 const KEPT: usize = 1000;

@@ -90,7 +90,7 @@ impl std::fmt::Debug for Worker {
 impl Worker {
     /// Joins the workers of a study.
     pub(super) fn join(study: StudyId, options: &RedisOptions) -> Result<Self, QueueError> {
-        let link = || Link::new(&options.address);
+        let link = || Link::new(&options.server);
         let shared = Arc::new(Shared {
             keys: Keys::new(study),
             key: options.key.clone(),
@@ -103,9 +103,9 @@ impl Worker {
             held: Mutex::default(),
             outbox: Outbox::new(),
         });
-        let inbox = Inbox { link: link()?, checked: None, checked_on: 0, tokens: 0 };
+        let inbox = Inbox { link: link(), checked: None, checked_on: 0, tokens: 0 };
         let start = |name: &str, work: fn(&Shared, Link)| {
-            let (shared, link) = (Arc::clone(&shared), link()?);
+            let (shared, link) = (Arc::clone(&shared), link());
             std::thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(move || work(&shared, link))
@@ -223,7 +223,7 @@ impl Shared {
             Answer::Refused(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
                 Ok(Fresh::NoStream)
             }
-            Answer::Refused(error) => Err(QueueError(format!("Redis refuses: {error}"))),
+            Answer::Refused(error) => Err(link.refusal(&error)),
         }
     }
 
@@ -268,7 +268,7 @@ impl Shared {
                     Ok(None) => {}
                     Err(error) if is_passing(&error) || error.code() == Some("NOSCRIPT") => {}
                     Err(error) => {
-                        self.outbox.refused(QueueError(format!("Redis refuses: {error}")));
+                        self.outbox.refused(link.refusal(&error));
                     }
                 }
             }
@@ -287,7 +287,7 @@ impl Shared {
             Answer::Value(found) => Some(found),
             Answer::Unreachable => None,
             Answer::Refused(error) => {
-                self.outbox.refused(QueueError(format!("Redis refuses: {error}")));
+                self.outbox.refused(link.refusal(&error));
                 None
             }
         }

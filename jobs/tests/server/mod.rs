@@ -2,7 +2,8 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -44,6 +45,55 @@ impl Server {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Starts a server that listens at a port as well: `settings` are given a folder for its files
+    /// and the port.
+    pub fn start_at_port(settings: impl Fn(&Path, u16) -> Vec<String>) -> (Self, u16) {
+        for _ in 0..20 {
+            // Somebody else may take the port before the server does: then it is another one.
+            let port = free_port();
+            let folder = TempDir::new().expect("a temporary folder");
+            let settings = settings(folder.path(), port);
+            let mut server = Self { folder, settings, environment: Vec::new(), child: None };
+            if server.is_launched() {
+                return (server, port);
+            }
+        }
+        panic!("redis-server does not start at any port");
+    }
+
+    /// Starts a cluster with so many shards, of one node each; the first one is returned with the
+    /// others.
+    pub fn start_cluster(shards: u16) -> Vec<Self> {
+        let node = || {
+            Self::start_at_port(|_, port| {
+                let bus = free_port().to_string();
+                let words = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--port"];
+                words.into_iter().chain([&*port.to_string()]).map(str::to_owned).collect()
+            })
+        };
+        let nodes: Vec<(Self, u16)> = (0..shards).map(|_| node()).collect();
+        for (index, (node, _)) in (0..).zip(&nodes) {
+            let slot = |index: u16| u32::from(index) * 16384 / u32::from(shards);
+            let (first, last) = (slot(index).to_string(), (slot(index + 1) - 1).to_string());
+            let _: String = node.give(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
+        }
+        for (other, port) in &nodes[1..] {
+            let bus = &other.settings[3];
+            let port = port.to_string();
+            let _: String = nodes[0].0.give(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        }
+        for _ in 0..3000 {
+            let is_whole = |(node, _): &(Self, u16)| {
+                node.give::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+            };
+            if nodes.iter().all(is_whole) {
+                return nodes.into_iter().map(|(node, _)| node).collect();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the cluster is never whole");
+    }
+
     /// Where it is reached.
     pub fn address(&self) -> String {
         format!("redis+unix://{}", self.socket().display())
@@ -51,7 +101,11 @@ impl Server {
 
     /// Starts it, again where it was killed.
     pub fn launch(&mut self) {
-        let child = Command::new("redis-server")
+        assert!(self.is_launched(), "redis-server does not answer");
+    }
+
+    fn is_launched(&mut self) -> bool {
+        let mut child = Command::new("redis-server")
             .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
             .args(&self.settings)
             .envs(self.environment.iter().cloned())
@@ -60,14 +114,18 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed; `scripts/setup` does that");
-        self.child = Some(child);
         for _ in 0..1000 {
             if self.connection().is_some() {
-                return;
+                self.child = Some(child);
+                return true;
+            }
+            if child.try_wait().expect("a child").is_some() {
+                return false;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("redis-server does not answer");
+        self.child = Some(child);
+        false
     }
 
     /// Kills it, as the kernel would.
@@ -101,6 +159,12 @@ impl Server {
         });
         command.query(&mut self.connection().expect("it runs")).expect("an answer")
     }
+}
+
+/// A port that nobody listens at.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
 }
 
 impl Drop for Server {

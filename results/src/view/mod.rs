@@ -16,6 +16,7 @@ pub(crate) mod access;
 mod batches;
 pub(crate) mod columns;
 mod frontier;
+mod rehearsal;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,8 @@ use self::frontier::{Frontier, Member};
 use crate::error::ResultsError;
 use crate::record::{Finished, StudyRecord, StudyState};
 use crate::table::{Row, StudySchema};
+
+pub use self::rehearsal::try_database;
 
 /// The layout of the tables. A view of any other layout is made anew from the ledger.
 const VIEW_FORMAT: u32 = 2;
