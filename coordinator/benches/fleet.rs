@@ -249,7 +249,7 @@ fn learning(workers: usize, trials: u64, lag: u64) {
             wait = Duration::ZERO;
             match event {
                 Event::Finished(result) => _ = driver.accept(result),
-                Event::Lost(id) => driver.lost(id),
+                Event::Lost(id) | Event::Dropped(id) => driver.lost(id, false),
             }
         }
         queue.confirm().expect("confirmed");

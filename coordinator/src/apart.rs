@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -32,7 +32,7 @@ pub struct Processes {
 
 impl Nursery for Processes {
     fn child(&self, study: &Study) -> Result<Box<dyn Child>, String> {
-        let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
+        let mut command = Command::new(program().map_err(|error| error.to_string())?);
         command.arg("run-apart").arg(self.cache.join(study.id.to_string()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         // Ctrl-C is meant for the worker, which finishes what it has begun.
@@ -77,12 +77,11 @@ impl Child for Process {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    let status = self.running.wait();
-                    return Ok(Err(status.map_or_else(|error| error.to_string(), in_words)));
+                    return self.ended(job);
                 }
             }
         };
-        let fault = |message: &str| MachineFault { trial: job.id.0.0, message: message.to_owned() };
+        let fault = |message: &str| fault(job, message);
         match answer.split_first() {
             Some((0, bytes)) => {
                 let result = JobResult::from_bytes(bytes).ok();
@@ -95,23 +94,36 @@ impl Child for Process {
     }
 }
 
+impl Process {
+    /// It has ended over a job. A signal is the trial's doing; where it has ended by itself, it
+    /// could not even begin, or not go on.
+    fn ended(&mut self, job: &JobSpec) -> Result<Result<TrialResult, String>, MachineFault> {
+        let status = self.running.wait().map_err(|error| fault(job, &error.to_string()))?;
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Ok(Err(format!("killed by signal {signal}")));
+        }
+        Err(fault(job, &format!("its own process does not work: {status}")))
+    }
+}
+
+fn fault(job: &JobSpec, message: &str) -> MachineFault {
+    MachineFault { trial: job.id.0.0, message: message.to_owned() }
+}
+
+/// This program, also where its file has been replaced since it was started.
+fn program() -> io::Result<PathBuf> {
+    match cfg!(target_os = "linux") {
+        true => Ok(PathBuf::from("/proc/self/exe")),
+        false => std::env::current_exe(),
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It has nothing to lose: a trial under way is one that nobody waits for.
         let _ = self.running.kill();
         let _ = self.running.wait();
-    }
-}
-
-/// How a process ended, in words that are the same on every machine.
-fn in_words(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return format!("killed by signal {signal}");
-    }
-    match status.code() {
-        Some(code) => format!("exit code {code}"),
-        None => "it ended".to_owned(),
     }
 }
 

@@ -151,9 +151,9 @@ impl Audit {
     }
 
     /// The job is held by nobody any more; whether it was one of the audit's.
-    pub fn lost(&mut self, id: JobId) -> bool {
+    pub fn lost(&mut self, id: JobId, has_died: bool) -> bool {
         let Some(mut repeat) = self.open.remove(&id) else { return false };
-        repeat.job.losses += 1;
+        repeat.job.losses += u32::from(has_died);
         self.due.push_front(repeat);
         true
     }
@@ -223,7 +223,7 @@ mod tests {
         let mut audit = Audit::new(StudyId([1; 32]), 5, Some(share));
         audit.consider(&released(1, 2));
         let job = audit.next_job().expect("two are due");
-        assert!(audit.lost(job.id) && !audit.lost(job.id));
+        assert!(audit.lost(job.id, true) && !audit.lost(job.id, true));
         let job = JobSpec { losses: 1, ..job };
         assert_eq!(audit.next_job(), Some(job.clone()));
         let answer = JobResult { attempt: job.attempt, ..released(1, 1).result };

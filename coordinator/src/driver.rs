@@ -269,10 +269,12 @@ impl Driver {
         self.open.get(&id).or_else(|| self.again.iter().find(|job| job.id == id))
     }
 
-    /// The job is held by nobody any more: it will be pushed again.
-    pub fn lost(&mut self, id: JobId) {
+    /// The job is held by nobody any more, and perhaps its holder has died of it: it will be
+    /// pushed again.
+    pub fn lost(&mut self, id: JobId, has_died: bool) {
         if let Some(job) = self.open.remove(&id) {
-            self.again.push_back(JobSpec { losses: job.losses + 1, ..job });
+            let losses = job.losses + u32::from(has_died);
+            self.again.push_back(JobSpec { losses, ..job });
         }
     }
 

@@ -284,8 +284,10 @@ impl Run<'_> {
                     Some(first) => self.judge(result.id.0.0, &first, &result.trials[0], &result)?,
                     None => group.push(result),
                 },
-                Event::Lost(id) if self.audit.lost(id) => {}
-                Event::Lost(id) => self.driver.lost(id),
+                Event::Lost(id) if self.audit.lost(id, true) => {}
+                Event::Dropped(id) if self.audit.lost(id, false) => {}
+                Event::Lost(id) => self.driver.lost(id, true),
+                Event::Dropped(id) => self.driver.lost(id, false),
             }
             if group.len() >= MAX_GROUP {
                 break;
@@ -301,6 +303,11 @@ impl Run<'_> {
             let trials = result.trials.iter();
             collected.trials += result.trials.len() as u64;
             collected.reports += trials.map(|trial| trial.reports.len() as u64).sum::<u64>();
+            let (id, attempt) = (result.id, result.attempt);
+            let pushed = self.driver.unanswered(id).map(|job| job.attempt);
+            if let Some(pushed) = pushed.filter(|pushed| *pushed != attempt) {
+                self.queue.forget(id, pushed);
+            }
             let accepted = self.driver.accept(result);
             debug_assert_ne!(accepted, Accepted::Repeated, "sorted out before");
         }

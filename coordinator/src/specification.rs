@@ -93,7 +93,9 @@ impl Specification {
                 record.program_version
             )));
         }
-        let folder = cache.join(id.to_string());
+        let own = cache.join(id.to_string());
+        // What the study reads has a folder of its own, whatever it is called.
+        let folder = own.join("files");
         for file in files {
             if !is_below(&file.name) {
                 return Err(Failure::usage(format!("its file {:?} is out of place", file.name)));
@@ -101,7 +103,7 @@ impl Specification {
             fetch(board, id, &file, &folder)?;
         }
         record.folder = folder.display().to_string();
-        keep(&record, &folder)?;
+        keep(&record, &own)?;
         let study = Study::reopen_where(&record, |simulator| {
             if simulator != "command" || may_run_programs {
                 return Ok(());
@@ -131,8 +133,8 @@ impl Specification {
     }
 }
 
-/// The record of a study, beside its files.
-const RECORD: &str = ".study.json";
+/// The record of a study, above its files.
+const RECORD: &str = "study.json";
 
 /// Keeps the record for [`Specification::reopen`].
 fn keep(record: &StudyRecord, folder: &Path) -> Result<(), Failure> {

@@ -54,8 +54,9 @@ impl Unasked {
         let len = usize::try_from(job.len()).ok()?;
         let kept = self.results.get(&first)?.trials.len();
         let is_whole = kept >= len || matches!(job.work, Work::Range { .. });
-        let mut result = self.results.remove(&first).filter(|_| is_whole)?;
+        let removed = self.results.remove(&first);
         self.trials -= kept as u64;
+        let mut result = removed.filter(|_| is_whole)?;
         if let Some(rest) = split(&mut result, len) {
             self.keep(rest);
         }

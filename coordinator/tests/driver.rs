@@ -180,7 +180,7 @@ fn play(
         let index = if chance(3) { 0 } else { (schedule as usize + results) % busy.len() };
         let job = busy.remove(index).expect("something is busy, or the driver would be done");
         if chance(11) {
-            driver.lost(job.id);
+            driver.lost(job.id, true);
             continue;
         }
         let mut result = evaluate(&job, sequence.as_ref());
@@ -304,7 +304,7 @@ fn open_trials_never_exceed_the_lag() {
 fn a_late_result_of_a_lost_job_counts_once() {
     let mut driver = Driver::new(inputs(Some(5), 1, 1), named("grid:shuffle", Some(5)), teller());
     let Next::Job(job) = driver.next_job(1) else { panic!("a job") };
-    driver.lost(job.id);
+    driver.lost(job.id, true);
     let Plan::Sequence(sequence) = named("grid:shuffle", Some(5)) else { panic!("a sequence") };
     let result = evaluate(&job, Some(&sequence));
     assert_eq!(driver.accept(result.clone()), Accepted::Fresh);

@@ -43,7 +43,11 @@ impl Fleet {
     }
 
     fn join(&mut self) {
-        let worker = self.spawn(&format!("worker {} --threads 1", self.options()));
+        self.join_with("");
+    }
+
+    fn join_with(&mut self, words: &str) {
+        let worker = self.spawn(&format!("worker {} --threads 1 {words}", self.options()));
         self.workers.push(worker);
     }
 
@@ -208,6 +212,43 @@ fn a_study_that_is_stopped_is_dropped_by_its_workers_at_once() {
     let again = fleet.place.run("stop far");
     assert_eq!(again.code, Some(2));
     assert!(again.err.contains("does not run (it is stopped)"), "{}", again.err);
+}
+
+#[test]
+fn a_study_that_is_put_up_twice_in_a_row_is_served_twice() {
+    let mut fleet = Fleet::new();
+    fleet.join();
+    let study = "--template problem:zdt1 --algorithm sobol --trials 500 --seed 5 --quiet";
+    let words = |name| format!("start {study} --name {name} --format json {}", fleet.options());
+    let hashes = ["a", "b", "c"].map(|name| fleet.place.run(&words(name)).ended(0).hash());
+    assert_eq!(hashes[0], hashes[1]);
+    assert_eq!(hashes[1], hashes[2]);
+}
+
+#[test]
+fn a_process_that_cannot_begin_blames_no_trial() {
+    let mut fleet = Fleet::new();
+    script(&fleet.place, "sleep 0.05\necho \"cost = $1\"\n");
+    let study = "--template program.toml --algorithm grid --chunk 1";
+    let expected = expected(&fleet.place, study);
+    fleet.start(study);
+    let words = format!("worker {} --threads 1 --allow-commands", fleet.options());
+    let (mut first, second) = (fleet.spawn(&words), fleet.spawn(&words));
+    fleet.workers.push(second);
+    let cache = fleet.place.path().join("cache/optimize/studies");
+    let is_cached = |_| {
+        sleep(Duration::from_millis(50));
+        fleet.place.run("status far --format json").json()["evaluated"].as_u64() > Some(2)
+    };
+    assert!((0..300).any(is_cached), "no trial is run");
+    // Somebody cleans up, and a worker dies: what it held cannot be run apart here.
+    std::fs::remove_dir_all(&cache).expect("it is there");
+    first.kill().expect("alive");
+    first.wait().expect("a child");
+    sleep(Duration::from_secs(4));
+    fleet.join_with("--allow-commands");
+    let said = fleet.ended().ended(0);
+    assert_eq!(said.hash(), expected, "{}", said.out);
 }
 
 #[test]

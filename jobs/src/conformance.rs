@@ -136,7 +136,7 @@ fn collect(queue: &dyn Queue, jobs: u64, mut between: impl FnMut()) {
                 assert_eq!(found, result(&job(found.id.0.0 / 10)), "altered on the way");
                 results.insert(found.id, found);
             }
-            Some(Event::Lost(id)) => {
+            Some(Event::Lost(id) | Event::Dropped(id)) => {
                 idle = 0;
                 queue.push(job(id.0.0 / 10)).expect("push again");
             }

@@ -9,8 +9,10 @@ use crate::job::{JobId, JobResult, JobSpec};
 pub enum Event {
     /// A result. The same job may be reported more than once, and in any order.
     Finished(JobResult),
-    /// Whoever held the job is gone, and no result is to be expected: push it again.
+    /// Whoever held the job has died, and no result is to be expected: push it again.
     Lost(JobId),
+    /// The job is held by nobody, through no fault of its own: push it again.
+    Dropped(JobId),
 }
 
 /// A worker's hold on a job.
@@ -29,7 +31,8 @@ pub struct QueueError(pub String);
 
 /// Carries jobs to workers and results back.
 ///
-/// Delivery is *at least once* on both ways. Loss is allowed only if [`Event::Lost`] follows. A
+/// Delivery is *at least once* on both ways. Loss is allowed only if
+/// [`Event::Lost`] or [`Event::Dropped`] follows. A
 /// queue may reorder and delay as it likes: the driver is indifferent to it, since results are
 /// told in the order of the jobs, and duplicates are compared.
 ///
@@ -47,6 +50,9 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// The infrastructure fails.
     fn next_event(&self, wait: Duration) -> Result<Option<Event>, QueueError>;
+
+    /// Says that nobody needs this attempt at a job any more: it was answered by another one.
+    fn forget(&self, _id: JobId, _attempt: u32) {}
 
     /// Says that everything that [`Queue::next_event`] returned is durable: the worker's side may
     /// forget it. Queues within one process have nothing to forget.

@@ -125,7 +125,7 @@ fn a_worker_that_leaves_gives_its_jobs_back_at_once() {
     });
     assert_eq!((seen.about.host.as_str(), seen.about.threads), ("test host", 3));
     drop(worker);
-    assert_eq!(event(&coordinator), Event::Lost(lease.job.id));
+    assert_eq!(event(&coordinator), Event::Dropped(lease.job.id));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_server_that_forgets_everything_costs_time_only() {
         let (mut lost, mut finished) = (Vec::new(), Vec::new());
         wait_for("all that was open", || {
             match coordinator.next_event(WAIT).expect("next_event") {
-                Some(Event::Lost(id)) => lost.push(id),
+                Some(Event::Dropped(id) | Event::Lost(id)) => lost.push(id),
                 Some(Event::Finished(result)) => finished.push(result),
                 None => {}
             }
@@ -231,7 +231,7 @@ fn a_server_without_room_is_waited_for() {
     let _: String = server.give(&["CONFIG", "SET", "maxmemory", "0"]);
     let finished = wait_for("the result", || {
         let event = coordinator.next_event(WAIT).expect("next_event");
-        event.filter(|event| *event != Event::Lost(job(0).id))
+        event.filter(|event| *event != Event::Dropped(job(0).id))
     });
     assert_eq!(finished, Event::Finished(result(&lease)));
 }
@@ -255,7 +255,7 @@ fn forged_foreign_and_damaged_messages_are_refused() {
         assert_eq!(worker.take(WAIT, 1), Ok(Vec::new()));
     }
     // The stranger threw the job away; it is missed, and comes again.
-    assert_eq!(event(&coordinator), Event::Lost(job(0).id));
+    assert_eq!(event(&coordinator), Event::Dropped(job(0).id));
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_server_that_forgets_a_part_begins_anew() {
         let mut lost = false;
         loop {
             match event(&coordinator) {
-                Event::Lost(id) if id == job(0).id && !lost => lost = true,
+                Event::Dropped(id) if id == job(0).id && !lost => lost = true,
                 other => {
                     assert_eq!(other, Event::Finished(result(&lease)), "{part}");
                     break;
@@ -349,4 +349,48 @@ fn a_server_that_forgets_a_part_begins_anew() {
         }
         coordinator.confirm().expect("confirm");
     }
+}
+
+#[test]
+fn a_coordinator_that_begins_anew_on_an_empty_server_is_served_by_living_workers() {
+    let server = Server::start(&[]);
+    let (first, worker) = (queue(&server), queue(&server));
+    push(&first, &job(0));
+    let _: String = server.give(&["FLUSHALL"]);
+    assert_eq!(event(&first), Event::Dropped(job(0).id));
+    // The second epoch.
+    push(&first, &job(0));
+    let lease = taken(&worker);
+    drop(first);
+    let _: String = server.give(&["FLUSHALL"]);
+    let second = queue(&server);
+    push(&second, &job(1));
+    assert_eq!(taken(&worker).job, job(1), "of the first epoch once more");
+    assert_eq!(second.refused(), 0);
+    drop(lease);
+}
+
+#[test]
+fn a_late_first_result_takes_nothing_from_a_later_attempt() {
+    let server = Server::start(&[]);
+    let (coordinator, worker) = (queue(&server), queue(&server));
+    let first = job(0);
+    push(&coordinator, &first);
+    let lease = taken(&worker);
+    // As an audit asks for the first trial of a job again.
+    let again = JobSpec { attempt: 1, ..first.single(0) };
+    push(&coordinator, &again);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    coordinator.confirm().expect("confirm");
+    let lease = taken(&worker);
+    assert_eq!(lease.job, again);
+    // What nobody needs any more is taken back.
+    let other = JobSpec { attempt: 2, ..again };
+    push(&coordinator, &other);
+    coordinator.forget(other.id, other.attempt);
+    worker.finish(lease.clone(), result(&lease)).expect("finish");
+    assert_eq!(event(&coordinator), Event::Finished(result(&lease)));
+    coordinator.confirm().expect("confirm");
+    assert_eq!(server.give::<u64>(&["XLEN", &key("jobs")]), 0);
 }

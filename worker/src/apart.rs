@@ -62,6 +62,7 @@ pub fn run_apart(
         };
         let result = match attempt(&mut child)? {
             Ok(result) => result,
+            Err(_) if stop.load(Ordering::Relaxed) || study.is_cancelled() => break,
             // Earlier trials may have spoilt the process, or somebody outside has ended it.
             Err(_) => match attempt(&mut child)? {
                 Ok(result) => result,

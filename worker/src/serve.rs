@@ -171,7 +171,9 @@ pub fn serve(
             });
         }
     }
-    while shared.room(1) == 0 {}
+    while shared.room(1) == 0 {
+        desk.tend();
+    }
     match lock(&shared.failure).take() {
         Some(error) => Err(error),
         None => Ok(shared.finished.load(Ordering::Relaxed)),

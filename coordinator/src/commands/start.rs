@@ -97,6 +97,8 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
         None => store.latest()?,
     };
     let ledger = Ledger::open(&folder)?;
+    // Whoever asked for it asked an earlier process.
+    let _ = folder.take_request_to_stop();
     let study = Study::reopen(ledger.record())?;
     study.ready()?;
     if !args.run.quiet {
@@ -157,8 +159,6 @@ fn supervise(
     if let Err(error) = simulators::sweep_files(&folder.trials_path()) {
         say!("what a killed process left behind could not be removed: {error}");
     }
-    // Whoever asked for it asked an earlier process.
-    let _ = folder.take_request_to_stop();
     let threads = crate::commands::threads(args.threads);
     let runtime = crate::commands::runtime()?;
     let (fleet, notice) = fleet(&study, ledger.record(), args, threads)?;
@@ -209,6 +209,7 @@ fn fleet(
         contents,
         hashes: specification.files.into_iter().map(|file| file.hash).collect(),
         epoch: None,
+        is_down: false,
     };
     if let Err(error) = notice.put_up(queue.epoch()) {
         // It is put up again and again while the study runs.
@@ -227,11 +228,16 @@ struct Notice {
     hashes: Vec<String>,
     /// The epoch in which it was put up.
     epoch: Option<u64>,
+    /// Whether it is down for good.
+    is_down: bool,
 }
 
 impl Notice {
     /// Puts it up, unless it is: the server may have forgotten all of it, or a part.
     fn put_up(&mut self, epoch: u64) -> Result<(), Failure> {
+        if self.is_down {
+            return Ok(());
+        }
         if self.epoch != Some(epoch) || !self.board.is_up(self.study, &self.hashes)? {
             let Self { board, study, priority, specification, contents, .. } = self;
             board.publish(*study, *priority, specification, contents)?;
@@ -241,7 +247,8 @@ impl Notice {
     }
 
     /// Takes it down; where the study has ended, with everything that is kept for it.
-    fn take_down(&self, has_ended: bool) {
+    fn take_down(&mut self, has_ended: bool) {
+        self.is_down = true;
         let Self { board, study, hashes, .. } = self;
         let taken = if has_ended { board.withdraw(*study, hashes) } else { board.hide(*study) };
         if let Err(error) = taken {
@@ -390,7 +397,12 @@ impl Session {
         if let Some(notice) = self.notice.take() {
             let has_ended =
                 |ended: &Ended| !matches!(ended.finished.state, StudyState::Interrupted);
-            lock(&notice).take_down(ended.as_ref().is_ok_and(has_ended));
+            let has_ended = ended.as_ref().is_ok_and(has_ended);
+            // A server that does not answer keeps nobody who is in a hurry.
+            tokio::select! {
+                _ = tokio::task::spawn_blocking(move || lock(&notice).take_down(has_ended)) => {}
+                () = interrupts.next() => {}
+            }
         }
         ended
     }

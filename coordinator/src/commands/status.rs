@@ -135,7 +135,8 @@ fn details(status: &StudyStatus) -> String {
         lines.push(("lost", text));
     }
     if status.messages_refused > 0 {
-        let text = format!("{} messages: forged or damaged", thousands(status.messages_refused));
+        let text =
+            format!("{} messages: forged, damaged or outdated", thousands(status.messages_refused));
         lines.push(("refused", text));
     }
     if let Some(hash) = &status.results_hash {

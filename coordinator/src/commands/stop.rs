@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use results::Store;
+use results::{Store, StudyState};
 
 use crate::cli::Stop;
 use crate::commands::{chosen, status};
@@ -35,5 +35,8 @@ pub fn stop(args: &Stop) -> Result<Exit, Failure> {
     let status = status::known(&folder)?;
     let (name, done) = (folder.name(), thousands(status.counts.evaluated));
     say!("study {name}: {}, {done} trials", status.state.name());
-    Ok(Exit::Done)
+    match status.state {
+        StudyState::Crashed => Ok(Exit::Short),
+        _ => Ok(Exit::Done),
+    }
 }

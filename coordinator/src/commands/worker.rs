@@ -195,11 +195,11 @@ impl Roster {
             match order {
                 Order::Look => self.looked = None,
                 Order::Cancel(id) => {
-                    let leaving = self.leaving.iter().filter(|(known, _)| *known == id);
-                    let leaving = leaving.map(|(_, hosted)| hosted);
-                    self.hosted.get(&id).into_iter().chain(leaving).for_each(|hosted| {
+                    // Where it is put up once more, it is opened afresh.
+                    self.leaving.extend(self.hosted.remove(&id).map(|hosted| (id, hosted)));
+                    for (_, hosted) in self.leaving.iter().filter(|(known, _)| *known == id) {
                         hosted.study.cancel();
-                    });
+                    }
                     self.looked = None;
                 }
                 Order::Drain(host) if host.as_ref().is_none_or(|host| *host == host_name()) => {

@@ -40,8 +40,8 @@ const BATCH: usize = 64;
 struct Open {
     /// Its entry in the stream.
     entry: String,
-    /// The attempt that it is.
-    attempt: u32,
+    /// How many trials it has.
+    len: u64,
     /// Since when its entry is known to be gone, without a result.
     gone: Option<Instant>,
 }
@@ -53,6 +53,7 @@ type Added = redis::RedisResult<Option<String>>;
 struct Outgoing {
     id: JobId,
     attempt: u32,
+    len: u64,
     message: Vec<u8>,
 }
 
@@ -68,10 +69,12 @@ pub(super) struct Coordinator {
     epoch: u64,
     generation: String,
     outgoing: Vec<Outgoing>,
-    open: BTreeMap<JobId, Open>,
+    /// By id and attempt: an audit's job has the id of the trial's first one.
+    open: BTreeMap<(JobId, u32), Open>,
     /// Entries of jobs whose results came from elsewhere.
     needless: Vec<String>,
-    events: VecDeque<Event>,
+    /// Events, and the entries that they come from.
+    events: VecDeque<(Event, Option<String>)>,
     /// The last result that was read.
     cursor: String,
     /// Results read and not confirmed.
@@ -79,6 +82,8 @@ pub(super) struct Coordinator {
     beats: Beats,
     shown: Arc<Mutex<Shown>>,
     looked: Instant,
+    /// Whether the server has to be looked at before anything else.
+    must_look: bool,
     /// Messages that were not taken, here and by workers, and what the server's count was.
     refused: u64,
     refused_by_workers: u64,
@@ -118,6 +123,7 @@ impl Coordinator {
             beats: Beats::default(),
             shown,
             looked: now(),
+            must_look: false,
             refused: 0,
             refused_by_workers: 0,
             lost: 0,
@@ -234,21 +240,22 @@ impl Coordinator {
         self.read.clear();
         self.needless.clear();
         "0-0".clone_into(&mut self.cursor);
-        for id in std::mem::take(&mut self.open).into_keys() {
-            self.lose(id);
+        for (id, _) in std::mem::take(&mut self.open).into_keys() {
+            self.lost += 1;
+            self.tell(Event::Dropped(id));
         }
         Ok(true)
     }
 
-    fn lose(&mut self, id: JobId) {
-        self.lost += 1;
-        self.events.push_back(Event::Lost(id));
+    fn tell(&mut self, event: Event) {
+        self.events.push_back((event, None));
     }
 
     /// Takes a job on; it travels with others, at the next look for events at the latest.
     pub(super) fn push(&mut self, job: &JobSpec) -> Result<(), QueueError> {
         let message = self.key.seal(Kind::Job, self.study, self.epoch, &job.to_bytes());
-        self.outgoing.push(Outgoing { id: job.id, attempt: job.attempt, message });
+        let (id, attempt, len) = (job.id, job.attempt, job.len());
+        self.outgoing.push(Outgoing { id, attempt, len, message });
         if self.outgoing.len() >= BATCH { self.send() } else { Ok(()) }
     }
 
@@ -270,20 +277,24 @@ impl Coordinator {
         };
         let mut found = found.into_iter();
         let mut is_full = false;
-        for Outgoing { id, attempt, .. } in outgoing {
+        for Outgoing { id, attempt, len, .. } in outgoing {
             match found.next() {
                 Some(Ok(Some(entry))) => {
-                    self.open.insert(id, Open { entry, attempt, gone: None });
+                    self.open.insert((id, attempt), Open { entry, len, gone: None });
                 }
                 Some(Err(error)) if !is_passing(&error) => return Err(self.refusal(&error)),
                 // A full server, or one that cannot write its own files: it is waited for.
                 Some(Err(_)) => {
                     is_full = true;
-                    self.lose(id);
+                    self.tell(Event::Dropped(id));
                 }
-                // The stream is gone, or nobody knows what became of the entry. It is pushed
-                // again in a new epoch, or once the server answers.
-                Some(Ok(None)) | None => self.lose(id),
+                // The stream is gone: a new epoch is due.
+                Some(Ok(None)) => {
+                    self.must_look = true;
+                    self.tell(Event::Dropped(id));
+                }
+                // Nobody knows what became of the entry.
+                None => self.tell(Event::Dropped(id)),
             }
         }
         if is_full {
@@ -294,13 +305,13 @@ impl Coordinator {
 
     pub(super) fn next_event(&mut self, wait: Duration) -> Result<Option<Event>, QueueError> {
         self.send()?;
-        if let Some(event) = self.events.pop_front() {
-            return Ok(Some(event));
-        }
-        if self.looked.elapsed() >= LOOK {
-            self.looked = now();
+        if self.must_look || self.looked.elapsed() >= LOOK {
+            (self.must_look, self.looked) = (false, now());
             self.look_after_workers()?;
             self.show();
+        }
+        if let Some(event) = self.next() {
+            return Ok(Some(event));
         }
         let mut read = cmd("XREAD");
         read.arg("COUNT").arg(MANY);
@@ -314,15 +325,22 @@ impl Coordinator {
             Answer::Unreachable => {}
             Answer::Refused(error) => return Err(self.refusal(&error)),
         }
-        Ok(self.events.pop_front())
+        Ok(self.next())
+    }
+
+    /// The next event that is here; its entry may be deleted once that is safe.
+    fn next(&mut self) -> Option<Event> {
+        let (event, entry) = self.events.pop_front()?;
+        self.read.extend(entry);
+        Some(event)
     }
 
     fn take_in(&mut self, reply: StreamReadReply) {
         for entry in reply.keys.into_iter().flat_map(|stream| stream.ids) {
             self.cursor.clone_from(&entry.id);
             let message: Vec<u8> = entry.get("m").unwrap_or_default();
-            self.read.push(entry.id);
             if message.is_empty() {
+                self.read.push(entry.id);
                 continue;
             }
             let result = self.key.open(Kind::Result, self.study, &message).ok();
@@ -332,35 +350,43 @@ impl Coordinator {
             let Some((epoch, result)) = result.filter(|(_, result)| result.study == self.study)
             else {
                 self.refused += 1;
+                self.read.push(entry.id);
                 continue;
             };
-            if let Some(open) = self.open.remove(&result.id)
-                && (epoch, result.attempt) != (self.epoch, open.attempt)
-            {
-                // It was pushed again meanwhile, which nobody needs to run any more.
-                self.needless.push(open.entry);
+            let job = (result.id, result.attempt);
+            // Not a longer job that began with the same trial.
+            let is_its = |open: &Open| result.trials.len() as u64 <= open.len;
+            if self.open.get(&job).is_some_and(is_its) {
+                let open = self.open.remove(&job).expect("found above");
+                if epoch != self.epoch {
+                    // An earlier coordinator has asked for it; nobody needs to run it again.
+                    self.needless.push(open.entry);
+                }
             }
-            self.events.push_back(Event::Finished(result));
+            self.events.push_back((Event::Finished(result), Some(entry.id)));
         }
+    }
+
+    /// Takes back what another attempt has answered.
+    pub(super) fn forget(&mut self, id: JobId, attempt: u32) {
+        self.outgoing.retain(|job| (job.id, job.attempt) != (id, attempt));
+        self.needless.extend(self.open.remove(&(id, attempt)).map(|open| open.entry));
     }
 
     /// Everything that was returned is safe: workers may forget it.
     pub(super) fn confirm(&mut self) -> Result<(), QueueError> {
-        // Results that are read and wait here are not safe yet; they are the last ones read.
-        let waiting = self.events.iter().filter(|event| matches!(event, Event::Finished(_)));
-        let safe = self.read.len().saturating_sub(waiting.count());
-        if safe == 0 {
+        if self.read.is_empty() {
             return Ok(());
         }
         let mut delete = pipe();
-        delete.cmd("XDEL").arg(&self.keys.results).arg(&self.read[..safe]).ignore();
+        delete.cmd("XDEL").arg(&self.keys.results).arg(&self.read).ignore();
         if !self.needless.is_empty() {
             delete.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&self.needless).ignore();
             delete.cmd("XDEL").arg(&self.keys.jobs).arg(&self.needless).ignore();
         }
         match self.link.give_all::<()>(&delete) {
             Answer::Value(()) => {
-                self.read.drain(..safe);
+                self.read.clear();
                 self.needless.clear();
             }
             Answer::Unreachable => {}
@@ -372,7 +398,7 @@ impl Coordinator {
     /// Lets people see what is known.
     fn show(&self) {
         let mut shown = lock(&self.shown);
-        shown.workers = self.beats.seen().into_iter().map(|seen| (seen, now())).collect();
+        shown.workers = self.beats.seen();
         shown.threads = self.beats.threads();
         (shown.epoch, shown.refused, shown.lost) = (self.epoch, self.refused, self.lost);
     }

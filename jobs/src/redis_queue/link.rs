@@ -123,6 +123,8 @@ impl Link {
             }
             match self.server.client().get_connection_with_timeout(PATIENCE) {
                 Ok(connection) => {
+                    // What cannot be written for so long goes nowhere.
+                    let _ = connection.set_write_timeout(Some(PATIENCE));
                     self.connection = Some(connection);
                     self.connections += 1;
                 }
@@ -148,6 +150,12 @@ impl Link {
             }
             Err(error) if is_refusal(&error) => Answer::Refused(error),
             Err(error) => {
+                if is_passing(&error) {
+                    // It answers at once, and the same; after a change of roles, perhaps another
+                    // server is to be asked.
+                    self.retry_at = Some(Instant::now() + self.pause);
+                    self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+                }
                 self.fault = Some(error);
                 self.connection = None;
                 Answer::Unreachable

@@ -30,9 +30,9 @@ mod server;
 mod worker;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::job::{JobResult, JobSpec, StudyId};
+use crate::job::{JobId, JobResult, JobSpec, StudyId};
 use crate::queue::{Event, Lease, Queue, QueueError};
 use crate::seal::Key;
 
@@ -101,7 +101,7 @@ pub struct WorkerSeen {
 /// that does not answer.
 #[derive(Debug, Default)]
 struct Shown {
-    workers: Vec<(WorkerSeen, Instant)>,
+    workers: Vec<WorkerSeen>,
     threads: usize,
     epoch: u64,
     refused: u64,
@@ -140,11 +140,7 @@ impl RedisQueue {
     /// The workers that the coordinator of this process knows.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerSeen> {
-        let silent = |(seen, at): &(WorkerSeen, Instant)| WorkerSeen {
-            silent: seen.silent + at.elapsed(),
-            ..seen.clone()
-        };
-        lock(&self.shown).workers.iter().map(silent).collect()
+        lock(&self.shown).workers.clone()
     }
 
     /// How many workers the coordinator of this process knows, and how many threads they have.
@@ -201,6 +197,12 @@ impl Queue for RedisQueue {
 
     fn next_event(&self, wait: Duration) -> Result<Option<Event>, QueueError> {
         self.with_coordinator(|side| side.next_event(wait))
+    }
+
+    fn forget(&self, id: JobId, attempt: u32) {
+        if let Some(side) = &mut *lock(&self.coordinator) {
+            side.forget(id, attempt);
+        }
     }
 
     fn confirm(&self) -> Result<(), QueueError> {

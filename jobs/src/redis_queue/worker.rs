@@ -56,7 +56,8 @@ struct Shared {
     study: StudyId,
     name: String,
     about: WorkerAbout,
-    epoch: AtomicU64,
+    /// The newest epoch that was seen, and the generation in which it was asked for last.
+    epoch: Mutex<(u64, String)>,
     /// Trials that were returned.
     trials: AtomicU64,
     stop: AtomicBool,
@@ -97,7 +98,7 @@ impl Worker {
             study,
             name: random_text()?,
             about: options.about.clone(),
-            epoch: AtomicU64::new(0),
+            epoch: Mutex::default(),
             trials: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             held: Mutex::default(),
@@ -135,7 +136,7 @@ impl Worker {
         let (mut leases, mut strange) = (Vec::new(), Vec::new());
         for entry in entries {
             let message: Vec<u8> = entry.get("m").unwrap_or_default();
-            let Some(job) = shared.opened(&message) else {
+            let Some(job) = shared.opened(&message, &mut inbox.link) else {
                 strange.push(entry.id);
                 continue;
             };
@@ -157,7 +158,7 @@ impl Worker {
 
     pub(super) fn finish(&self, lease: &Lease, result: &JobResult) {
         let shared = &self.shared;
-        let epoch = shared.epoch.load(Ordering::Relaxed);
+        let epoch = lock(&shared.epoch).0;
         let message = shared.key.seal(Kind::Result, shared.study, epoch, &result.to_bytes());
         let mut held = lock(&shared.held);
         let Some(job) = held.remove(&lease.token) else { return };
@@ -228,13 +229,19 @@ impl Shared {
     }
 
     /// The job of a message of this epoch.
-    fn opened(&self, message: &[u8]) -> Option<JobSpec> {
+    fn opened(&self, message: &[u8], link: &mut Link) -> Option<JobSpec> {
         let (epoch, bytes) = self.key.open(Kind::Job, self.study, message).ok()?;
-        // Epochs only grow: the newest that was seen in a sealed message is the present one.
-        let known = self.epoch.fetch_max(epoch, Ordering::Relaxed);
-        if epoch < known {
-            return None;
+        let mut known = lock(&self.epoch);
+        if epoch < known.0 {
+            // Epochs only grow, unless the server has lost its memory and the coordinator as well.
+            let mut ask = cmd("HGET");
+            ask.arg(&self.keys.meta).arg("generation");
+            match link.give::<Option<String>>(&ask, Duration::ZERO) {
+                Answer::Value(Some(generation)) if generation != known.1 => known.1 = generation,
+                _ => return None,
+            }
         }
+        known.0 = epoch;
         JobSpec::from_bytes(bytes).ok().filter(|job| job.study == self.study)
     }
 
@@ -295,7 +302,7 @@ impl Shared {
 
     /// Moves the counter until the worker has ended and its results are safe.
     fn beat(&self, mut link: Link) {
-        let mut patience = FAREWELL.as_millis() / REST.as_millis();
+        let mut stopped = None;
         loop {
             let look = self.outbox.begin_look();
             let about = self.about.to_text(self.trials.load(Ordering::Relaxed));
@@ -323,10 +330,10 @@ impl Shared {
                 std::thread::sleep(REST);
             }
             if self.stop.load(Ordering::Relaxed) {
-                if is_over || self.outbox.is_empty() || patience == 0 {
+                let since = *stopped.get_or_insert_with(now);
+                if is_over || self.outbox.is_empty() || since.elapsed() >= FAREWELL {
                     break;
                 }
-                patience -= 1;
                 std::thread::sleep(REST);
             }
         }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis::streams::{StreamInfoConsumersReply, StreamPendingCountReply};
+use redis::streams::StreamInfoConsumersReply;
 use redis::{cmd, pipe};
 
 use super::super::beats::now;
 use super::super::keys::GROUP;
 use super::super::link::Answer;
 use super::Coordinator;
-use crate::queue::QueueError;
+use crate::queue::{Event, QueueError};
 
 /// Generation and owner, messages that workers refused, whether there is a stream of results, the
 /// workers' counters, and what they say of themselves.
@@ -20,6 +20,22 @@ type Looked = (
     BTreeMap<String, u64>,
     BTreeMap<String, String>,
 );
+
+/// Takes everything from a worker in one step: between two, it might be given another job.
+const TAKE_BACK: &str = "
+local taken = {}
+local pending = redis.pcall('XPENDING', KEYS[1], 'workers', '-', '+', 100000, ARGV[1])
+if not pending.err then
+  for _, entry in ipairs(pending) do
+    redis.call('XACK', KEYS[1], 'workers', entry[1])
+    redis.call('XDEL', KEYS[1], entry[1])
+    taken[#taken + 1] = entry[1]
+  end
+  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], 'workers', ARGV[1])
+end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[3], ARGV[1])
+return taken";
 
 impl Coordinator {
     /// Shows that this coordinator lives, and finds workers that do not.
@@ -59,41 +75,29 @@ impl Coordinator {
         self.beats.observe(&beats, &about, &consumers);
         let gone = self.beats.gone(&beats, self.lease);
         for name in gone {
-            self.take_back(&name)?;
+            self.take_back(&name, !beats.contains_key(&name))?;
         }
         self.find_vanished()
     }
 
-    /// Takes the jobs of a worker back and forgets it.
-    fn take_back(&mut self, worker: &str) -> Result<(), QueueError> {
-        let mut list = cmd("XPENDING");
-        list.arg(&self.keys.jobs).arg(GROUP).arg("-").arg("+").arg(10_000).arg(worker);
-        let pending = match self.link.give::<StreamPendingCountReply>(&list, Duration::ZERO) {
-            Answer::Value(found) => found.ids,
+    /// Takes the jobs of a worker back and forgets it. One that has said good-bye has not died of
+    /// them.
+    fn take_back(&mut self, worker: &str, has_left: bool) -> Result<(), QueueError> {
+        let script = redis::Script::new(TAKE_BACK);
+        let mut call = script.key(&self.keys.jobs);
+        call.key(&self.keys.beats).key(&self.keys.about).arg(worker);
+        let entries = match self.link.run::<Vec<String>>(&call) {
+            Answer::Value(found) => found,
             Answer::Unreachable => return Ok(()),
             Answer::Refused(error) => return Err(self.refusal(&error)),
         };
-        let mut commands = pipe();
-        commands.atomic();
-        for entry in &pending {
-            commands.cmd("XACK").arg(&self.keys.jobs).arg(GROUP).arg(&entry.id).ignore();
-            commands.cmd("XDEL").arg(&self.keys.jobs).arg(&entry.id).ignore();
-        }
-        commands.cmd("XGROUP").arg("DELCONSUMER").arg(&self.keys.jobs).arg(GROUP).arg(worker);
-        commands.ignore();
-        commands.cmd("HDEL").arg(&self.keys.beats).arg(worker).ignore();
-        commands.cmd("HDEL").arg(&self.keys.about).arg(worker).ignore();
-        match self.link.give_all::<()>(&commands) {
-            Answer::Value(()) => {}
-            Answer::Unreachable => return Ok(()),
-            Answer::Refused(error) => return Err(self.refusal(&error)),
-        }
         self.beats.forget(worker);
-        for entry in pending {
-            let found = self.open.iter().find(|(_, open)| open.entry == entry.id);
-            if let Some(id) = found.map(|(id, _)| *id) {
-                self.open.remove(&id);
-                self.lose(id);
+        for entry in entries {
+            let found = self.open.iter().find(|(_, open)| open.entry == entry);
+            if let Some(job) = found.map(|(job, _)| *job) {
+                self.open.remove(&job);
+                self.lost += 1;
+                self.tell(if has_left { Event::Dropped(job.0) } else { Event::Lost(job.0) });
             }
         }
         Ok(())
@@ -115,17 +119,18 @@ impl Coordinator {
             Answer::Refused(error) => return Err(self.refusal(&error)),
         };
         let mut vanished = Vec::new();
-        for ((id, open), entry) in self.open.iter_mut().zip(found) {
+        for ((job, open), entry) in self.open.iter_mut().zip(found) {
             let is_there = matches!(entry, redis::Value::Array(entries) if !entries.is_empty());
             let gone = if is_there { None } else { Some(*open.gone.get_or_insert_with(now)) };
             open.gone = gone;
             if gone.is_some_and(|since| since.elapsed() >= self.lease) {
-                vanished.push(*id);
+                vanished.push(*job);
             }
         }
-        for id in vanished {
-            self.open.remove(&id);
-            self.lose(id);
+        for job in vanished {
+            self.open.remove(&job);
+            self.lost += 1;
+            self.tell(Event::Dropped(job.0));
         }
         Ok(())
     }
