@@ -1,6 +1,4 @@
-//! Workers on a Redis server, with faults: the results are those of one process without any.
-//!
-//! `scripts/chaos` runs the same campaign for longer; its seed and length are in the environment.
+//! Workers on a Redis server: the results are those of one process. `tests/chaos` disturbs them.
 
 mod support;
 
@@ -11,8 +9,6 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
 use server::Server;
 use support::{Place, Said};
 
@@ -83,6 +79,11 @@ fn signal(child: &Child, name: &str) {
         .status()
         .expect("kill is there");
     assert!(status.success(), "{name}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "limits of a test")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn expected(place: &Place, study: &str) -> String {
@@ -257,95 +258,4 @@ fn what_is_finished_while_no_coordinator_is_there_is_not_run_again() {
     assert_eq!(said.json()["evaluated"].as_u64(), Some(40), "{}", said.out);
     assert!(meanwhile >= 6, "{meanwhile} trials");
     assert_eq!(count(), 40, "no trial was run twice, {meanwhile} of them before the second start");
-}
-
-/// What happens to the fleet next.
-fn fault(fleet: &mut Fleet, random: &mut ChaCha8Rng) -> &'static str {
-    let any = |random: &mut ChaCha8Rng, count: usize| random.next_u64() as usize % count;
-    match random.next_u32() % 8 {
-        0 | 1 => {
-            let index = any(random, fleet.workers.len());
-            let mut worker = fleet.workers.remove(index);
-            worker.kill().expect("alive");
-            worker.wait().expect("a child");
-            fleet.join();
-            "kill -9 of a worker"
-        }
-        2 => {
-            let index = any(random, fleet.workers.len());
-            signal(&fleet.workers[index], "-STOP");
-            sleep(Duration::from_millis(2_000 + random.next_u64() % 2_000));
-            signal(&fleet.workers[index], "-CONT");
-            "SIGSTOP of a worker for longer than the lease"
-        }
-        3 => {
-            let _: String = fleet.server.give(&["FLUSHALL"]);
-            "FLUSHALL"
-        }
-        4 => {
-            fleet.server.kill();
-            sleep(Duration::from_millis(random.next_u64() % 1_500));
-            fleet.server.launch();
-            "kill -9 of Redis without persistence"
-        }
-        5 => {
-            let mut coordinator = fleet.coordinator.take().expect("it runs");
-            if coordinator.try_wait().expect("a child").is_none() {
-                coordinator.kill().expect("alive");
-                coordinator.wait().expect("a child");
-                fleet.resume();
-            } else {
-                fleet.coordinator = Some(coordinator);
-            }
-            "kill -9 of the coordinator"
-        }
-        6 => {
-            let _: u64 = fleet.server.give(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-            "CLIENT KILL of every connection"
-        }
-        _ => {
-            fleet.join();
-            let worker = fleet.workers.remove(0);
-            signal(&worker, "-TERM");
-            worker.wait_with_output().expect("it ends");
-            "SIGTERM of a worker while another joins"
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the time to recover is told to people")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[test]
-#[expect(clippy::print_stderr, reason = "the table of a campaign")]
-fn whatever_happens_the_results_are_the_same() {
-    let number = |name: &str, usual: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-    };
-    let (seed, rounds) = (number("OPTIMIZE_CHAOS_SEED", 1), number("OPTIMIZE_CHAOS_ROUNDS", 3));
-    let near = Place::new();
-    let expected = expected(&near, STUDY);
-    for round in seed..seed + rounds {
-        let mut random = ChaCha8Rng::seed_from_u64(round);
-        let begun = now();
-        let mut fleet = Fleet::new();
-        fleet.start(STUDY);
-        fleet.join();
-        fleet.join();
-        let mut faults = Vec::new();
-        for _ in 0..4 {
-            sleep(Duration::from_millis(200 + random.next_u64() % 600));
-            let running = fleet.coordinator.as_mut().expect("started").try_wait();
-            if running.expect("a child").is_some() {
-                break;
-            }
-            faults.push(fault(&mut fleet, &mut random));
-        }
-        let said = fleet.ended();
-        eprintln!("seed {round}: {faults:?}, {:.1} s", begun.elapsed().as_secs_f64());
-        assert_eq!(said.code, Some(0), "seed {round}: {faults:?}\n{}{}", said.out, said.err);
-        assert_eq!(said.hash(), expected, "seed {round}: {faults:?}");
-    }
 }

@@ -64,7 +64,8 @@ impl Disk {
     pub fn fill(&self) -> bool {
         // Something may be written between the look and the change.
         (0..100).any(|_| {
-            let script = "mount -o remount,size=\"$(df --output=used \"$0\" | tail -n 1)\"k \"$0\"";
+            let script = "used=$(df --output=used \"$0\" | tail -n 1 | tr -d ' ') && \
+                          mount -o \"remount,size=${used}k\" \"$0\"";
             self.run(&["sh", "-c", script, &self.path.display().to_string()])
         })
     }

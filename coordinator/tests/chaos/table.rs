@@ -1,10 +1,12 @@
 //! The record of a campaign, and the table that people read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::faults::FAULTS;
 
 /// One fault of one round.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -43,13 +45,23 @@ pub fn read(path: &Path) -> Vec<Entry> {
 
 /// The table of faults with times to recover.
 pub fn table(entries: &[Entry]) -> String {
-    let mut kinds: BTreeMap<(&str, &str), Vec<&Entry>> = BTreeMap::new();
+    // As the list of the faults has them.
+    let place = |entry: &Entry| FAULTS.iter().position(|fault| fault.name == entry.fault);
+    let mut kinds: BTreeMap<(Option<usize>, &str), Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
-        kinds.entry((&entry.fault, &entry.what)).or_default().push(entry);
+        kinds.entry((place(entry), &entry.what)).or_default().push(entry);
     }
-    let mut text = "| fault | times | first result after: median, worst | all that was under way \
-                    done after: median, worst | limit |\n|---|--:|--:|--:|--:|\n"
-        .to_owned();
+    let seeds: BTreeSet<u64> = entries.iter().map(|entry| entry.seed).collect();
+    let (Some(first), Some(last)) = (seeds.first(), seeds.last()) else {
+        return "no faults\n".to_owned();
+    };
+    let mut text = format!(
+        "{} rounds (seeds {first} to {last}), {} faults.\n\n| fault | times | first result after: \
+         median, worst | all that was under way done after: median, worst | limit |\n\
+         |---|--:|--:|--:|--:|\n",
+        seeds.len(),
+        entries.len(),
+    );
     for ((_, what), entries) in kinds {
         let first = spread(entries.iter().filter_map(|entry| entry.first).collect());
         let whole = spread(entries.iter().filter_map(|entry| entry.whole).collect());
