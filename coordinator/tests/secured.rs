@@ -84,6 +84,30 @@ fn documented_users() -> Vec<Vec<String>> {
     commands.map(|words| words.split_whitespace().map(str::to_owned).collect()).collect()
 }
 
+/// What doctor finds to be missing for a role, where a user lacks one of the documented commands.
+fn missing(server: &Server, role: &str, without: &str) -> Vec<String> {
+    let _: String = server.give(&["ACL", "SETUSER", role, &format!("-{without}")]);
+    let address = format!("{}?user={role}&pass=s3cret", server.address());
+    let address = jobs::Server::new(&address, &jobs::Certificates::default());
+    let seen = jobs::inspect(&address.expect("an address"), None).expect("it is let in");
+    let _: String = server.give(&["ACL", "SETUSER", role, &format!("+{without}")]);
+    let denied = seen.denied.expect("it is no replica");
+    if role == "worker" { denied.worker } else { denied.coordinator }
+}
+
+#[test]
+fn every_command_of_the_documented_users_is_missed_by_doctor() {
+    let server = Server::start(&[]);
+    for user in documented_users() {
+        let words = ["ACL", "SETUSER"].into_iter().chain(user.iter().map(String::as_str));
+        let _: String = server.give(&words.collect::<Vec<_>>());
+        for command in user.iter().filter_map(|word| word.strip_prefix('+')) {
+            let expected = command.replace('|', " ").to_uppercase();
+            assert_eq!(missing(&server, &user[0], command), [expected], "{}", user[0]);
+        }
+    }
+}
+
 #[test]
 fn the_documented_users_may_do_what_is_needed_and_no_more() {
     let place = place();

@@ -88,7 +88,7 @@ pub(super) fn denied(server: &Server) -> Result<Denied, QueueError> {
             });
         }
         match link.give::<redis::Value>(&command, Duration::ZERO) {
-            Answer::Refused(error) if error.code() == Some("NOPERM") => {}
+            Answer::Refused(error) if is_denied(&error) => {}
             Answer::Value(_) | Answer::Refused(_) => continue,
             // A server without room has let the user pass.
             Answer::Unreachable if link.full.take().is_some() => continue,
@@ -107,4 +107,10 @@ pub(super) fn denied(server: &Server) -> Result<Denied, QueueError> {
         }
     }
     Ok(denied)
+}
+
+fn is_denied(error: &redis::RedisError) -> bool {
+    // That EXEC is not permitted is said within its own kind of error.
+    let is_of_exec = |detail: &str| detail.contains("NOPERM");
+    error.code() == Some("NOPERM") || error.detail().is_some_and(is_of_exec)
 }

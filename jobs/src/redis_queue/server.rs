@@ -186,10 +186,10 @@ fn tls_advice(error: &rustls::Error) -> String {
                 .to_owned()
         }
         InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
-            let names = match presented.as_slice() {
-                [] => "none".to_owned(),
-                names => names.join(", "),
-            };
+            // They come as DnsName("HOST") and the like.
+            let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names: Vec<String> = presented.iter().map(bare).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             format!("its certificate is for other names ({names}): write one of them as the host")
         }
         InvalidCertificate(
@@ -261,7 +261,7 @@ mod tests {
         };
         for (error, remedy) in [
             (Error::InvalidCertificate(CertificateError::UnknownIssuer), "--ca-file"),
-            (Error::InvalidCertificate(of), "write one of them as the host"),
+            (Error::InvalidCertificate(of), "other names (redis): write one of them as the host"),
             (Error::InvalidCertificate(CertificateError::Expired), "this machine's clock"),
             (Error::InvalidCertificate(CertificateError::BadSignature), "TLS fails"),
             (Error::AlertReceived(AlertDescription::CertificateRequired), "--client-key"),
