@@ -79,6 +79,12 @@ impl Fleet {
         (workers as u64).max(1)
     }
 
+    /// Whether there is nobody to run trials, as far as is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.size().0 == 0)
+    }
+
     /// Threads among which the trials are divided; at least one.
     #[must_use]
     pub fn all_threads(&self) -> u64 {

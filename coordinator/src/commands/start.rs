@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use jobs::{Board, QueueError, RedisQueue, StudyId};
+use jobs::{Board, QueueError, RedisQueue};
 use optimizers::Algorithm;
 use results::{
     Ledger, ResultsError, Store, StudyFolder, StudyRecord, StudyState, StudyStatus, View,
@@ -23,6 +23,7 @@ use crate::commands::report::{in_store, report};
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
 use crate::library;
+use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
 use crate::remote::{self, host_name};
 use crate::run::{Control, Ended, Places, run};
@@ -33,6 +34,9 @@ use crate::study::{Choices, DEFAULT_LAG, Study};
 
 /// How long the programs of a study that has ended may take to end as well.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Workers that are there have shown themselves after so many looks, ten a second.
+const NO_WORKER: u32 = 50;
 
 /// Trials of a study that nothing else limits.
 const DEFAULT_TRIALS: u64 = 1000;
@@ -201,60 +205,12 @@ fn fleet(
     let queue = Arc::new(RedisQueue::new(study.id, options));
     // Makes sure that no other coordinator is at work before workers hear of the study.
     queue.open()?;
-    let mut notice = Notice {
-        board,
-        study: study.id,
-        priority: args.priority,
-        specification: specification.to_bytes()?,
-        contents,
-        hashes: specification.files.into_iter().map(|file| file.hash).collect(),
-        epoch: None,
-        is_down: false,
-    };
+    let mut notice = Notice::new(board, study.id, args.priority, specification, contents)?;
     if let Err(error) = notice.put_up(queue.epoch()) {
         // It is put up again and again while the study runs.
         say!("workers cannot be told of the study yet: {error}");
     }
     Ok((Fleet::remote(queue, here), Some(notice)))
-}
-
-/// A study's notice on the board of a queue.
-struct Notice {
-    board: Board,
-    study: StudyId,
-    priority: i64,
-    specification: Vec<u8>,
-    contents: Vec<Vec<u8>>,
-    hashes: Vec<String>,
-    /// The epoch in which it was put up.
-    epoch: Option<u64>,
-    /// Whether it is down for good.
-    is_down: bool,
-}
-
-impl Notice {
-    /// Puts it up, unless it is: the server may have forgotten all of it, or a part.
-    fn put_up(&mut self, epoch: u64) -> Result<(), Failure> {
-        if self.is_down {
-            return Ok(());
-        }
-        if self.epoch != Some(epoch) || !self.board.is_up(self.study, &self.hashes)? {
-            let Self { board, study, priority, specification, contents, .. } = self;
-            board.publish(*study, *priority, specification, contents)?;
-            self.epoch = Some(epoch);
-        }
-        Ok(())
-    }
-
-    /// Takes it down; where the study has ended, with everything that is kept for it.
-    fn take_down(&mut self, has_ended: bool) {
-        self.is_down = true;
-        let Self { board, study, hashes, .. } = self;
-        let taken = if has_ended { board.withdraw(*study, hashes) } else { board.hide(*study) };
-        if let Err(error) = taken {
-            say!("the study's entries are left in Redis: {error}");
-        }
-    }
 }
 
 /// One process at work on one study.
@@ -375,6 +331,12 @@ impl Session {
                     }
                     let progress = tasks.watched.borrow().clone();
                     self.display.show(&progress);
+                    if ticks == NO_WORKER && self.fleet.is_empty() {
+                        self.display.line(
+                            "no worker yet: run `optimize worker --queue URL` on any machine that \
+                             has the key (docs/workers.md)",
+                        );
+                    }
                     if ticks % 10 == 0 {
                         self.write_status(&progress, StudyState::Running, None, None);
                         self.keep_up();
@@ -485,10 +447,6 @@ impl Session {
         };
         let _ = self.folder.write_status(&status);
     }
-}
-
-fn lock(notice: &Mutex<Notice>) -> MutexGuard<'_, Notice> {
-    notice.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The commit of the repository that the template lies in, for the record.
