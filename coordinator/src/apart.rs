@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use jobs::{JobResult, JobSpec, TrialResult};
-use worker::{Child, MachineFault, Nursery, Study, run_job};
+use worker::{Child, MachineFault, Meter, Nursery, Study, run_job};
 
 use crate::cli::RunApart;
 use crate::exit::{Exit, Failure};
@@ -151,11 +151,12 @@ pub fn run_apart(args: &RunApart) -> Result<Exit, Failure> {
         }
         std::process::exit(Exit::Done as i32);
     });
+    let (stop, meter) = (AtomicBool::new(false), Meter::default());
     let mut output = io::stdout().lock();
     for question in questions {
         let job = JobSpec::from_bytes(&question)
             .map_err(|error| Failure::infrastructure(error.to_string()))?;
-        let answer = match run_job(&study, &job, &AtomicBool::new(false)) {
+        let answer = match run_job(&study, &job, &stop, &meter) {
             Ok(trials) => {
                 let (worker, elapsed_ns) = (String::new(), 0);
                 let (id, attempt) = (job.id, job.attempt);

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::audit::Share;
 use crate::exit::DEFAULT_STORE;
+use crate::metrics::Address;
 
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
@@ -197,12 +198,24 @@ pub struct RunArgs {
     /// The secret of the queue.
     #[command(flatten)]
     pub key: QueueArgs,
+    /// Metrics for Prometheus.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
     /// What to print at the end
     #[arg(long, value_enum, default_value = "table")]
     pub format: Output,
+}
+
+/// How a running process is watched.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// Serve metrics for Prometheus, at /metrics of HOST:PORT, or of :PORT for every address of
+    /// this machine; port 0 picks one and says which
+    #[arg(long, value_name = "ADDR", value_parser = Address::parse)]
+    pub metrics: Option<Address>,
 }
 
 /// `optimize stop`.

@@ -23,6 +23,7 @@ mod frame;
 mod ingest;
 mod key;
 mod library;
+mod metrics;
 mod notice;
 mod pace;
 mod progress;

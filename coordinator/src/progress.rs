@@ -36,6 +36,8 @@ pub struct Progress {
     pub tainted: Option<String>,
     /// Jobs pushed and not answered.
     pub jobs_in_flight: u64,
+    /// Trials of the table that the view lacks.
+    pub view_lag: u64,
     /// Whether all trials are done, and the last of them are being written.
     pub is_writing: bool,
 }

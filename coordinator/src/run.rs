@@ -455,6 +455,7 @@ impl Run<'_> {
             contradictions: self.contradictions.clone(),
             tainted: self.tainted(),
             jobs_in_flight: self.driver.open_jobs() as u64,
+            view_lag: self.tally.numbers.saturating_sub(self.ingest.covered()),
             is_writing: false,
         }
     }
@@ -474,9 +475,12 @@ impl Run<'_> {
             trials: self.tally.numbers,
             tainted: self.tainted(),
         };
-        let progress = Progress { is_writing: true, ..self.snapshot() };
+        let mut progress = Progress { is_writing: true, ..self.snapshot() };
         self.progress.send_replace(progress.clone());
         let coverage = self.ingest.finish(finished.clone())?;
+        if coverage == Coverage::Whole {
+            progress.view_lag = 0;
+        }
         self.ledger.finish(&finished)?;
         let has_too_many_failures = self.has_too_many_failures;
         Ok(Ended { finished, progress, coverage, is_barren, has_too_many_failures })
@@ -535,7 +539,12 @@ mod tests {
         let (progress, _watched) = watch::channel(Progress::default());
         let ended = std::thread::scope(|scope| {
             let for_worker = Arc::new(study.for_worker(None));
-            let options = worker::Options { threads: 3, name: "test".to_owned(), nursery: None };
+            let options = worker::Options {
+                threads: 3,
+                name: "test".to_owned(),
+                nursery: None,
+                meter: Arc::default(),
+            };
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
                 let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use redis::{Connection, FromRedisValue, RedisError};
 
 use super::server::Server;
+use super::traffic;
 use crate::queue::QueueError;
 
 /// Time to connect, and for an answer beyond the time that a command itself may wait.
@@ -158,6 +159,7 @@ impl Link {
                 }
                 self.fault = Some(error);
                 self.connection = None;
+                traffic::lose();
                 Answer::Unreachable
             }
         }
