@@ -16,6 +16,7 @@ use worker::{Child, MachineFault, Meter, Nursery, Study, run_job};
 
 use crate::cli::RunApart;
 use crate::exit::{Exit, Failure};
+use crate::logs;
 use crate::specification::Specification;
 
 /// A process that waits for an answer looks up this often, to see whether anybody wants it.
@@ -34,6 +35,9 @@ impl Nursery for Processes {
     fn child(&self, study: &Study) -> Result<Box<dyn Child>, String> {
         let mut command = Command::new(program().map_err(|error| error.to_string())?);
         command.arg("run-apart").arg(self.cache.join(study.id.to_string()));
+        if logs::is_json() {
+            command.args(["--log", "json"]);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         // Ctrl-C is meant for the worker, which finishes what it has begun.
         #[cfg(unix)]

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::audit::Share;
 use crate::exit::DEFAULT_STORE;
+use crate::logs::{Levels, LogFormat};
 use crate::metrics::Address;
 
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
@@ -42,6 +43,15 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Write standard error as text for people, or as a JSON object per line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", global = true)]
+    #[arg(help_heading = "Logs")]
+    pub log: LogFormat,
+    /// Which events to write: error, warn, info or debug, and TARGET=LEVEL for a part of the
+    /// program (info,jobs=debug) [default: info; as text, what concerns people]
+    #[arg(long, value_name = "LEVEL", env = "OPTIMIZE_LOG", value_parser = Levels::parse)]
+    #[arg(global = true, help_heading = "Logs")]
+    pub log_level: Option<Levels>,
 }
 
 impl Cli {

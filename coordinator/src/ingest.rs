@@ -138,12 +138,24 @@ struct Follower {
 
 impl Follower {
     fn run(mut self) -> Result<Coverage, ResultsError> {
+        let mut known = Coverage::Whole;
         loop {
             let mark = self.wait();
             let coverage = match &mark.end {
                 Some(End::Abandoned) => return Ok(Coverage::Behind),
                 _ => patient(self.catch_up(&mark))?,
             };
+            if coverage != known {
+                known = coverage;
+                let lag = mark.trials.saturating_sub(self.view.high_water());
+                match coverage {
+                    Coverage::Whole => tracing::info!("the view has caught up"),
+                    Coverage::Behind => tracing::info!(
+                        trials = lag,
+                        "another program keeps the view open, so it falls behind"
+                    ),
+                }
+            }
             if let Some(End::Finished(finished)) = &mark.end {
                 return match coverage {
                     Coverage::Whole => patient(self.view.finish(finished)),

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use server::Server;
 use support::{Place, Said};
 
@@ -188,7 +189,8 @@ fn a_study_and_its_worker_tell_prometheus_what_the_status_says() {
     let (place, server) = (Place::new(), Server::start(&[]));
     place.write("key", "a secret of the tests");
     study(&place);
-    let queue = format!("--queue {} --key-file key --metrics 127.0.0.1:0", server.address());
+    let queue =
+        format!("--queue {} --key-file key --metrics 127.0.0.1:0 --log json", server.address());
     let spawn = |words: &str| {
         let mut command = place.command(words);
         command.env("XDG_CACHE_HOME", place.path().join("cache"));
@@ -233,6 +235,22 @@ fn a_study_and_its_worker_tell_prometheus_what_the_status_says() {
     place.write("go", "");
     let said = coordinator.ended().ended(0);
     assert_eq!(said.json()["evaluated"], 20);
+    let events = events(&said);
+    let started = event(&events, "study started");
+    assert_eq!(
+        (&started["study"], &started["seed"], &started["goal"]),
+        (&json!("far"), &json!(1), &json!(20))
+    );
+    let joined = event(&events, "worker joined");
+    assert_eq!(joined["threads"], 2);
+    assert_eq!(joined["target"], "jobs::redis_queue::beats");
+    assert_eq!(event(&events, "epoch begun: a coordinator begins")["epoch"], 1);
+    let ended = event(&events, "study ended");
+    assert_eq!(ended["hash"].as_str(), Some(&*said.hash()));
+    assert_eq!((&ended["state"], &ended["trials"]), (&json!("complete"), &json!(20)));
+    // People are told the same as ever, and nothing of the progress.
+    event(&events, "study far: grid, 20 trials, seed 1");
+    assert!(!said.err.contains("trials/s"), "{}", said.err);
     assert!(TcpStream::connect(&at_study).is_err(), "the endpoint ends with the study");
     until(&at_worker, |samples| {
         samples["optimize_worker_jobs_finished_total"] == 20.0
@@ -240,7 +258,111 @@ fn a_study_and_its_worker_tell_prometheus_what_the_status_says() {
     });
     let killed = Command::new("kill").args(["-TERM", &worker.child.id().to_string()]).status();
     assert!(killed.expect("kill is there").success());
-    worker.ended().ended(0);
+    let said = worker.ended().ended(0);
+    let events = self::events(&said);
+    assert_eq!(event(&events, "serving study program")["id"], started["id"]);
+    assert_eq!(event(&events, "worker: 20 jobs done")["jobs"], 20);
+}
+
+/// The events on standard error: every line has to be one.
+fn events(said: &Said) -> Vec<Value> {
+    let event = |line: &str| {
+        let event: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let time = event["timestamp"].as_str().expect("a time");
+        let is_utc = time.len() >= 20 && time.as_bytes()[10] == b'T' && time.ends_with('Z');
+        assert!(is_utc && time.starts_with("20"), "{line}");
+        let level = event["level"].as_str().expect("a level");
+        assert!(["ERROR", "WARN", "INFO"].contains(&level), "{line}");
+        assert!(event["message"].is_string() && event["target"].is_string(), "{line}");
+        event
+    };
+    said.err.lines().map(event).collect()
+}
+
+/// The event with this message.
+#[track_caller]
+fn event<'a>(events: &'a [Value], message: &str) -> &'a Value {
+    let found = events.iter().find(|event| event["message"] == message);
+    found.unwrap_or_else(|| panic!("nothing says {message:?}: {events:#?}"))
+}
+
+#[test]
+fn errors_are_events_as_well_also_those_of_a_command_line_that_cannot_be_read() {
+    let place = Place::new();
+    for (words, expected) in [
+        ("start --template nowhere.toml --log json", "nowhere.toml"),
+        ("--log json start --template problem:sphere --trials none", "--trials"),
+        ("start --log=json --template problem:sphere --metrics nowhere", "allowed: HOST:PORT"),
+        ("status none --log json --log-level error", "no study named none"),
+    ] {
+        let said = place.run(words).ended(2);
+        let events = events(&said);
+        let [event] = &events[..] else { panic!("{words}: {events:#?}") };
+        assert_eq!((&event["level"], &event["exit_code"]), (&json!("ERROR"), &json!(2)), "{words}");
+        assert!(event["message"].as_str().expect("text").contains(expected), "{event}");
+    }
+    let said = place.run("status --log-level verbose").ended(2);
+    assert!(said.err.contains("allowed: error, warn, info or debug"), "{}", said.err);
+}
+
+#[test]
+fn people_read_what_they_always_have_and_may_ask_for_more() {
+    let place = Place::new();
+    let start = "start --template problem:sphere --trials 20 --threads 1";
+    let said = place.run(&format!("{start} --name a")).ended(0);
+    let expected = "study a: random, 20 trials, seed 1\nmore: optimize results a\n";
+    assert_eq!(said.err, expected);
+    let said = place.run(&format!("{start} --name b --quiet")).ended(0);
+    assert_eq!(said.err, "");
+    let said = place.run(&format!("{start} --name c --quiet --log-level debug")).ended(0);
+    assert!(said.err.starts_with("info: study started, study c, id "), "{}", said.err);
+    assert!(said.err.contains(" [coordinator::commands::start]\n"), "{}", said.err);
+    let mut command = place.command(&format!("{start} --name d"));
+    let said: Said = command.env("OPTIMIZE_LOG", "error").output().expect("it starts").into();
+    assert_eq!(said.ended(0).err, "");
+    let said = place.run("status none").ended(2);
+    assert!(said.err.starts_with("error: "), "{}", said.err);
+}
+
+#[test]
+fn people_are_warned_of_a_worker_that_is_lost_and_of_a_server_that_is_away() {
+    let (place, mut server) = (Place::new(), Server::start(&[]));
+    place.write("key", "a secret of the tests");
+    study(&place);
+    let queue = format!("--queue {} --key-file key --lease 2s", server.address());
+    let spawn = |words: &str| {
+        let mut command = place.command(words);
+        command.env("XDG_CACHE_HOME", place.path().join("cache"));
+        Running::new(command)
+    };
+    let start = "start --template program.toml --algorithm grid --quiet --format json";
+    let mut coordinator = spawn(&format!("{start} {queue} --metrics 127.0.0.1:0"));
+    let address = coordinator.address();
+    let worker_words = format!("worker --threads 1 --allow-commands {queue}");
+    let worker = spawn(&worker_words);
+    let at_work = |samples: &Samples| {
+        samples["optimize_trials_total{study=\"program\",outcome=\"complete\"}"] == 18.0
+    };
+    until(&address, at_work);
+    // It is killed as it is dropped, and its last trial with it.
+    drop(worker);
+    until(&address, |samples| samples["optimize_jobs_lost_total{study=\"program\"}"] > 0.0);
+    server.kill();
+    sleep(Duration::from_millis(500));
+    server.launch();
+    until(&address, |samples| samples["optimize_epoch{study=\"program\"}"] == 2.0);
+    let samples = scrape(&address);
+    assert!(samples["optimize_connections_lost_total"] >= 1.0, "{samples:#?}");
+    place.write("go", "");
+    let _worker = spawn(&worker_words);
+    let said = coordinator.ended().ended(0);
+    let lines: Vec<&str> = said.err.lines().collect();
+    let has = |begins: &str| lines.iter().any(|line| line.starts_with(begins));
+    assert!(has("warning: lost a worker on "), "{}", said.err);
+    assert!(has("warning: Redis cannot be reached"), "{}", said.err);
+    assert!(has("Redis can be reached again"), "{}", said.err);
+    assert!(has("warning: Redis has forgotten the study"), "{}", said.err);
 }
 
 #[test]

@@ -21,13 +21,14 @@ use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
 use crate::commands::changes::changed_template;
 use crate::commands::report::{in_store, report};
+use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
 use crate::metrics::{self, Endpoint};
 use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
 use crate::remote::{self, host_name};
-use crate::run::{Control, Ended, Places, run};
+use crate::run::{Ended, Places, run};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
@@ -71,6 +72,7 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let _ = std::fs::remove_dir_all(folder.path());
         not_started(error)
     })?;
+    announce(&study, folder.name(), "study started");
     let limit =
         study.goal().total().map_or(String::new(), |total| format!(", {}", thousands(total)));
     let algorithm = &study.choices.algorithm;
@@ -79,6 +81,13 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
     }
     supervise(study, ledger, &folder, &args.run, endpoint)
+}
+
+/// Says in the log what is going to be run; people who want to know are told in fewer words.
+fn announce(study: &Study, name: &str, what: &str) {
+    let (id, Choices { algorithm, seed, .. }) = (study.id, &study.choices);
+    let goal = study.goal().total();
+    tracing::info!(study = name, %id, %algorithm, seed, goal, "{what}");
 }
 
 /// A full disk before there is anything to resume.
@@ -108,6 +117,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
     let _ = folder.take_request_to_stop();
     let study = Study::reopen(ledger.record())?;
     study.ready()?;
+    announce(&study, folder.name(), "study resumed");
     if !args.run.quiet {
         let goal = match study.goal().total() {
             None if args.run.max_time.is_none() => ", until Ctrl-C or --max-time",
@@ -158,6 +168,14 @@ fn supervise(
     // A worker that still holds a trial of hours must not keep the program from ending.
     runtime.shutdown_background();
     let ended = outcome?;
+    tracing::info!(
+        study = folder.name(),
+        state = ended.finished.state.name(),
+        trials = ended.progress.counts.evaluated,
+        hash = ended.finished.results_hash,
+        seconds = started.elapsed().as_secs_f64(),
+        "study ended"
+    );
     if let (StudyState::Complete, Some(asked)) = (ended.finished.state, asked)
         && ended.progress.counts.evaluated < asked
     {
@@ -290,7 +308,7 @@ impl Session {
     ) -> Result<Ended, Failure> {
         let view = View::open(&self.folder.view_path(), ledger.record(), &study.schema)?;
         if let Some(notice) = view.notice() {
-            self.display.line(notice);
+            say!("{notice}");
         }
         let mut tasks = self.begin(study, ledger, view);
         let mut interrupts = Interrupts::new()?;
@@ -317,9 +335,9 @@ impl Session {
                         self.leave(&tasks.watched.borrow());
                     }
                     tasks.stop(StudyState::Interrupted);
-                    self.display.line(
+                    say!(
                         "stopping: waiting for the trials under way (Ctrl-C again to leave at \
-                         once; nothing recorded is lost)",
+                         once; nothing recorded is lost)"
                     );
                 }
                 () = &mut deadline, if tasks.control.stopped().is_none() => {
@@ -327,13 +345,13 @@ impl Session {
                 }
                 _ = tick.tick() => {
                     if self.folder.take_request_to_stop() {
-                        self.display.line("stopping: `optimize stop` asks for it");
+                        say!("stopping: `optimize stop` asks for it");
                         tasks.cancel();
                     }
                     let progress = tasks.watched.borrow().clone();
                     self.display.show(&progress);
                     if ticks == NO_WORKER && self.fleet.is_empty() {
-                        self.display.line(
+                        say!(
                             "no worker yet: run `optimize worker --queue URL` on any machine that \
                              has the key (docs/workers.md)",
                         );

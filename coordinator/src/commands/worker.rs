@@ -92,7 +92,8 @@ async fn serve(
     max_time: Option<Duration>,
 ) -> Result<Exit, Failure> {
     let stop = Arc::clone(&roster.stop);
-    say!("worker on {}: {threads} threads", host_name());
+    let host = host_name();
+    say!(host, threads, "worker on {host}: {threads} threads");
     let nursery = Arc::new(Processes { cache: roster.cache.clone() });
     let options = worker::Options { threads, name: host_name(), nursery: Some(nursery), meter };
     let mut work = {
@@ -111,7 +112,8 @@ async fn serve(
     loop {
         tokio::select! {
             served = &mut work => {
-                say!("worker: {} jobs done", thousands(joined(served)??));
+                let jobs = joined(served)??;
+                say!(jobs, "worker: {} jobs done", thousands(jobs));
                 return Ok(Exit::Done);
             }
             () = interrupts.next() => {
@@ -194,7 +196,10 @@ impl Roster {
                 Err(failure) => {
                     let why = failure.to_string();
                     if refused.is_none_or(|(known, _)| *known != why) {
-                        say!("not serving study {id}: {why}");
+                        tracing::warn!(
+                            target: "optimize", id = %id, reason = why,
+                            "not serving study {id}: {why}"
+                        );
                     }
                     self.refused.insert(*id, (why, now()));
                 }
@@ -249,7 +254,8 @@ impl Roster {
     fn host(&self, id: StudyId) -> Result<Hosted, Failure> {
         let study = Specification::open(&self.board, id, &self.cache, self.may_run_programs)?;
         study.ready()?;
-        say!("serving study {}", study.template.name);
+        let name = &study.template.name;
+        say!(study = name, id = %id, "serving study {name}");
         let files = self.cache.join(id.to_string()).join("trials");
         Ok(Hosted {
             study: Arc::new(study.for_worker(Some(files))),

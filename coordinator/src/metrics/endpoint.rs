@@ -127,7 +127,7 @@ impl Endpoint {
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(|error| {
             Failure::infrastructure(format!("--metrics: failed to listen: {error}"))
         })?;
-        say!("metrics at http://{}/metrics", self.address);
+        say!(address = %self.address, "metrics at http://{}/metrics", self.address);
         let (page, places) = (Arc::new(page), Arc::new(Semaphore::new(MOST)));
         runtime.spawn(async move {
             loop {
