@@ -145,7 +145,12 @@ fn fleet(server: &Server, id: StudyId, workers: usize) -> Fleet {
         let mut desk = OneStudy { queue, study: Arc::new(study) };
         let stop = Arc::clone(&stop);
         std::thread::spawn(move || {
-            let options = Options { threads: 1, name: "bench".to_owned(), nursery: None };
+            let options = Options {
+                threads: 1,
+                name: "bench".to_owned(),
+                nursery: None,
+                meter: Arc::default(),
+            };
             serve(&mut desk, &options, &stop).expect("the worker works");
         })
     };

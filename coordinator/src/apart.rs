@@ -12,10 +12,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use jobs::{JobResult, JobSpec, TrialResult};
-use worker::{Child, MachineFault, Nursery, Study, run_job};
+use worker::{Child, MachineFault, Meter, Nursery, Study, run_job};
 
 use crate::cli::RunApart;
 use crate::exit::{Exit, Failure};
+use crate::logs;
 use crate::specification::Specification;
 
 /// A process that waits for an answer looks up this often, to see whether anybody wants it.
@@ -34,6 +35,9 @@ impl Nursery for Processes {
     fn child(&self, study: &Study) -> Result<Box<dyn Child>, String> {
         let mut command = Command::new(program().map_err(|error| error.to_string())?);
         command.arg("run-apart").arg(self.cache.join(study.id.to_string()));
+        if logs::is_json() {
+            command.args(["--log", "json"]);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         // Ctrl-C is meant for the worker, which finishes what it has begun.
         #[cfg(unix)]
@@ -151,11 +155,12 @@ pub fn run_apart(args: &RunApart) -> Result<Exit, Failure> {
         }
         std::process::exit(Exit::Done as i32);
     });
+    let (stop, meter) = (AtomicBool::new(false), Meter::default());
     let mut output = io::stdout().lock();
     for question in questions {
         let job = JobSpec::from_bytes(&question)
             .map_err(|error| Failure::infrastructure(error.to_string()))?;
-        let answer = match run_job(&study, &job, &AtomicBool::new(false)) {
+        let answer = match run_job(&study, &job, &stop, &meter) {
             Ok(trials) => {
                 let (worker, elapsed_ns) = (String::new(), 0);
                 let (id, attempt) = (job.id, job.attempt);

@@ -11,6 +11,8 @@ use clap_complete::Shell;
 
 use crate::audit::Share;
 use crate::exit::DEFAULT_STORE;
+use crate::logs::{Levels, LogFormat};
+use crate::metrics::Address;
 
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
@@ -41,6 +43,15 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Write standard error as text for people, or as a JSON object per line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", global = true)]
+    #[arg(help_heading = "Logs")]
+    pub log: LogFormat,
+    /// Which events to write: error, warn, info or debug, and TARGET=LEVEL for a part of the
+    /// program (info,jobs=debug) [default: info; as text, what concerns people]
+    #[arg(long, value_name = "LEVEL", env = "OPTIMIZE_LOG", value_parser = Levels::parse)]
+    #[arg(global = true, help_heading = "Logs")]
+    pub log_level: Option<Levels>,
 }
 
 impl Cli {
@@ -197,12 +208,24 @@ pub struct RunArgs {
     /// The secret of the queue.
     #[command(flatten)]
     pub key: QueueArgs,
+    /// Metrics for Prometheus.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
     /// What to print at the end
     #[arg(long, value_enum, default_value = "table")]
     pub format: Output,
+}
+
+/// How a running process is watched.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// Serve metrics for Prometheus, at /metrics of HOST:PORT, or of :PORT for every address of
+    /// this machine; port 0 picks one and says which
+    #[arg(long, value_name = "ADDR", value_parser = Address::parse)]
+    pub metrics: Option<Address>,
 }
 
 /// `optimize stop`.

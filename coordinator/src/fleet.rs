@@ -46,6 +46,12 @@ impl Fleet {
         self.threads
     }
 
+    /// Whether workers elsewhere may run trials.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.remote.is_some()
+    }
+
     /// Jobs that should be under way at a time.
     #[must_use]
     pub fn slots(&self) -> usize {
@@ -58,25 +64,6 @@ impl Fleet {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.remote.as_ref().map_or(0, |remote| remote.epoch())
-    }
-
-    /// Jobs that were lost so far, and so were pushed again.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.remote.as_ref().map_or(0, |remote| remote.lost())
-    }
-
-    /// Messages that were not taken.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.remote.as_ref().map_or(0, |remote| remote.refused())
-    }
-
-    /// Workers that are known; this process counts as one.
-    #[must_use]
-    pub fn workers(&self) -> u64 {
-        let (workers, _) = self.remote.as_ref().map_or((1, 0), |remote| remote.size());
-        (workers as u64).max(1)
     }
 
     /// Whether there is nobody to run trials, as far as is known.
@@ -92,10 +79,14 @@ impl Fleet {
         (threads as u64).max(1)
     }
 
-    /// The workers, as people see them.
+    /// All that people are told of them.
     #[must_use]
-    pub fn seen(&self) -> Vec<WorkerStatus> {
-        let Some(remote) = &self.remote else { return Vec::new() };
+    pub fn seen(&self) -> Seen {
+        let Some(remote) = &self.remote else {
+            return Seen { workers: 1, threads: self.threads as u64, ..Seen::default() };
+        };
+        let workers = remote.workers();
+        let threads = workers.iter().map(|worker| u64::from(worker.about.threads)).sum();
         let status = |seen: jobs::WorkerSeen| WorkerStatus {
             name: seen.name,
             host: seen.about.host,
@@ -104,6 +95,31 @@ impl Fleet {
             jobs: seen.jobs,
             trials_per_second: seen.trials_per_second,
         };
-        remote.workers().into_iter().map(status).collect()
+        let fleet: Vec<WorkerStatus> = workers.into_iter().map(status).collect();
+        Seen {
+            workers: fleet.len() as u64,
+            threads,
+            epoch: remote.epoch(),
+            lost: remote.lost(),
+            refused: remote.refused(),
+            fleet,
+        }
     }
+}
+
+/// What people are told of those who run a study's trials.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Workers that are known; a process that runs its trials itself counts as one.
+    pub workers: u64,
+    /// Threads that they have.
+    pub threads: u64,
+    /// How often the queue has been begun anew.
+    pub epoch: u64,
+    /// Jobs that were lost so far, and so were pushed again.
+    pub lost: u64,
+    /// Messages that were not taken.
+    pub refused: u64,
+    /// The workers of a queue between machines.
+    pub fleet: Vec<WorkerStatus>,
 }

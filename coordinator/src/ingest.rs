@@ -3,6 +3,7 @@
 //! The view follows the ledger; nothing is sent to it. However slow it is, and however long
 //! another program keeps it open, the study goes on, and what it lacks is in the ledger.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -47,6 +48,8 @@ enum End {
 struct Shared {
     mark: Mutex<Mark>,
     changed: Condvar,
+    /// Up to where the view goes.
+    covered: AtomicU64,
 }
 
 impl Shared {
@@ -71,6 +74,7 @@ impl Ingest {
     #[must_use]
     pub fn start(view: View, ledger: LedgerReader, frame: Frame) -> Self {
         let shared = Arc::new(Shared::default());
+        shared.covered.store(view.high_water(), Ordering::Relaxed);
         let follower = Follower { view, ledger, frame, shared: Arc::clone(&shared) };
         Self { shared, thread: Some(std::thread::spawn(move || follower.run())) }
     }
@@ -85,6 +89,12 @@ impl Ingest {
         }
         self.shared.set(|mark| (mark.trials, mark.hash) = (trials, hash));
         Ok(())
+    }
+
+    /// The first trial that the view lacks.
+    #[must_use]
+    pub fn covered(&self) -> u64 {
+        self.shared.covered.load(Ordering::Relaxed)
     }
 
     /// Writes what is lacking, marks the view as ended, and waits for it.
@@ -128,12 +138,24 @@ struct Follower {
 
 impl Follower {
     fn run(mut self) -> Result<Coverage, ResultsError> {
+        let mut known = Coverage::Whole;
         loop {
             let mark = self.wait();
             let coverage = match &mark.end {
                 Some(End::Abandoned) => return Ok(Coverage::Behind),
                 _ => patient(self.catch_up(&mark))?,
             };
+            if coverage != known {
+                known = coverage;
+                let lag = mark.trials.saturating_sub(self.view.high_water());
+                match coverage {
+                    Coverage::Whole => tracing::info!("the view has caught up"),
+                    Coverage::Behind => tracing::info!(
+                        trials = lag,
+                        "another program keeps the view open, so it falls behind"
+                    ),
+                }
+            }
             if let Some(End::Finished(finished)) = &mark.end {
                 return match coverage {
                     Coverage::Whole => patient(self.view.finish(finished)),
@@ -196,7 +218,9 @@ impl Follower {
         high_water: u64,
         results_hash: &str,
     ) -> Result<(), ResultsError> {
-        self.view.append(&Batch { rows, jobs, high_water, results_hash })
+        self.view.append(&Batch { rows, jobs, high_water, results_hash })?;
+        self.shared.covered.store(high_water, Ordering::Relaxed);
+        Ok(())
     }
 }
 

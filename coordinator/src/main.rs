@@ -7,20 +7,15 @@ use coordinator::cli::{Cli, Command};
 use coordinator::commands::{
     check, doctor, drain, results, start, status, stop, templates, verify, worker,
 };
-use coordinator::{Exit, Failure, run_apart, say};
+use coordinator::{Exit, Failure, LogFormat, init_logs, logs_are_json, run_apart};
 
 fn main() -> ExitCode {
-    // A trial that panics is a failed trial with a message, and says so in the results.
-    let default_hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        let of_trial = std::thread::current().name().is_some_and(|name| name.starts_with("trial-"));
-        // The ledger turns panics of its store on damaged pages into errors.
-        let of_ledger = info.location().is_some_and(|location| location.file().contains("redb"));
-        if !of_trial && !of_ledger {
-            default_hook(info);
-        }
-    }));
-    let cli = Cli::parse();
+    report_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    init_logs(cli.log, cli.log_level.as_ref());
     match run(&cli) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
@@ -28,10 +23,47 @@ fn main() -> ExitCode {
                 Some(store) => failure.in_store(store),
                 None => failure,
             };
-            say!("error: {failure}");
-            ExitCode::from(failure.exit as u8)
+            let code = failure.exit as u8;
+            tracing::error!(target: "optimize", exit_code = code, "{failure}");
+            ExitCode::from(code)
         }
     }
+}
+
+/// A trial that panics is a failed trial with a message, and says so in the results. Any other
+/// panic is an error of this program.
+fn report_panics() {
+    let default_hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let of_trial = std::thread::current().name().is_some_and(|name| name.starts_with("trial-"));
+        // The ledger turns panics of its store on damaged pages into errors.
+        let of_ledger = info.location().is_some_and(|location| location.file().contains("redb"));
+        if of_trial || of_ledger {
+            return;
+        }
+        if !logs_are_json() {
+            return default_hook(info);
+        }
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
+        let message = info.payload_as_str().unwrap_or("no message");
+        tracing::error!(target: "optimize", location, "panicked: {message}");
+    }));
+}
+
+/// What clap says of a command line, where it asks for help or is at fault.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let wants_json = words.iter().any(|word| word == "--log=json")
+        || words.windows(2).any(|pair| pair == ["--log", "json"]);
+    if !(error.use_stderr() && wants_json) {
+        error.exit();
+    }
+    init_logs(LogFormat::Json, None);
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    tracing::error!(target: "optimize", exit_code = Exit::Usage as u8, "{text}");
+    ExitCode::from(Exit::Usage as u8)
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {

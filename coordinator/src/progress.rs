@@ -5,6 +5,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use results::{Best, Contradiction, Counts};
 
+use crate::logs;
+
 /// A snapshot of a running study.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
@@ -36,6 +38,8 @@ pub struct Progress {
     pub tainted: Option<String>,
     /// Jobs pushed and not answered.
     pub jobs_in_flight: u64,
+    /// Trials of the table that the view lacks.
+    pub view_lag: u64,
     /// Whether all trials are done, and the last of them are being written.
     pub is_writing: bool,
 }
@@ -145,9 +149,11 @@ pub struct Display {
 const RAREST_LINE: u32 = 600;
 
 impl Display {
-    /// A display for a study with this many trial numbers.
+    /// A display for a study with this many trial numbers. Programs that read standard error have
+    /// metrics and `status.json` instead.
     #[must_use]
     pub fn new(is_terminal: bool, quiet: bool, total: Option<u64>) -> Self {
+        let quiet = quiet || logs::is_json();
         let bar = (is_terminal && !quiet).then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(10);
             let bar = ProgressBar::with_draw_target(total, target);
@@ -159,6 +165,7 @@ impl Display {
             bar.set_style(style.progress_chars("━╸─"));
             bar
         });
+        logs::write_above(bar.clone());
         Self { bar, lines: if quiet { u32::MAX } else { 0 }, ticks_to_line: 10 }
     }
 
@@ -190,15 +197,8 @@ impl Display {
     /// Takes the bar away, so that other lines can follow.
     pub fn clear(&self) {
         if let Some(bar) = &self.bar {
+            logs::write_above(None);
             bar.finish_and_clear();
-        }
-    }
-
-    /// Shows a line above the bar.
-    pub fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| crate::say!("{text}")),
-            None => crate::say!("{text}"),
         }
     }
 }

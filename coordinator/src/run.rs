@@ -3,7 +3,6 @@
 //! The order of the steps is what makes a crash harmless: a result is durable in the ledger
 //! before the driver hears of it, and what the view lacks is replayed from the ledger.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use jobs::{Event, JobResult, Queue, TrialResult, Work};
@@ -11,6 +10,7 @@ use results::{Contradiction, Finished, Ledger, Record, StudyState, View};
 use tokio::sync::watch;
 
 use crate::audit::{Audit, Share};
+use crate::control::Control;
 use crate::driver::{Accepted, Driver, Next};
 use crate::exit::Failure;
 use crate::fleet::Fleet;
@@ -35,47 +35,11 @@ const LOOK: Duration = Duration::from_millis(50);
 /// So many trials that gave two results are named; what is wrong is clear by then.
 const MAX_CONTRADICTIONS: usize = 100;
 
+/// A disk that takes so long to make results durable keeps the study waiting.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// The speed is measured over no less than this.
 const MEASURE: Duration = Duration::from_millis(4);
-
-/// Whether a study should go on, told from outside.
-#[derive(Debug, Default)]
-pub struct Control {
-    stopped: AtomicU8,
-    drained: AtomicBool,
-}
-
-impl Control {
-    /// Ends the study early, in this state; the first call counts.
-    pub fn stop(&self, state: StudyState) {
-        let code = match state {
-            StudyState::Stopped => 1,
-            StudyState::Failed => 3,
-            _ => 2,
-        };
-        let _ = self.stopped.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// The state that the study should end in, where it should end early.
-    #[must_use]
-    pub fn stopped(&self) -> Option<StudyState> {
-        match self.stopped.load(Ordering::Relaxed) {
-            0 => None,
-            1 => Some(StudyState::Stopped),
-            3 => Some(StudyState::Failed),
-            _ => Some(StudyState::Interrupted),
-        }
-    }
-
-    /// Says that no worker takes jobs any more: what comes now is the last that comes.
-    pub fn drain(&self) {
-        self.drained.store(true, Ordering::Release);
-    }
-
-    fn is_drained(&self) -> bool {
-        self.drained.load(Ordering::Acquire)
-    }
-}
 
 /// How a study ended.
 #[derive(Debug)]
@@ -296,7 +260,7 @@ impl Run<'_> {
         let (fresh, repeated) = self.sort(group);
         let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
         if !records.is_empty() {
-            self.ledger.append(&records)?;
+            write_down(&mut self.ledger, &records)?;
         }
         self.queue.confirm()?;
         for result in fresh {
@@ -455,6 +419,7 @@ impl Run<'_> {
             contradictions: self.contradictions.clone(),
             tainted: self.tainted(),
             jobs_in_flight: self.driver.open_jobs() as u64,
+            view_lag: self.tally.numbers.saturating_sub(self.ingest.covered()),
             is_writing: false,
         }
     }
@@ -474,13 +439,29 @@ impl Run<'_> {
             trials: self.tally.numbers,
             tainted: self.tainted(),
         };
-        let progress = Progress { is_writing: true, ..self.snapshot() };
+        let mut progress = Progress { is_writing: true, ..self.snapshot() };
         self.progress.send_replace(progress.clone());
         let coverage = self.ingest.finish(finished.clone())?;
+        if coverage == Coverage::Whole {
+            progress.view_lag = 0;
+        }
         self.ledger.finish(&finished)?;
         let has_too_many_failures = self.has_too_many_failures;
         Ok(Ended { finished, progress, coverage, is_barren, has_too_many_failures })
     }
+}
+
+/// Makes results durable, and notes where the disk takes its time.
+#[expect(clippy::disallowed_methods, reason = "how long the disk takes shapes no result")]
+fn write_down(ledger: &mut Ledger, records: &[Record]) -> Result<(), Failure> {
+    let begun = Instant::now();
+    ledger.append(records)?;
+    let took = begun.elapsed();
+    if took >= SLOW {
+        let (seconds, jobs) = (took.as_secs_f64(), records.len());
+        tracing::info!(seconds, jobs, "the disk takes long to make results durable");
+    }
+    Ok(())
 }
 
 /// A study that came to its end stays complete, however it is opened again.
@@ -493,6 +474,7 @@ fn is_complete(ledger: &Ledger) -> Result<bool, Failure> {
 mod tests {
     use std::sync::Arc;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use jobs::{EmbeddedQueue, Faults, FaultyQueue, JobSpec, Lease, QueueError};
     use optimizers::Algorithm;
@@ -535,7 +517,12 @@ mod tests {
         let (progress, _watched) = watch::channel(Progress::default());
         let ended = std::thread::scope(|scope| {
             let for_worker = Arc::new(study.for_worker(None));
-            let options = worker::Options { threads: 3, name: "test".to_owned(), nursery: None };
+            let options = worker::Options {
+                threads: 3,
+                name: "test".to_owned(),
+                nursery: None,
+                meter: Arc::default(),
+            };
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
                 let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };

@@ -1,12 +1,12 @@
 //! Lines for people. Results go to standard output, everything else to standard error.
 
-/// Writes a line to standard error. Nobody reading it is no reason to stop.
+/// Tells people something, in a line on standard error; fields before it are for programs that
+/// read the line as JSON.
 #[macro_export]
 macro_rules! say {
-    ($($argument:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr().lock(), $($argument)*);
-    }};
+    ($($argument:tt)*) => {
+        tracing::info!(target: "optimize", $($argument)*)
+    };
 }
 
 /// Writes text to standard output; a reader that has seen enough (`| head`) is no failure.

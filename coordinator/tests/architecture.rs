@@ -78,6 +78,7 @@ fn no_source_file_outgrows_a_reader() {
 fn every_exception_to_determinism_is_in_a_shell() {
     let shells = [
         "worker/src/serve.rs",
+        "worker/src/meter.rs",
         "results/src/",
         "coordinator/src/",
         "simulators/src/command/",

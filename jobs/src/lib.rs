@@ -31,8 +31,8 @@ pub use job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, Tria
 pub use queue::{Event, Lease, Queue, QueueError};
 pub use redis_queue::{
     Board, Certificates, Denied, Inspection, Notice, Order, RedisOptions, RedisQueue, Saving,
-    Server, ServerAbout, StudySeen, WorkerAbout, WorkerBeat, WorkerSeen, file_hash, inspect,
-    random_text,
+    Server, ServerAbout, StudySeen, WorkerAbout, WorkerBeat, WorkerSeen, connections_lost,
+    file_hash, inspect, random_text, results_unconfirmed,
 };
 pub use seal::{Key, Kind, SealError};
 pub use seed::{Purpose, derived_seed, generator};

@@ -60,6 +60,12 @@ pub struct StudyStatus {
     pub trials_per_second: f64,
     /// Workers that are alive.
     pub workers: u64,
+    /// Threads that they have.
+    #[serde(default)]
+    pub threads: u64,
+    /// How often the queue between machines has been begun anew; 0 where there is none.
+    #[serde(default)]
+    pub epoch: u64,
     /// Jobs that are pushed and not answered.
     #[serde(default)]
     pub jobs_in_flight: u64,
@@ -72,6 +78,9 @@ pub struct StudyStatus {
     /// The workers of a queue between machines.
     #[serde(default)]
     pub fleet: Vec<WorkerStatus>,
+    /// Trials of the table that the DuckDB view lacks.
+    #[serde(default)]
+    pub view_lag: u64,
     /// Hash of the results table in hexadecimal, once the study has ended.
     pub results_hash: Option<String>,
     /// Trials that the latest process ran a second time to compare.

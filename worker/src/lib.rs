@@ -11,6 +11,8 @@
 //! * [`run_apart`] runs a job that was lost in processes of its own ([`Nursery`]), in case that one
 //!   of its trials is what ended the worker.
 //!
+//! A [`Meter`] counts what was done, for whoever watches the worker.
+//!
 //! A trial that fails, or panics, is a failed trial with a message; its neighbours go on. Where
 //! the machine itself is at fault, nothing is said of the trial, and the worker ends.
 //!
@@ -18,9 +20,11 @@
 //! up on a study.
 
 mod apart;
+mod meter;
 mod run;
 mod serve;
 
 pub use apart::{Child, Nursery, run_apart};
+pub use meter::{AtWork, Meter, Reading};
 pub use run::{MachineFault, Study, Watch, run_job};
 pub use serve::{Assignment, Desk, OneStudy, Options, serve};

@@ -11,6 +11,8 @@ use rayon::prelude::*;
 use search_spaces::{Point, PruningRule, Sequence};
 use simulators::{Failure, FailureKind, Report, Session, Simulator, Trial, Verdict, Watcher};
 
+use crate::meter::Meter;
+
 /// What a worker has to know of a study beside its jobs.
 pub struct Study {
     /// Its fingerprint; jobs of another study are refused.
@@ -63,13 +65,14 @@ pub fn run_job(
     study: &Study,
     job: &JobSpec,
     stop: &AtomicBool,
+    meter: &Meter,
 ) -> Result<Vec<TrialResult>, MachineFault> {
     assert_eq!(job.study, study.id, "a job of another study");
     let results: Vec<Option<Result<TrialResult, MachineFault>>> = (0..job.len())
         .into_par_iter()
         .map_init(
-            || study.simulator.session(),
-            |session, offset| {
+            || (study.simulator.session(), meter.at_work()),
+            |(session, _), offset| {
                 if stop.load(Ordering::Relaxed) || study.is_cancelled() {
                     return None;
                 }

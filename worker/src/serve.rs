@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jobs::{JobResult, Lease, Queue, QueueError};
 
 use crate::apart::{Nursery, run_apart};
+use crate::meter::Meter;
 use crate::run::{Study, run_job};
 
 /// How a worker runs.
@@ -20,6 +21,8 @@ pub struct Options {
     /// Starts processes for jobs that were lost. Where there is nothing of the kind, such as
     /// within the process of a coordinator, they are run like any other.
     pub nursery: Option<Arc<dyn Nursery>>,
+    /// Counts what is done.
+    pub meter: Arc<Meter>,
 }
 
 /// A job to be run, with what it belongs to.
@@ -157,6 +160,7 @@ pub fn serve(
             lock(&shared.times).came(asked.elapsed().as_secs_f64());
         }
         for assignment in assignments {
+            options.meter.take();
             *lock(&shared.in_pool) += 1;
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
             let options = options.clone();
@@ -189,12 +193,16 @@ fn run_assigned(
     let Assignment { study, queue, lease } = assignment;
     let started = now();
     let trials = match &options.nursery {
-        Some(nursery) if lease.job.losses > 0 => run_apart(&study, &lease.job, &**nursery, stop),
-        _ => run_job(&study, &lease.job, stop),
+        Some(nursery) if lease.job.losses > 0 => {
+            let _at_work = options.meter.at_work();
+            run_apart(&study, &lease.job, &**nursery, stop)
+        }
+        _ => run_job(&study, &lease.job, stop, &options.meter),
     };
     let trials =
         trials.map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
     let elapsed = started.elapsed();
+    options.meter.finish(&trials);
     let result = JobResult {
         study: lease.job.study,
         id: lease.job.id,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jobs::{JobId, JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
 use search_spaces::{Point, PruningRule, Sequence, Value};
 use simulators::{Failure, Report, Session, Simulator, Trial, Watcher};
-use worker::{Study, run_job};
+use worker::{Meter, Study, run_job};
 
 const STUDY: StudyId = StudyId([9; 32]);
 
@@ -112,7 +112,8 @@ fn job(first: u64, work: Work) -> JobSpec {
 
 fn run(job: &JobSpec, threads: usize) -> Vec<TrialResult> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    pool.install(|| run_job(&study(None), job, &AtomicBool::new(false))).expect("it can be run")
+    pool.install(|| run_job(&study(None), job, &AtomicBool::new(false), &Meter::default()))
+        .expect("it can be run")
 }
 
 #[test]
@@ -169,7 +170,9 @@ fn a_worker_told_to_stop_returns_a_prefix() {
         let study = study(Some((40, Arc::clone(&stop))));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         let range = job(0, Work::Range { len: 5000 });
-        let results = pool.install(|| run_job(&study, &range, &stop)).expect("it can be run");
+        let results = pool
+            .install(|| run_job(&study, &range, &stop, &Meter::default()))
+            .expect("it can be run");
         assert!(results.len() < 5000, "{threads} threads");
         let whole = run(&range, 1);
         assert_eq!(results[..], whole[..results.len()], "{threads} threads");
@@ -182,7 +185,8 @@ fn a_rule_prunes_at_the_report_that_meets_it_and_nothing_later_counts() {
     let rules = Arc::new([rule("value > 100"), rule("step >= 2 and value > 8")]);
     let study = Study { pruning_rules: rules, ..study(None) };
     let job = job(0, Work::Range { len: 10 });
-    let results = run_job(&study, &job, &AtomicBool::new(false)).expect("it can be run");
+    let results =
+        run_job(&study, &job, &AtomicBool::new(false), &Meter::default()).expect("it can be run");
     let pruned = Outcome::Pruned("step >= 2 and value > 8 at step 3".to_owned());
     assert_eq!((&results[4].outcome, results[4].reports.len()), (&pruned, 3), "4, 8, 12");
     let pruned = Outcome::Pruned("step >= 2 and value > 8 at step 2".to_owned());
@@ -194,7 +198,8 @@ fn a_rule_prunes_at_the_report_that_meets_it_and_nothing_later_counts() {
 #[test]
 fn where_the_machine_is_at_fault_nothing_is_said_of_the_trial() {
     let job = job(5_998, Work::Range { len: 10 });
-    let fault = run_job(&study(None), &job, &AtomicBool::new(false)).expect_err("no room");
+    let fault = run_job(&study(None), &job, &AtomicBool::new(false), &Meter::default())
+        .expect_err("no room");
     assert_eq!(fault.to_string(), "trial 6000 could not be run on this machine: no room");
 }
 
@@ -213,7 +218,9 @@ fn a_signal_that_ends_the_worker_too_fails_no_trial() {
         })
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("threads");
-    let results = pool.install(|| run_job(&study(None), &job, &stop)).expect("it can be run");
+    let results = pool
+        .install(|| run_job(&study(None), &job, &stop, &Meter::default()))
+        .expect("it can be run");
     later.join().expect("no panic");
     assert_eq!(results[..], whole[..4]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::{Output, StoreArgs, count_to, duration};
+use crate::cli::{Output, StoreArgs, WatchArgs, count_to, duration};
 
 /// What lets a machine take part in a queue: the secret, and the certificates of TLS.
 #[derive(Clone, Debug, Args)]
@@ -66,6 +66,9 @@ pub struct Worker {
     /// Drain and end after so long without work
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub idle: Option<Duration>,
+    /// Metrics for Prometheus.
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// The secret of the queue.
     #[command(flatten)]
     pub queue: QueueArgs,

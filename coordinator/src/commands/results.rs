@@ -46,7 +46,8 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
     })?;
     if args.format == ResultsFormat::Table && args.sql.is_none() {
         if table.rows.is_empty() {
-            say!("{}", why_empty(&reader, args)?);
+            let why = why_empty(&reader, args)?;
+            say!("{why}");
         } else if args.filter.is_none() {
             tell_failures(&reader, &folder)?;
         }

@@ -12,21 +12,23 @@ use optimizers::Algorithm;
 use results::{
     Ledger, ResultsError, Store, StudyFolder, StudyRecord, StudyState, StudyStatus, View,
 };
-use search_spaces::{Template, check_study_name};
+use search_spaces::check_study_name;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use worker::OneStudy;
+use worker::{Meter, OneStudy};
 
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
+use crate::commands::changes::changed_template;
 use crate::commands::report::{in_store, report};
+use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
-use crate::library;
+use crate::metrics::{self, Endpoint};
 use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
 use crate::remote::{self, host_name};
-use crate::run::{Control, Ended, Places, run};
+use crate::run::{Ended, Places, run};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
@@ -46,7 +48,8 @@ const DEFAULT_TRIALS: u64 = 1000;
 /// # Errors
 /// Bad input, before anything is started, or infrastructure that fails.
 pub fn start(args: &Start) -> Result<Exit, Failure> {
-    let template = template(args)?;
+    let endpoint = Endpoint::bind(args.run.watch.metrics.as_ref())?;
+    let template = changed_template(args)?;
     let algorithm = Algorithm::parse(&args.algorithm)
         .map_err(|error| Failure::usage(format!("--algorithm: {error}")))?;
     let is_grid = algorithm.to_string().starts_with("grid");
@@ -69,6 +72,7 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let _ = std::fs::remove_dir_all(folder.path());
         not_started(error)
     })?;
+    announce(&study, folder.name(), "study started");
     let limit =
         study.goal().total().map_or(String::new(), |total| format!(", {}", thousands(total)));
     let algorithm = &study.choices.algorithm;
@@ -76,7 +80,14 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let seed = study.choices.seed;
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
     }
-    supervise(study, ledger, &folder, &args.run)
+    supervise(study, ledger, &folder, &args.run, endpoint)
+}
+
+/// Says in the log what is going to be run; people who want to know are told in fewer words.
+fn announce(study: &Study, name: &str, what: &str) {
+    let (id, Choices { algorithm, seed, .. }) = (study.id, &study.choices);
+    let goal = study.goal().total();
+    tracing::info!(study = name, %id, %algorithm, seed, goal, "{what}");
 }
 
 /// A full disk before there is anything to resume.
@@ -95,6 +106,7 @@ fn not_started(error: ResultsError) -> Failure {
 /// # Errors
 /// The study is not there, runs already, or cannot go on.
 pub fn resume(args: &Resume) -> Result<Exit, Failure> {
+    let endpoint = Endpoint::bind(args.run.watch.metrics.as_ref())?;
     let store = Store::open(&args.store.store)?;
     let folder = match args.study.wanted() {
         Some(name) => store.study(name)?,
@@ -105,6 +117,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
     let _ = folder.take_request_to_stop();
     let study = Study::reopen(ledger.record())?;
     study.ready()?;
+    announce(&study, folder.name(), "study resumed");
     if !args.run.quiet {
         let goal = match study.goal().total() {
             None if args.run.max_time.is_none() => ", until Ctrl-C or --max-time",
@@ -112,44 +125,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
         };
         say!("study {}: resuming{goal}", folder.name());
     }
-    supervise(study, ledger, &folder, &args.run)
-}
-
-fn template(args: &Start) -> Result<Template, Failure> {
-    let mut overrides = args.set.clone();
-    let mut objectives = Vec::new();
-    for objective in &args.objective {
-        let direction = match objective.rsplit_once(':') {
-            Some((metric, "max" | "maximize")) => Some((metric, "maximize")),
-            Some((metric, "min" | "minimize")) => Some((metric, "minimize")),
-            _ => None,
-        };
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let Some((metric, direction)) =
-            direction.filter(|(metric, _)| !metric.is_empty() && metric.chars().all(word))
-        else {
-            return Err(Failure::usage(format!(
-                "--objective: found {objective:?}, allowed: METRIC:max or METRIC:min, such as \
-                 sharpe:max"
-            )));
-        };
-        if objectives.iter().any(|(known, _)| *known == metric) {
-            return Err(Failure::usage(format!(
-                "--objective: found {metric:?} twice, allowed: every metric once"
-            )));
-        }
-        objectives.push((metric, direction));
-    }
-    if !objectives.is_empty() {
-        let entries = objectives.iter().map(|(metric, way)| format!("{metric} = \"{way}\""));
-        let entries: Vec<String> = entries.collect();
-        overrides.push(format!("objectives={{ {} }}", entries.join(", ")));
-    }
-    if !args.prune.is_empty() {
-        let rules: Vec<String> = args.prune.iter().map(|rule| format!("{rule:?}")).collect();
-        overrides.push(format!("prune=[{}]", rules.join(", ")));
-    }
-    library::load(&args.template, &overrides)
+    supervise(study, ledger, &folder, &args.run, endpoint)
 }
 
 /// Runs a study with everything around it: worker, signals, clock, progress and status file.
@@ -158,6 +134,7 @@ fn supervise(
     ledger: Ledger,
     folder: &StudyFolder,
     args: &RunArgs,
+    endpoint: Option<Endpoint>,
 ) -> Result<Exit, Failure> {
     // The study's lock is held, so that nobody else is at work in there.
     if let Err(error) = simulators::sweep_files(&folder.trials_path()) {
@@ -166,12 +143,22 @@ fn supervise(
     let threads = crate::commands::threads(args.threads);
     let runtime = crate::commands::runtime()?;
     let (fleet, notice) = fleet(&study, ledger.record(), args, threads)?;
+    let shown = watch::Sender::new(StudyStatus {
+        name: folder.name().to_owned(),
+        ..StudyStatus::default()
+    });
+    let meter = Arc::new(Meter::default());
+    if let Some(endpoint) = endpoint {
+        endpoint.serve(&runtime, page(shown.subscribe(), Arc::clone(&meter), &fleet))?;
+    }
     let session = Session {
         folder: folder.clone(),
         started_at: now_ms(),
         fleet,
         notice: notice.map(|notice| Arc::new(Mutex::new(notice))),
         keeper: None,
+        shown,
+        meter,
         audit: args.audit,
         max_failures: args.max_failures,
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
@@ -181,6 +168,14 @@ fn supervise(
     // A worker that still holds a trial of hours must not keep the program from ending.
     runtime.shutdown_background();
     let ended = outcome?;
+    tracing::info!(
+        study = folder.name(),
+        state = ended.finished.state.name(),
+        trials = ended.progress.counts.evaluated,
+        hash = ended.finished.results_hash,
+        seconds = started.elapsed().as_secs_f64(),
+        "study ended"
+    );
     if let (StudyState::Complete, Some(asked)) = (ended.finished.state, asked)
         && ended.progress.counts.evaluated < asked
     {
@@ -188,6 +183,26 @@ fn supervise(
         say!("the space has no more than {evaluated} points for the {} trials", thousands(asked));
     }
     report(&ended, folder, args, started.elapsed())
+}
+
+/// What Prometheus is told of a study.
+fn page(
+    shown: watch::Receiver<StudyStatus>,
+    meter: Arc<Meter>,
+    fleet: &Fleet,
+) -> impl Fn() -> String + use<> {
+    let (threads, is_remote, started) = (fleet.threads(), fleet.is_remote(), wall_clock());
+    move || {
+        let mut figures = metrics::of_study(&shown.borrow());
+        if threads > 0 {
+            figures.extend(metrics::of_threads(threads, &meter.read()));
+        }
+        if is_remote {
+            figures.extend(metrics::of_traffic());
+        }
+        figures.extend(metrics::of_process(started));
+        metrics::text(figures)
+    }
 }
 
 /// Those who run the trials, and the study's notice for them where they are elsewhere.
@@ -221,6 +236,9 @@ struct Session {
     notice: Option<Arc<Mutex<Notice>>>,
     /// Looks after the notice.
     keeper: Option<JoinHandle<()>>,
+    /// The status that was told last, for whoever asks this process.
+    shown: watch::Sender<StudyStatus>,
+    meter: Arc<Meter>,
     audit: Option<Share>,
     max_failures: Option<u64>,
     display: Display,
@@ -257,7 +275,8 @@ impl Session {
         let worker_stop = Arc::new(AtomicBool::new(false));
         let (progress, watched) = watch::channel(Progress::default());
         let threads = self.fleet.threads().max(1);
-        let options = worker::Options { threads, name: host_name(), nursery: None };
+        let (name, meter) = (host_name(), Arc::clone(&self.meter));
+        let options = worker::Options { threads, name, nursery: None, meter };
         let for_worker = Arc::new(study.for_worker(Some(self.folder.trials_path())));
         let worker = {
             let (queue, study) = (Arc::clone(&queue), Arc::clone(&for_worker));
@@ -289,7 +308,7 @@ impl Session {
     ) -> Result<Ended, Failure> {
         let view = View::open(&self.folder.view_path(), ledger.record(), &study.schema)?;
         if let Some(notice) = view.notice() {
-            self.display.line(notice);
+            say!("{notice}");
         }
         let mut tasks = self.begin(study, ledger, view);
         let mut interrupts = Interrupts::new()?;
@@ -316,9 +335,9 @@ impl Session {
                         self.leave(&tasks.watched.borrow());
                     }
                     tasks.stop(StudyState::Interrupted);
-                    self.display.line(
+                    say!(
                         "stopping: waiting for the trials under way (Ctrl-C again to leave at \
-                         once; nothing recorded is lost)",
+                         once; nothing recorded is lost)"
                     );
                 }
                 () = &mut deadline, if tasks.control.stopped().is_none() => {
@@ -326,13 +345,13 @@ impl Session {
                 }
                 _ = tick.tick() => {
                     if self.folder.take_request_to_stop() {
-                        self.display.line("stopping: `optimize stop` asks for it");
+                        say!("stopping: `optimize stop` asks for it");
                         tasks.cancel();
                     }
                     let progress = tasks.watched.borrow().clone();
                     self.display.show(&progress);
                     if ticks == NO_WORKER && self.fleet.is_empty() {
-                        self.display.line(
+                        say!(
                             "no worker yet: run `optimize worker --queue URL` on any machine that \
                              has the key (docs/workers.md)",
                         );
@@ -422,6 +441,7 @@ impl Session {
         results_hash: Option<String>,
         message: Option<String>,
     ) {
+        let seen = self.fleet.seen();
         let status = StudyStatus {
             name: self.folder.name().to_owned(),
             state,
@@ -434,11 +454,14 @@ impl Session {
             best: progress.best.clone(),
             frontier: progress.frontier,
             trials_per_second: progress.rate,
-            workers: self.fleet.workers(),
+            workers: seen.workers,
+            threads: seen.threads,
+            epoch: seen.epoch,
             jobs_in_flight: progress.jobs_in_flight,
-            jobs_lost: self.fleet.lost(),
-            messages_refused: self.fleet.refused(),
-            fleet: self.fleet.seen(),
+            jobs_lost: seen.lost,
+            messages_refused: seen.refused,
+            fleet: seen.fleet,
+            view_lag: progress.view_lag,
             results_hash,
             audited: progress.audited,
             contradictions: progress.contradictions.clone(),
@@ -446,6 +469,7 @@ impl Session {
             message,
         };
         let _ = self.folder.write_status(&status);
+        self.shown.send_replace(status);
     }
 }
 
@@ -463,7 +487,11 @@ fn now() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "when a study was started is recorded, not hashed")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use optimizers::KeyedPermutation;
 use rayon::prelude::*;
 use results::{Ledger, Record, Store};
 use serde::Serialize;
-use worker::MachineFault;
+use worker::{MachineFault, Meter};
 
 use crate::cli::{Output, Verify};
 use crate::commands::{chosen, json};
@@ -235,7 +235,8 @@ impl Checker {
         };
         let id = JobId(TrialId(job.id.0.0 + offset as u64));
         let job = JobSpec { id, work, ..job.clone() };
-        let mut results = worker::run_job(&self.worker, &job, &AtomicBool::new(false))?;
+        let (stop, meter) = (AtomicBool::new(false), Meter::default());
+        let mut results = worker::run_job(&self.worker, &job, &stop, &meter)?;
         Ok(results.pop().expect("one trial was asked for"))
     }
 }

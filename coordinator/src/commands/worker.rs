@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jobs::{Board, Order, Queue, QueueError, RedisOptions, RedisQueue, StudyId};
-use worker::{Assignment, Desk};
+use worker::{Assignment, Desk, Meter};
 
 use crate::apart::Processes;
 use crate::cli::Worker;
 use crate::exit::{Exit, Failure};
+use crate::metrics::{self, Endpoint};
 use crate::progress::thousands;
 use crate::remote::{host_name, options};
 use crate::say;
@@ -34,6 +35,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The server is not there, or refuses; there is no key.
 pub fn worker(args: &Worker) -> Result<Exit, Failure> {
     let threads = crate::commands::threads(args.threads);
+    let endpoint = Endpoint::bind(args.watch.metrics.as_ref())?;
     let options = options(&args.queue, &args.address, threads, false)?;
     let board = Board::open(&options.server, options.key.clone());
     // A wrong address should be said at once, and not by silence.
@@ -53,24 +55,47 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
         stop: Arc::new(AtomicBool::new(false)),
         leaving: Vec::new(),
         farewells: Vec::new(),
+        shown: Arc::default(),
     };
     // Orders are heard from here on.
     roster.board.orders(Duration::ZERO);
     let runtime = crate::commands::runtime()?;
-    let exit = runtime.block_on(serve(roster, threads, args.max_time));
+    let meter = Arc::new(Meter::default());
+    if let Some(endpoint) = endpoint {
+        endpoint.serve(&runtime, page(threads, Arc::clone(&meter), Arc::clone(&roster.shown)))?;
+    }
+    let exit = runtime.block_on(serve(roster, threads, meter, args.max_time));
     runtime.shutdown_background();
     exit
+}
+
+/// What Prometheus is told of a worker.
+fn page(threads: usize, meter: Arc<Meter>, shown: Arc<Shown>) -> impl Fn() -> String {
+    let started = wall_clock();
+    move || {
+        let (served, refused) = (&shown.served, &shown.refused);
+        let mut figures = metrics::of_threads(threads, &meter.read());
+        figures.extend(metrics::of_studies(
+            served.load(Ordering::Relaxed),
+            refused.load(Ordering::Relaxed),
+        ));
+        figures.extend(metrics::of_traffic());
+        figures.extend(metrics::of_process(started));
+        metrics::text(figures)
+    }
 }
 
 async fn serve(
     mut roster: Roster,
     threads: usize,
+    meter: Arc<Meter>,
     max_time: Option<Duration>,
 ) -> Result<Exit, Failure> {
     let stop = Arc::clone(&roster.stop);
-    say!("worker on {}: {threads} threads", host_name());
+    let host = host_name();
+    say!(host, threads, "worker on {host}: {threads} threads");
     let nursery = Arc::new(Processes { cache: roster.cache.clone() });
-    let options = worker::Options { threads, name: host_name(), nursery: Some(nursery) };
+    let options = worker::Options { threads, name: host_name(), nursery: Some(nursery), meter };
     let mut work = {
         let stop = Arc::clone(&stop);
         tokio::task::spawn_blocking(move || {
@@ -87,7 +112,8 @@ async fn serve(
     loop {
         tokio::select! {
             served = &mut work => {
-                say!("worker: {} jobs done", thousands(joined(served)??));
+                let jobs = joined(served)??;
+                say!(jobs, "worker: {} jobs done", thousands(jobs));
                 return Ok(Exit::Done);
             }
             () = interrupts.next() => {
@@ -104,6 +130,13 @@ async fn serve(
             }
         }
     }
+}
+
+/// How many studies a worker serves, and how many it cannot.
+#[derive(Debug, Default)]
+struct Shown {
+    served: AtomicU64,
+    refused: AtomicU64,
 }
 
 /// The studies of a server, and the queues of those that this worker serves.
@@ -127,6 +160,8 @@ struct Roster {
     leaving: Vec<(StudyId, Hosted)>,
     /// Queues that wait for their last results to be safe.
     farewells: Vec<JoinHandle<()>>,
+    /// What others may know of it.
+    shown: Arc<Shown>,
 }
 
 struct Hosted {
@@ -161,13 +196,18 @@ impl Roster {
                 Err(failure) => {
                     let why = failure.to_string();
                     if refused.is_none_or(|(known, _)| *known != why) {
-                        say!("not serving study {id}: {why}");
+                        tracing::warn!(
+                            target: "optimize", id = %id, reason = why,
+                            "not serving study {id}: {why}"
+                        );
                     }
                     self.refused.insert(*id, (why, now()));
                 }
             }
         }
         self.order = order;
+        self.shown.served.store(self.hosted.len() as u64, Ordering::Relaxed);
+        self.shown.refused.store(self.refused.len() as u64, Ordering::Relaxed);
     }
 
     /// Closes the queues of studies that are gone and of which nothing is under way any more.
@@ -214,7 +254,8 @@ impl Roster {
     fn host(&self, id: StudyId) -> Result<Hosted, Failure> {
         let study = Specification::open(&self.board, id, &self.cache, self.may_run_programs)?;
         study.ready()?;
-        say!("serving study {}", study.template.name);
+        let name = &study.template.name;
+        say!(study = name, id = %id, "serving study {name}");
         let files = self.cache.join(id.to_string()).join("trials");
         Ok(Hosted {
             study: Arc::new(study.for_worker(Some(files))),
@@ -284,4 +325,9 @@ pub(super) fn usual_cache() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "how long a worker waits decides no result")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "when a worker was started is for people")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }

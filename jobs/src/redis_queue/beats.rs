@@ -52,6 +52,10 @@ impl Beats {
             }
             if let Some((about, trials)) = about.get(name).and_then(|text| WorkerAbout::read(text))
             {
+                if known.about != about {
+                    let WorkerAbout { host, threads } = &about;
+                    tracing::info!(worker = name, host, threads, "worker joined");
+                }
                 known.about = about;
                 known.returned(trials);
             }
@@ -72,8 +76,9 @@ impl Beats {
         self.workers.iter().filter(is_gone).map(|(name, _)| name.clone()).collect()
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
-        self.workers.remove(name);
+    /// Forgets a worker, and says on which machine it was.
+    pub(super) fn forget(&mut self, name: &str) -> Option<String> {
+        self.workers.remove(name).map(|beat| beat.about.host)
     }
 
     pub(super) fn clear(&mut self) {

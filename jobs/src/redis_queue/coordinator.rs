@@ -131,7 +131,7 @@ impl Coordinator {
         side.refuse_eviction()?;
         side.wait_for_others()?;
         let begun = now();
-        while !side.begin_epoch()? {
+        while !side.begin_epoch("a coordinator begins")? {
             if !side.may_return(begun) {
                 return Err(side.nobody());
             }
@@ -209,7 +209,7 @@ impl Coordinator {
 
     /// Makes the streams anew; every open job is lost, and will be pushed again. False where the
     /// server cannot be reached: then everything is as it was.
-    fn begin_epoch(&mut self) -> Result<bool, QueueError> {
+    fn begin_epoch(&mut self, why: &str) -> Result<bool, QueueError> {
         let mut read = cmd("HGET");
         read.arg(&self.keys.meta).arg("epoch");
         let found = match self.link.give::<Option<u64>>(&read, Duration::ZERO) {
@@ -235,6 +235,12 @@ impl Coordinator {
             Answer::Unreachable => return Ok(false),
             Answer::Refused(error) => return Err(self.refusal(&error)),
         }
+        let jobs = self.open.len();
+        if self.epoch == 0 {
+            tracing::info!(epoch, "epoch begun: {why}");
+        } else {
+            tracing::warn!(epoch, jobs, "{why}: begun anew, {jobs} jobs are pushed again");
+        }
         (self.epoch, self.generation) = (epoch, generation);
         self.beats.clear();
         self.read.clear();
@@ -248,6 +254,9 @@ impl Coordinator {
     }
 
     fn tell(&mut self, event: Event) {
+        if let Event::Lost(id) | Event::Dropped(id) = &event {
+            tracing::debug!(job = id.0.0, "job lost");
+        }
         self.events.push_back((event, None));
     }
 
@@ -351,6 +360,7 @@ impl Coordinator {
             else {
                 self.refused += 1;
                 self.read.push(entry.id);
+                tracing::info!("a result was refused: it is forged, damaged, or of another study");
                 continue;
             };
             let job = (result.id, result.attempt);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use redis::{Connection, FromRedisValue, RedisError};
 
 use super::server::Server;
+use super::traffic;
 use crate::queue::QueueError;
 
 /// Time to connect, and for an answer beyond the time that a command itself may wait.
@@ -127,9 +128,13 @@ impl Link {
                     let _ = connection.set_write_timeout(Some(PATIENCE));
                     self.connection = Some(connection);
                     self.connections += 1;
+                    traffic::connect();
                 }
                 Err(error) if is_refusal(&error) => return Answer::Refused(error),
                 Err(error) => {
+                    if self.connections > 0 {
+                        traffic::miss(&error);
+                    }
                     self.fault = Some(error);
                     self.retry_at = Some(Instant::now() + self.pause);
                     self.pause = (2 * self.pause).min(LONGEST_PAUSE);
@@ -150,6 +155,7 @@ impl Link {
             }
             Err(error) if is_refusal(&error) => Answer::Refused(error),
             Err(error) => {
+                traffic::lose(&error);
                 if is_passing(&error) {
                     // It answers at once, and the same; after a change of roles, perhaps another
                     // server is to be asked.

@@ -27,6 +27,7 @@ mod orders;
 mod outbox;
 mod rights;
 mod server;
+mod traffic;
 mod worker;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -43,6 +44,7 @@ pub use inspect::{
 };
 pub use orders::Order;
 pub use server::{Certificates, Server};
+pub use traffic::{connections_lost, results_unconfirmed};
 use worker::Worker;
 
 /// How a [`RedisQueue`] is reached, and how patient it is.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::lock;
+use super::{lock, traffic};
 use crate::queue::QueueError;
 
 /// Results that are sent at once: so many, or so many bytes.
@@ -65,6 +65,7 @@ impl Outbox {
         state.next += 1;
         let letter = Letter { number, job, message: Arc::new(message) };
         state.results.insert(number, Kept { letter, is_tried: false, sent: None });
+        traffic::keep(1);
         self.changed.notify_all();
     }
 
@@ -124,6 +125,7 @@ impl Outbox {
         let oldest = oldest.map(order);
         let mut state = lock(&self.state);
         state.generation = Some(generation.to_owned());
+        let before = state.results.len();
         state.results.retain(|_, kept| {
             // What was sent while the server was looked at may not have been seen.
             let is_safe = |sent: &Sent| {
@@ -133,6 +135,7 @@ impl Outbox {
             };
             !kept.sent.as_ref().is_some_and(is_safe)
         });
+        traffic::confirm(before - state.results.len());
         for kept in state.results.values_mut() {
             if kept.sent.as_ref().is_some_and(|sent| sent.generation != generation) {
                 kept.sent = None;
@@ -155,6 +158,15 @@ impl Outbox {
     pub(super) fn close(&self) {
         lock(&self.state).is_closed = true;
         self.changed.notify_all();
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        // Nobody waits for their confirmation any more.
+        traffic::confirm(
+            self.state.get_mut().unwrap_or_else(PoisonError::into_inner).results.len(),
+        );
     }
 }
 

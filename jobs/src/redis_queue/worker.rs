@@ -146,6 +146,7 @@ impl Worker {
             leases.push(Lease { token, job });
         }
         if !strange.is_empty() {
+            tracing::info!(messages = strange.len(), "messages refused");
             // Forged, damaged or of an earlier epoch: nobody runs it, and it is counted.
             let mut commands = pipe();
             commands.cmd("XACK").arg(&shared.keys.jobs).arg(GROUP).arg(&strange).ignore();

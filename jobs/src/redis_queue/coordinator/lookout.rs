@@ -59,10 +59,14 @@ impl Coordinator {
         }
         if generation.as_ref() != Some(&self.generation) || !has_results {
             // The server has lost its memory, or a part of it.
-            return self.begin_epoch().map(drop);
+            return self.begin_epoch("Redis has forgotten the study, or a part of it").map(drop);
         }
         let refused = refused.unwrap_or(0);
-        self.refused += refused.saturating_sub(self.refused_by_workers);
+        let fresh = refused.saturating_sub(self.refused_by_workers);
+        if fresh > 0 {
+            tracing::info!(messages = fresh, "workers have refused messages");
+        }
+        self.refused += fresh;
         self.refused_by_workers = refused;
         let consumers = cmd("XINFO").arg("CONSUMERS").arg(&self.keys.jobs).arg(GROUP).clone();
         let consumers = match self.link.give::<StreamInfoConsumersReply>(&consumers, Duration::ZERO)
@@ -70,7 +74,9 @@ impl Coordinator {
             Answer::Value(found) => found.consumers,
             Answer::Unreachable => return Ok(()),
             // Somebody has deleted the stream or its group.
-            Answer::Refused(_) => return self.begin_epoch().map(drop),
+            Answer::Refused(_) => {
+                return self.begin_epoch("somebody has deleted the stream of jobs").map(drop);
+            }
         };
         self.beats.observe(&beats, &about, &consumers);
         let gone = self.beats.gone(&beats, self.lease);
@@ -91,7 +97,19 @@ impl Coordinator {
             Answer::Unreachable => return Ok(()),
             Answer::Refused(error) => return Err(self.refusal(&error)),
         };
-        self.beats.forget(worker);
+        let host = self.beats.forget(worker).unwrap_or_default();
+        let jobs = entries.len();
+        if has_left {
+            tracing::info!(worker, host, jobs, "worker left");
+        } else {
+            let silent = self.lease.as_secs_f64();
+            tracing::warn!(
+                worker,
+                host,
+                jobs,
+                "lost a worker on {host}: silent for {silent} s; {jobs} of its jobs go to others"
+            );
+        }
         for entry in entries {
             let found = self.open.iter().find(|(_, open)| open.entry == entry);
             if let Some(job) = found.map(|(job, _)| *job) {
