@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 use server::Server;
 use support::{Place, Said};
 
+/// What people read of metrics.
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
+
 /// A study of a program whose last trial waits for the file `go`; trial 7 fails.
 fn study(place: &Place) {
     place.write(
@@ -221,6 +224,10 @@ fn a_study_and_its_worker_tell_prometheus_what_the_status_says() {
     assert_eq!(of_worker["optimize_worker_trials_total{outcome=\"failed\"}"], 1.0);
     assert_eq!(of_worker["optimize_worker_studies_served"], 1.0);
     assert_eq!(of_worker["optimize_worker_threads"], 2.0);
+    for name in of_study.keys().chain(of_worker.keys()) {
+        let name = name.split_once('{').map_or(&**name, |(name, _)| name);
+        assert!(OPERATIONS.contains(name), "{name} is not in docs/operations.md");
+    }
     // The last trial waits, and is at work for as long.
     let busy = "optimize_worker_busy_seconds_total";
     let later = until(&at_worker, |samples| samples[busy] > of_worker[busy] + 0.2);

@@ -155,6 +155,19 @@ def test_the_key_is_a_file_and_nothing_else():
         assert "OPTIMIZE_KEY" not in environment
 
 
+@pytest.mark.parametrize("name", ["worker", "my-study"])
+def test_prometheus_is_sent_to_where_metrics_are_served(name):
+    kind = {"worker": "Deployment", "my-study": "Job"}[name]
+    template = find(kind, name)["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    assert container["ports"] == [{"name": "metrics", "containerPort": 9184}]
+    annotations = template["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == "9184"
+    assert annotations["prometheus.io/path"] == "/metrics"
+    words = " ".join([*container.get("command", []), *container["args"]])
+    assert "--metrics :9184" in words
+
+
 def test_what_is_referred_to_is_there():
     service = find("Service", "redis")
     redis = find("Deployment", "redis")
@@ -239,9 +252,9 @@ def test_the_worker_is_started_with_options_that_it_has(accepts):
 @pytest.mark.parametrize(
     ("left", "expected"),
     [
-        (None, "start --name my-study --quiet"),
-        ("my-study", "start --name my-study --quiet"),
-        ("my-study/ledger.redb", "resume my-study --quiet"),
+        (None, "start --name my-study --metrics :9184 --log json"),
+        ("my-study", "start --name my-study --metrics :9184 --log json"),
+        ("my-study/ledger.redb", "resume my-study --metrics :9184 --log json"),
     ],
 )
 def test_the_coordinator_starts_once_and_then_resumes(tmp_path, write, accepts, left, expected):
