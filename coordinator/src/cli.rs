@@ -251,7 +251,7 @@ pub struct Start {
     /// A template: a name of the library, problem:NAME, or the path of a TOML file
     #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
     pub template: String,
-    /// How points are chosen: grid, grid:shuffle, random, sobol or lhs
+    /// How points are chosen, with options behind a colon: nsga2:population=50. ? lists all
     #[arg(long, short, value_name = "A", default_value = "random")]
     pub algorithm: String,
     /// Trials at most [default: the whole of a grid, otherwise 1000 or as --max-time allows]
@@ -278,8 +278,9 @@ pub struct Start {
     #[arg(long, value_name = "N", value_parser = count_to(65_536), allow_negative_numbers = true)]
     #[arg(help_heading = "Scheduling")]
     pub chunk: Option<u64>,
-    /// Trials that may be open when an algorithm that learns chooses the next
-    #[arg(long, hide = true, value_name = "N", value_parser = count_to(1_000_000), allow_negative_numbers = true)]
+    /// Trials that may be open when an algorithm that learns chooses the next: more keep more
+    /// workers busy, fewer learn faster [default: the algorithm's own]
+    #[arg(long, value_name = "N", value_parser = count_to(1_000_000), allow_negative_numbers = true)]
     #[arg(help_heading = "Scheduling")]
     pub lag: Option<u64>,
     /// How to run.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use jobs::{
     JobId, JobResult, JobSpec, Outcome, Purpose, StudyId, TrialId, TrialResult, Work, generator,
 };
-use optimizers::{Optimizer, Plan, Told};
+use optimizers::{Asked, Optimizer, Plan, Told};
 use search_spaces::{Point, Sequence};
 
 /// What a driver's decisions depend on, beside the plan and the results.
@@ -111,8 +111,11 @@ pub struct Driver {
     /// Results released and not yet told to a plan that learns.
     untold: VecDeque<(u64, Vec<Point>, Vec<Told>)>,
     told: u64,
-    /// The points of the jobs asked and not told, in order.
-    pending: VecDeque<Vec<Point>>,
+    /// Whether the optimizer has to be told of another job before it is asked again.
+    is_held: bool,
+    /// The points asked and not told, in order, and how many of them each job has.
+    pending: VecDeque<Point>,
+    pending_jobs: VecDeque<u64>,
 }
 
 enum Source {
@@ -149,7 +152,9 @@ impl Driver {
             barren: 0,
             untold: VecDeque::new(),
             told: 0,
+            is_held: false,
             pending: VecDeque::new(),
+            pending_jobs: VecDeque::new(),
         }
     }
 
@@ -384,38 +389,51 @@ impl Driver {
     fn ask_job(&mut self, hint: u64) -> Option<JobSpec> {
         let left = self.inputs.trials.map_or(u64::MAX, |trials| trials.saturating_sub(self.next));
         let len = if self.learns() { self.inputs.chunk } else { hint.max(1) }.min(left);
-        if len == 0 || self.exhausted || !self.tell_due() {
+        if len == 0 || self.exhausted {
             return None;
         }
+        while self.tell_due() {
+            let points = self.ask_points(len);
+            if !points.is_empty() {
+                let first = self.next;
+                self.next += points.len() as u64;
+                return Some(self.spec(first, Work::Points(points)));
+            }
+            if self.exhausted {
+                return None;
+            }
+            self.is_held = true;
+        }
+        None
+    }
+
+    /// The points of the next job: `len`, or as many as the optimizer gives without being told
+    /// more. A job ends where a generation does.
+    fn ask_points(&mut self, len: u64) -> Vec<Point> {
         let Source::Optimizer { optimizer, learns } = &mut self.source else {
             unreachable!("only optimizers are asked")
         };
         let mut points = Vec::new();
-        let mut pending: Vec<Point> = self.pending.iter().flatten().cloned().collect();
         for trial in self.next..self.next + len {
-            // A job ends where a generation does.
-            if !points.is_empty() && !optimizer.ready() {
-                break;
-            }
             let mut generator = generator(self.inputs.seed, Purpose::Ask, trial);
-            let Some(point) = optimizer.ask(trial, &mut generator, &pending) else {
-                self.exhausted = true;
-                break;
-            };
-            if *learns {
-                pending.push(point.clone());
+            match optimizer.ask(trial, &mut generator, self.pending.make_contiguous()) {
+                Asked::Point(point) => {
+                    if *learns {
+                        self.pending.push_back(point.clone());
+                    }
+                    points.push(point);
+                }
+                Asked::Wait => break,
+                Asked::Exhausted => {
+                    self.exhausted = true;
+                    break;
+                }
             }
-            points.push(point);
         }
-        if points.is_empty() {
-            return None;
+        if *learns && !points.is_empty() {
+            self.pending_jobs.push_back(points.len() as u64);
         }
-        if *learns {
-            self.pending.push_back(points.clone());
-        }
-        let first = self.next;
-        self.next += points.len() as u64;
-        Some(self.spec(first, Work::Points(points)))
+        points
     }
 
     /// Tells what is due before the next job may be asked; false where that is not there yet.
@@ -423,7 +441,7 @@ impl Driver {
         if !self.learns() {
             return true;
         }
-        while self.is_due() || !self.optimizer_is_ready() {
+        while self.is_due() || self.is_held {
             let Some((first, points, told)) = self.untold.pop_front() else { return false };
             let Source::Optimizer { optimizer, .. } = &mut self.source else {
                 unreachable!("only optimizers learn")
@@ -431,7 +449,9 @@ impl Driver {
             for (trial, (point, told)) in (first..).zip(points.iter().zip(&told)) {
                 optimizer.tell(trial, point, told);
             }
-            self.pending.pop_front();
+            self.is_held = false;
+            self.pending_jobs.pop_front();
+            self.pending.drain(..points.len());
             self.told += points.len() as u64;
         }
         true
@@ -439,15 +459,8 @@ impl Driver {
 
     /// Whether the first job that is not told yet lies among the trials `0 ..= next - lag`.
     fn is_due(&self) -> bool {
-        let first = self.pending.front();
-        first.is_some_and(|job| self.told + job.len() as u64 + self.inputs.lag <= self.next + 1)
-    }
-
-    fn optimizer_is_ready(&self) -> bool {
-        match &self.source {
-            Source::Optimizer { optimizer, .. } => optimizer.ready(),
-            Source::Sequence(_) => true,
-        }
+        let first = self.pending_jobs.front();
+        first.is_some_and(|len| self.told + len + self.inputs.lag <= self.next + 1)
     }
 
     /// Puts a result in its place and releases what is complete up to it.

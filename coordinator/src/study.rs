@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use jobs::{Outcome, Purpose, StudyId, TrialResult, derived_seed};
-use optimizers::{Algorithm, Plan, Told};
+use optimizers::{Algorithm, Plan, Task, Told};
 use results::{StudyRecord, StudySchema};
 use search_spaces::{
     Document, Objective, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
@@ -17,9 +17,6 @@ use crate::exit::Failure;
 
 /// Raised whenever the same template and seed would give other results than before.
 const SEMANTICS: u32 = 1;
-
-/// How many trials may be open when a plan that learns is asked for the next, unless said.
-pub const DEFAULT_LAG: u64 = 64;
 
 /// What a study is a function of, beside its template.
 #[derive(Clone, Debug)]
@@ -107,9 +104,13 @@ impl Study {
         let pruning_rules = pruning_rules(&template, &*simulator)?;
         let space = Arc::new(template.space.clone());
         let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
+        let task = Task {
+            objectives: template.objectives.len(),
+            ..Task::new(&space, plan_seed, choices.trials)
+        };
         let plan = choices
             .algorithm
-            .plan(&space, plan_seed, choices.trials)
+            .plan(&task)
             .map_err(|message| Failure::usage(format!("--algorithm: {message}")))?;
         let sequence = match &plan {
             Plan::Sequence(sequence) => Some(Arc::clone(sequence)),

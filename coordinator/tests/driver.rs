@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use coordinator::driver::{Accepted, Driver, Inputs, Next, Released};
 use jobs::{JobResult, JobSpec, Outcome, StudyId, TrialResult, Work};
-use optimizers::{Algorithm, Optimizer, Plan, Told};
+use optimizers::{Algorithm, Asked, Optimizer, Plan, Task, Told};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use search_spaces::{Document, Point, Sequence, Space, Value, unit_from_bits};
@@ -27,13 +27,14 @@ impl OnePlusOne {
 }
 
 impl Optimizer for OnePlusOne {
-    fn ready(&self) -> bool {
-        self.generation
-            .is_none_or(|size| !self.asked.is_multiple_of(size) || self.told == self.asked)
-    }
-
-    fn ask(&mut self, _: u64, generator: &mut ChaCha8Rng, pending: &[Point]) -> Option<Point> {
-        assert!(self.ready(), "asked within a closed generation");
+    fn ask(&mut self, _: u64, generator: &mut ChaCha8Rng, pending: &[Point]) -> Asked {
+        // Waiting is counted too, so that asking once more than another schedule would show.
+        if self.generation.is_some_and(|size| self.asked.is_multiple_of(size))
+            && self.told < self.asked
+        {
+            self.step *= 0.999;
+            return Asked::Wait;
+        }
         self.asked += 1;
         let random = unit_from_bits(generator.next_u64());
         // The count of pending points takes part, so that a wrong list would show as well.
@@ -42,7 +43,7 @@ impl Optimizer for OnePlusOne {
             None => random,
             Some((x, _)) => (x + (random - 0.5) * self.step + nudge).clamp(0.0, 1.0),
         };
-        Some(Point::new(vec![Value::Float(x)]))
+        Asked::Point(Point::new(vec![Value::Float(x)]))
     }
 
     fn tell(&mut self, trial: u64, point: &Point, told: &Told) {
@@ -87,7 +88,7 @@ fn space() -> Arc<Space> {
 
 fn named(algorithm: &str, trials: Option<u64>) -> Plan {
     let algorithm = Algorithm::parse(algorithm).expect("known");
-    algorithm.plan(&space(), 11, trials).expect("plannable")
+    algorithm.plan(&Task::new(&space(), 11, trials)).expect("plannable")
 }
 
 /// Evaluates a job as a worker would.
@@ -322,7 +323,7 @@ fn a_sample_without_points_ends_in_the_same_place_in_every_run() {
         .into_iter()
         .map(|hint| {
             let sobol = Algorithm::parse("sobol").expect("known");
-            let plan = sobol.plan(&space, 1, Some(9)).expect("plannable");
+            let plan = sobol.plan(&Task::new(&space, 1, Some(9))).expect("plannable");
             let mut driver = Driver::new(inputs(Some(9), 1, 1), plan, teller());
             let mut end = 0;
             while let Next::Job(job) = driver.next_job(hint) {

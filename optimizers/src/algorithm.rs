@@ -1,30 +1,38 @@
 //! The algorithms by name.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use search_spaces::{Sequence, Space, nearest};
+use search_spaces::{Sequence, nearest};
 
 use crate::cube::CubeSearch;
 use crate::distinct::Distinct;
 use crate::grid::GridSearch;
 use crate::latin_hypercube::LatinHypercube;
 use crate::optimizer::Optimizer;
+use crate::options::Options;
 use crate::random::RandomSearch;
+use crate::search::Search;
 use crate::sobol::SobolSequence;
+use crate::strategies::{Entry, STRATEGIES, Task};
 
-/// An algorithm and its options, as written on the command line: `grid`, `grid:shuffle`.
+/// An algorithm and its options, as written on the command line: `grid`, `grid:shuffle`,
+/// `nsga2:population=200`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Algorithm {
     kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Grid { shuffle: bool },
+    Grid {
+        shuffle: bool,
+    },
     Random,
     Sobol,
     LatinHypercube,
+    /// The place among those that learn.
+    Strategy(usize, Options),
 }
 
 /// Where the points of a study come from.
@@ -41,7 +49,7 @@ pub enum Plan {
 }
 
 /// Name, what it does, for help and messages.
-const NAMES: [(&str, &str); 5] = [
+const SEQUENCES: [(&str, &str); 5] = [
     ("grid", "every combination, the last parameter fastest"),
     ("grid:shuffle", "every combination, in an order shuffled by the seed"),
     ("random", "independent uniform points"),
@@ -49,24 +57,34 @@ const NAMES: [(&str, &str); 5] = [
     ("lhs", "Latin hypercube: every parameter evenly sampled; needs --trials"),
 ];
 
+static NAMES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    let learning = STRATEGIES.iter().map(|entry| (entry.name, entry.about));
+    SEQUENCES.into_iter().chain(learning).collect()
+});
+
 impl Algorithm {
-    /// The algorithm of a name.
+    /// The algorithm of a name, with the options behind it.
     ///
     /// # Errors
-    /// The name is unknown; says which there are.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        let kind = match name {
+    /// The name is unknown; says which there are. Options are looked at by [`Algorithm::plan`].
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let kind = match text {
             "grid" => Kind::Grid { shuffle: false },
             "grid:shuffle" => Kind::Grid { shuffle: true },
             "random" => Kind::Random,
             "sobol" => Kind::Sobol,
             "lhs" => Kind::LatinHypercube,
-            unknown => {
-                let names = NAMES.map(|(name, _)| name);
-                let hint = nearest(unknown, names)
-                    .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
-                let names = names.join(", ");
-                return Err(format!("found \"{unknown}\"{hint}, allowed: {names}"));
+            text => {
+                let (name, options) = text.split_once(':').unwrap_or((text, ""));
+                let found = STRATEGIES.iter().position(|entry| entry.name == name);
+                let place = found.ok_or_else(|| unknown(text))?;
+                let options = match options {
+                    "" => Options::default(),
+                    options => {
+                        Options::parse(options).map_err(|error| format!("{name}: {error}"))?
+                    }
+                };
+                Kind::Strategy(place, options)
             }
         };
         Ok(Self { kind })
@@ -78,17 +96,29 @@ impl Algorithm {
         &NAMES
     }
 
-    /// Makes the plan for a space.
-    ///
-    /// `trials` is the number of trials that the study is limited to; Latin hypercubes are
-    /// divided by it.
+    /// How many trials may be open when a plan that learns is asked for the next, unless the
+    /// user says.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.entry().map_or(1, |entry| entry.lag)
+    }
+
+    fn entry(&self) -> Option<&'static Entry> {
+        match self.kind {
+            Kind::Strategy(place, _) => Some(&STRATEGIES[place]),
+            _ => None,
+        }
+    }
+
+    /// Makes the plan for a task.
     ///
     /// # Errors
-    /// The algorithm cannot plan this space; says why and what to do.
-    pub fn plan(&self, space: &Arc<Space>, seed: u64, trials: Option<u64>) -> Result<Plan, String> {
+    /// The algorithm cannot plan it; says why and what to do.
+    pub fn plan(&self, task: &Task<'_>) -> Result<Plan, String> {
+        let &Task { space, seed, trials, .. } = task;
         let dimensions = space.parameters().len();
         let shared = || Arc::clone(space);
-        let sequence: Arc<dyn Sequence> = match self.kind {
+        let sequence: Arc<dyn Sequence> = match &self.kind {
             Kind::Grid { shuffle } => Arc::new(GridSearch::new(shared(), shuffle.then_some(seed))?),
             Kind::Random => Arc::new(RandomSearch::new(shared(), seed)),
             Kind::Sobol if dimensions > SobolSequence::MAX_DIMENSIONS => {
@@ -102,15 +132,16 @@ impl Algorithm {
                 Arc::new(CubeSearch::new(shared(), SobolSequence::new(dimensions, seed)))
             }
             Kind::LatinHypercube => {
-                if let Some(trials) = trials.filter(|n| *n > LatinHypercube::MAX_SAMPLES) {
-                    let most = LatinHypercube::MAX_SAMPLES;
-                    return Err(format!("lhs has {most} strata at most, found {trials} trials"));
-                }
-                let trials = trials.filter(|trials| *trials > 0).ok_or(
-                    "lhs divides every parameter into as many parts as there are trials: \
-                     say how many with --trials N",
-                )?;
+                let trials = strata(trials)?;
                 Arc::new(CubeSearch::new(shared(), LatinHypercube::new(trials, dimensions, seed)))
+            }
+            Kind::Strategy(place, options) => {
+                let mut reader = options.reader();
+                let strategy = STRATEGIES[*place].strategy(&mut reader, task)?;
+                reader.finish().map_err(|error| format!("{}: {error}", STRATEGIES[*place].name))?;
+                let first = task.first.clone();
+                let optimizer = Box::new(Search::new(strategy, space, seed, &task.known, first));
+                return Ok(Plan::Optimizer { optimizer, learns: true });
             }
         };
         // Where the space is finite, no point is evaluated twice.
@@ -122,14 +153,41 @@ impl Algorithm {
     }
 }
 
+/// The parts that a Latin hypercube divides every parameter into.
+fn strata(trials: Option<u64>) -> Result<u64, String> {
+    if let Some(trials) = trials.filter(|n| *n > LatinHypercube::MAX_SAMPLES) {
+        let most = LatinHypercube::MAX_SAMPLES;
+        return Err(format!("lhs has {most} strata at most, found {trials} trials"));
+    }
+    trials.filter(|trials| *trials > 0).ok_or_else(|| {
+        "lhs divides every parameter into as many parts as there are trials: \
+         say how many with --trials N"
+            .to_owned()
+    })
+}
+
+fn unknown(text: &str) -> String {
+    let names = NAMES.iter().map(|(name, _)| *name);
+    let hint = nearest(text, names.clone())
+        .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+    let names: Vec<&str> = names.collect();
+    format!("found \"{text}\"{hint}, allowed: {}", names.join(", "))
+}
+
 impl fmt::Display for Algorithm {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self.kind {
-            Kind::Grid { shuffle: false } => "grid",
-            Kind::Grid { shuffle: true } => "grid:shuffle",
-            Kind::Random => "random",
-            Kind::Sobol => "sobol",
-            Kind::LatinHypercube => "lhs",
-        })
+        match &self.kind {
+            Kind::Grid { shuffle: false } => out.write_str("grid"),
+            Kind::Grid { shuffle: true } => out.write_str("grid:shuffle"),
+            Kind::Random => out.write_str("random"),
+            Kind::Sobol => out.write_str("sobol"),
+            Kind::LatinHypercube => out.write_str("lhs"),
+            Kind::Strategy(place, options) if options.is_empty() => {
+                out.write_str(STRATEGIES[*place].name)
+            }
+            Kind::Strategy(place, options) => {
+                write!(out, "{}:{options}", STRATEGIES[*place].name)
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use search_spaces::{Point, Sequence, Space};
 
 use crate::grid::GridSearch;
-use crate::optimizer::{Optimizer, Told};
+use crate::optimizer::{Asked, Optimizer, Told};
 
 /// After so many repetitions in a row, the rest is taken from the grid.
 const REPETITIONS: u32 = 200;
@@ -82,8 +82,9 @@ impl Distinct {
 }
 
 impl Optimizer for Distinct {
-    fn ask(&mut self, _: u64, _: &mut ChaCha8Rng, _: &[Point]) -> Option<Point> {
-        self.next_of_plan().or_else(|| self.next_of_grid())
+    fn ask(&mut self, _: u64, _: &mut ChaCha8Rng, _: &[Point]) -> Asked {
+        let point = self.next_of_plan().or_else(|| self.next_of_grid());
+        point.map_or(Asked::Exhausted, Asked::Point)
     }
 
     fn tell(&mut self, _: u64, _: &Point, _: &Told) {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use optimizers::{Algorithm, Plan, Told};
+use optimizers::{Algorithm, Asked, Plan, Task, Told};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use search_spaces::{Document, Point, Space, Value};
@@ -17,7 +17,7 @@ fn space(text: &str) -> Arc<Space> {
 fn points(name: &str, space: &Arc<Space>, seed: u64, count: u64) -> (Vec<Point>, bool) {
     let algorithm = Algorithm::parse(name).expect(name);
     let mut points = Vec::new();
-    match algorithm.plan(space, seed, Some(count)).expect(name) {
+    match algorithm.plan(&Task::new(space, seed, Some(count))).expect(name) {
         Plan::Sequence(sequence) => {
             let mut number = 0;
             while (points.len() as u64) < count {
@@ -31,7 +31,7 @@ fn points(name: &str, space: &Arc<Space>, seed: u64, count: u64) -> (Vec<Point>,
         Plan::Optimizer { mut optimizer, .. } => {
             for trial in 0..count {
                 let mut generator = ChaCha8Rng::seed_from_u64(trial);
-                let Some(point) = optimizer.ask(trial, &mut generator, &[]) else {
+                let Asked::Point(point) = optimizer.ask(trial, &mut generator, &[]) else {
                     return (points, true);
                 };
                 optimizer.tell(trial, &point, &Told::Failed);
@@ -131,7 +131,7 @@ fn a_billion_points_start_at_once() {
     let axis = |name: &str| format!("{name} = {{ int = [0, 999] }}\n");
     let space = space(&["a", "b", "c"].map(axis).concat());
     for name in ["grid", "grid:shuffle"] {
-        let plan = Algorithm::parse(name).unwrap().plan(&space, 1, None).unwrap();
+        let plan = Algorithm::parse(name).unwrap().plan(&Task::new(&space, 1, None)).unwrap();
         let Plan::Sequence(sequence) = plan else { panic!("a grid is a sequence") };
         assert_eq!(sequence.end(), Some(1_000_000_000));
         assert!(space.contains(&sequence.point(999_999_999).unwrap()));
@@ -142,7 +142,7 @@ fn a_billion_points_start_at_once() {
 fn what_cannot_be_planned_says_what_to_do() {
     let continuous = space("x = { float = [0, 1] }");
     let error = |name: &str, trials| {
-        let plan = Algorithm::parse(name).and_then(|a| a.plan(&continuous, 1, trials));
+        let plan = Algorithm::parse(name).and_then(|a| a.plan(&Task::new(&continuous, 1, trials)));
         plan.err().unwrap_or_default()
     };
     assert!(error("grid", None).contains("points = N"));

@@ -112,7 +112,11 @@ impl Domain {
     }
 
     /// Value number `level` of a discrete domain, in ascending order.
-    pub(crate) fn level_value(&self, level: u64) -> Value {
+    ///
+    /// # Panics
+    /// If the domain is continuous, or has fewer labels.
+    #[must_use]
+    pub fn level_value(&self, level: u64) -> Value {
         match self {
             Self::Float { low, step, .. } => {
                 Value::Float(step.map_or(*low, |step| step.value(level)))
@@ -127,7 +131,8 @@ impl Domain {
     }
 
     /// The level of a value of a discrete domain, if it is one of its values.
-    fn level_of(&self, value: Value) -> Option<u64> {
+    #[must_use]
+    pub fn level_of(&self, value: Value) -> Option<u64> {
         let level = match (self, value) {
             (Self::Float { step, .. }, Value::Float(value)) => {
                 step.map_or(0, |step| step.nearest(value))

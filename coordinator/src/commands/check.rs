@@ -13,7 +13,7 @@ use crate::library;
 use crate::progress::duration;
 use crate::say;
 use crate::say::print;
-use crate::study::{Choices, DEFAULT_LAG, Study};
+use crate::study::{Choices, Study};
 
 /// So many random points are drawn until one meets the constraints.
 const DRAWS: u64 = 100_000;
@@ -27,7 +27,7 @@ pub fn check(args: &Check) -> Result<Exit, Failure> {
     let template = library::load(&args.template, &args.set)?;
     let algorithm = Algorithm::parse("random").expect("a built-in algorithm");
     let choices =
-        Choices { algorithm, seed: args.seed, trials: Some(1), chunk: 0, lag: DEFAULT_LAG };
+        Choices { algorithm, seed: args.seed, trials: Some(1), chunk: 0, lag: 1 };
     let study = Study::open(template, choices)?;
     let point = point(&study, &args.at, args.seed)?;
     print(&description(&study))?;

@@ -21,7 +21,7 @@ use crate::library;
 use crate::remote;
 use crate::say::print;
 use crate::specification::Specification;
-use crate::study::{Choices, DEFAULT_LAG, Study};
+use crate::study::{Choices, Study};
 
 /// What is written to see whether a folder takes it.
 static SAMPLE: [u8; 65_536] = [0; 65_536];
@@ -145,7 +145,7 @@ fn server(
 /// Opens all that a study of the template would open.
 fn template_findings(template: &str, is_for_queue: bool) -> Vec<Finding> {
     let algorithm = Algorithm::parse("random").expect("a built-in algorithm");
-    let choices = Choices { algorithm, seed: 1, trials: Some(1), chunk: 0, lag: DEFAULT_LAG };
+    let choices = Choices { algorithm, seed: 1, trials: Some(1), chunk: 0, lag: 1 };
     let opened = library::load(template, &[]).and_then(|found| Study::open(found, choices));
     let study = match opened {
         Ok(study) => study,

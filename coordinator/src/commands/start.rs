@@ -32,7 +32,7 @@ use crate::run::{Ended, Places, run};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
-use crate::study::{Choices, DEFAULT_LAG, Study};
+use crate::study::{Choices, Study};
 
 /// How long the programs of a study that has ended may take to end as well.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     let name = args.name.clone().unwrap_or_else(|| template.name.clone());
     check_study_name(&name)
         .map_err(|allowed| Failure::usage(format!("--name: found {name:?}, allowed: {allowed}")))?;
-    let lag = args.lag.unwrap_or(DEFAULT_LAG);
+    let lag = args.lag.unwrap_or(algorithm.lag());
     let chunk = args.chunk.unwrap_or(0);
     let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag };
     let study = Study::open(template, choices)?;

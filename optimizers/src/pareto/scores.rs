@@ -69,7 +69,7 @@ impl<'a> Scores<'a> {
         Scored { objectives: self.row(index), violation: self.violation(index) }
     }
 
-    pub(super) fn row(&self, index: usize) -> &'a [f64] {
+    pub(crate) fn row(&self, index: usize) -> &'a [f64] {
         &self.objectives[index * self.width..][..self.width]
     }
 

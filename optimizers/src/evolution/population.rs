@@ -1,0 +1,199 @@
+//! The frame of the evolutionary algorithms: who breeds, who is learnt of, when survivors are chosen.
+//!
+//! A generation is every so many results, however the trials were scheduled: children are bred
+//! from the last survivors at any time, so nothing ever waits. Where each trial is told before the
+//! next is asked, this is the textbook's algorithm to the letter; with a lag, the first children of
+//! a generation have parents that are one generation older.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use search_spaces::{Point, Space};
+
+use super::genes::{Genes, Genome, Kind};
+use super::variation::Variation;
+use crate::draw::{below, chance};
+use crate::optimizer::{Origin, Strategy, Told};
+use crate::sampling::Design;
+
+/// A point that was evaluated.
+#[derive(Clone, Debug)]
+pub(crate) struct Individual {
+    pub genome: Genome,
+    /// All minimised.
+    pub objectives: Vec<f64>,
+    pub violation: f64,
+}
+
+/// Chooses the survivors of a crowd.
+pub(crate) trait Survival: Send {
+    /// Keeps `size` of the crowd, which is larger.
+    fn survivors(
+        &mut self,
+        crowd: Vec<Individual>,
+        size: usize,
+        generator: &mut ChaCha8Rng,
+    ) -> Vec<Individual>;
+
+    /// Which of two survivors of the last choice makes the better parent: the lesser one.
+    fn compare(&self, a: usize, b: usize) -> Ordering;
+}
+
+/// A population under one rule of survival.
+pub(crate) struct Evolution<S> {
+    genes: Genes,
+    design: Design,
+    variation: Variation,
+    survival: S,
+    /// How many survive, and after how many results survivors are chosen again.
+    size: usize,
+    generation: usize,
+    /// For the choice of survivors, which no trial's own generator is there for.
+    generator: ChaCha8Rng,
+    survivors: Vec<Individual>,
+    /// What was learnt of since.
+    young: Vec<Individual>,
+    learnt: usize,
+    /// The genomes of the proposals that are out.
+    out: BTreeMap<u64, Genome>,
+}
+
+/// A child that breaks the constraints is drawn again so often.
+const ATTEMPTS: u32 = 30;
+
+/// And then moved towards a parent so often, by half of what is left.
+const HALVINGS: u32 = 10;
+
+impl<S: Survival> Evolution<S> {
+    /// A population of `size` before its first member.
+    pub fn new(
+        space: &Arc<Space>,
+        seed: u64,
+        size: usize,
+        generation: usize,
+        variation: Variation,
+        survival: S,
+    ) -> Self {
+        Self {
+            genes: Genes::new(space),
+            design: Design::new(space, seed),
+            variation,
+            survival,
+            size,
+            generation,
+            generator: ChaCha8Rng::seed_from_u64(seed),
+            survivors: Vec::new(),
+            young: Vec::new(),
+            learnt: 0,
+            out: BTreeMap::new(),
+        }
+    }
+
+    fn child(&self, generator: &mut ChaCha8Rng) -> Option<(Genome, Point)> {
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let mother = self.parent(generator);
+            let father = self.parent(generator);
+            let parents = [mother, father].map(|index| &*self.survivors[index].genome);
+            let child = self.variation.child(&self.genes, parents, generator);
+            if let Some(point) = self.genes.point(&child) {
+                return Some((child, point));
+            }
+            last = Some((mother, child));
+        }
+        let (mother, child) = last?;
+        let towards = &self.survivors[mother].genome;
+        self.moved(child, towards, generator).or_else(|| self.genes.random(generator))
+    }
+
+    /// Binary tournament.
+    fn parent(&self, generator: &mut ChaCha8Rng) -> usize {
+        let [a, b] = [0, 1].map(|_| below(generator, self.survivors.len()));
+        match self.survival.compare(a, b) {
+            Ordering::Less => a,
+            Ordering::Greater => b,
+            Ordering::Equal => {
+                if chance(generator, 0.5) {
+                    a
+                } else {
+                    b
+                }
+            }
+        }
+    }
+
+    /// A genome that broke the constraints, moved towards one that meets them.
+    fn moved(
+        &self,
+        mut child: Genome,
+        towards: &[f64],
+        generator: &mut ChaCha8Rng,
+    ) -> Option<(Genome, Point)> {
+        for _ in 0..HALVINGS {
+            for (gene, kind) in self.genes.kinds().iter().enumerate() {
+                let (own, other) = (child[gene], towards[gene]);
+                child[gene] = match kind {
+                    Kind::Fixed => own,
+                    Kind::Choice => {
+                        if chance(generator, 0.5) {
+                            own
+                        } else {
+                            other
+                        }
+                    }
+                    _ => self.genes.settled(gene, f64::midpoint(own, other)),
+                };
+            }
+            if let Some(point) = self.genes.point(&child) {
+                return Some((child, point));
+            }
+        }
+        None
+    }
+
+    /// Chooses the survivors anew where it is time.
+    fn turn(&mut self) {
+        let wanted = if self.survivors.is_empty() { self.size } else { self.generation };
+        if self.learnt < wanted || self.young.is_empty() {
+            return;
+        }
+        self.learnt = 0;
+        let mut crowd = std::mem::take(&mut self.survivors);
+        crowd.append(&mut self.young);
+        let size = self.size.min(crowd.len());
+        self.survivors = self.survival.survivors(crowd, size, &mut self.generator);
+    }
+}
+
+impl<S: Survival> Strategy for Evolution<S> {
+    fn propose(&mut self, number: u64, generator: &mut ChaCha8Rng, _: &[Point]) -> Option<Point> {
+        let (genome, point) = if self.survivors.is_empty() {
+            let point = self.design.point(number, generator)?;
+            (self.genes.genome(&point), point)
+        } else {
+            self.child(generator)?
+        };
+        self.out.insert(number, genome);
+        Some(point)
+    }
+
+    fn learn(&mut self, origin: Origin, point: &Point, told: &Told) {
+        let genome = match origin {
+            Origin::Proposed(number) => self.out.remove(&number),
+            Origin::Given => None,
+        };
+        self.learnt += 1;
+        if let Told::Complete { objectives, violation } = told {
+            let genome = genome.unwrap_or_else(|| self.genes.genome(point));
+            let is_there = |each: &Individual| each.genome == genome;
+            if !self.survivors.iter().chain(&self.young).any(is_there) {
+                let (objectives, violation) = (objectives.clone(), *violation);
+                self.young.push(Individual { genome, objectives, violation });
+            }
+        }
+        self.turn();
+    }
+}

@@ -1,0 +1,137 @@
+//! How genomes vary: simulated binary crossover and polynomial mutation, and what stands for them
+//! where a parameter is discrete.
+//!
+//! * Crossover: Deb and Agrawal, "Simulated binary crossover for continuous search space",
+//!   Complex Systems 9(2), 1995, in the form for bounded variables of Deb and Beyer,
+//!   "Self-adaptive genetic algorithms with simulated binary crossover", Evol. Comput. 9(2), 2001.
+//! * Mutation: Deb and Goyal, "A combined genetic adaptive search (GeneAS) for engineering
+//!   design", Computer Science and Informatics 26(4), 1996, bounded.
+//!
+//! Ordered levels vary like numbers, in the coordinate of their scale, and settle on a level; a
+//! mutation that would settle where it began goes to a neighbour. Choices are inherited whole, and
+//! mutate to any other.
+
+use libm::pow;
+use rand_chacha::ChaCha8Rng;
+
+use super::genes::{Genes, Genome, Kind};
+use crate::draw::{below, chance, unit};
+
+/// How strongly genomes vary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variation {
+    /// The probability that two parents are crossed at all.
+    pub crossover: f64,
+    /// The distribution index of the crossover; larger stays nearer to the parents.
+    pub crossover_index: f64,
+    /// The distribution index of the mutation.
+    pub mutation_index: f64,
+    /// How many genes of a child mutate on average.
+    pub mutations: f64,
+}
+
+impl Default for Variation {
+    fn default() -> Self {
+        Self { crossover: 0.9, crossover_index: 15.0, mutation_index: 20.0, mutations: 0.9 }
+    }
+}
+
+/// Genes are crossed one by one, each with this probability.
+const CROSSED: f64 = 0.5;
+
+/// Two coordinates nearer than this are taken for one.
+const ALIKE: f64 = 1e-14;
+
+impl Variation {
+    /// A child of two parents, which differs from both.
+    pub fn child(&self, genes: &Genes, parents: [&[f64]; 2], generator: &mut ChaCha8Rng) -> Genome {
+        let mut child = parents[0].to_vec();
+        if chance(generator, self.crossover) {
+            self.cross(genes, &mut child, parents[1], generator);
+        }
+        let free = genes.kinds().iter().filter(|kind| **kind != Kind::Fixed).count();
+        let probability = (self.mutations / free.max(1) as f64).min(0.5);
+        for gene in 0..child.len() {
+            if genes.kinds()[gene] != Kind::Fixed && chance(generator, probability) {
+                child[gene] = self.mutated(genes, gene, child[gene], generator);
+            }
+        }
+        if free > 0 && parents.contains(&&*child) {
+            self.mutate_one(genes, &mut child, free, generator);
+        }
+        child
+    }
+
+    fn mutate_one(
+        &self,
+        genes: &Genes,
+        child: &mut [f64],
+        free: usize,
+        generator: &mut ChaCha8Rng,
+    ) {
+        let pick = below(generator, free);
+        let mut free = (0..child.len()).filter(|gene| genes.kinds()[*gene] != Kind::Fixed);
+        let gene = free.nth(pick).expect("one of the free genes");
+        child[gene] = self.mutated(genes, gene, child[gene], generator);
+    }
+
+    fn cross(&self, genes: &Genes, child: &mut [f64], other: &[f64], generator: &mut ChaCha8Rng) {
+        for (gene, kind) in genes.kinds().iter().enumerate() {
+            if *kind == Kind::Fixed || !chance(generator, CROSSED) {
+                continue;
+            }
+            let (own, other) = (child[gene], other[gene]);
+            if (own - other).abs() < ALIKE {
+                continue;
+            }
+            child[gene] = match kind {
+                Kind::Choice => {
+                    if chance(generator, 0.5) {
+                        other
+                    } else {
+                        own
+                    }
+                }
+                _ => genes.settled(gene, self.between(own, other, generator)),
+            };
+        }
+    }
+
+    /// One of the two children that two coordinates have.
+    fn between(&self, a: f64, b: f64, generator: &mut ChaCha8Rng) -> f64 {
+        let (low, high) = (a.min(b), a.max(b));
+        let draw = unit(generator);
+        let spread = |room: f64| {
+            let exponent = self.crossover_index + 1.0;
+            let beta = 1.0 + 2.0 * room / (high - low);
+            let alpha = 2.0 - pow(beta, -exponent);
+            let ratio = if draw <= 1.0 / alpha { draw * alpha } else { 1.0 / (2.0 - draw * alpha) };
+            pow(ratio, 1.0 / exponent)
+        };
+        // The child near the lower parent spreads by the room below it, the other by that above.
+        match chance(generator, 0.5) {
+            true => 0.5 * ((low + high) - spread(low) * (high - low)),
+            false => 0.5 * ((low + high) + spread(1.0 - high) * (high - low)),
+        }
+    }
+
+    /// The coordinate after a mutation.
+    pub fn mutated(&self, genes: &Genes, gene: usize, own: f64, generator: &mut ChaCha8Rng) -> f64 {
+        if genes.kinds()[gene] == Kind::Choice {
+            return genes.other_level(gene, own, generator);
+        }
+        let exponent = self.mutation_index + 1.0;
+        let draw = unit(generator);
+        let shift = if draw < 0.5 {
+            pow(2.0 * draw + (1.0 - 2.0 * draw) * pow(1.0 - own, exponent), 1.0 / exponent) - 1.0
+        } else {
+            let beyond = 2.0 * (1.0 - draw) + (2.0 * draw - 1.0) * pow(own, exponent);
+            1.0 - pow(beyond, 1.0 / exponent)
+        };
+        let settled = genes.settled(gene, own + shift);
+        match settled == own && genes.kinds()[gene] == Kind::Ordered {
+            true => genes.other_level(gene, own, generator),
+            false => settled,
+        }
+    }
+}
