@@ -80,7 +80,11 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let seed = study.choices.seed;
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
     }
-    supervise(study, ledger, &folder, &args.run, endpoint)
+    let fleet = fleet(&study, ledger.record(), &args.run).inspect_err(|_| {
+        // Nothing has been run, so there is nothing to keep.
+        let _ = std::fs::remove_dir_all(folder.path());
+    })?;
+    supervise(study, ledger, &folder, &args.run, fleet, endpoint)
 }
 
 /// Says in the log what is going to be run; people who want to know are told in fewer words.
@@ -125,7 +129,8 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
         };
         say!("study {}: resuming{goal}", folder.name());
     }
-    supervise(study, ledger, &folder, &args.run, endpoint)
+    let fleet = fleet(&study, ledger.record(), &args.run)?;
+    supervise(study, ledger, &folder, &args.run, fleet, endpoint)
 }
 
 /// Runs a study with everything around it: worker, signals, clock, progress and status file.
@@ -134,15 +139,14 @@ fn supervise(
     ledger: Ledger,
     folder: &StudyFolder,
     args: &RunArgs,
+    (fleet, notice): (Fleet, Option<Notice>),
     endpoint: Option<Endpoint>,
 ) -> Result<Exit, Failure> {
     // The study's lock is held, so that nobody else is at work in there.
     if let Err(error) = simulators::sweep_files(&folder.trials_path()) {
         say!("what a killed process left behind could not be removed: {error}");
     }
-    let threads = crate::commands::threads(args.threads);
     let runtime = crate::commands::runtime()?;
-    let (fleet, notice) = fleet(&study, ledger.record(), args, threads)?;
     let shown = watch::Sender::new(StudyStatus {
         name: folder.name().to_owned(),
         ..StudyStatus::default()
@@ -210,9 +214,17 @@ fn fleet(
     study: &Study,
     record: &StudyRecord,
     args: &RunArgs,
-    threads: usize,
 ) -> Result<(Fleet, Option<Notice>), Failure> {
-    let Some(address) = &args.queue else { return Ok((Fleet::embedded(threads), None)) };
+    let threads = crate::commands::threads(args.threads);
+    let Some(address) = &args.queue else {
+        let lease = args.key.lease.map(|_| "--lease");
+        if let Some(option) = lease.or((args.priority != 0).then_some("--priority")) {
+            return Err(Failure::usage(format!(
+                "{option}: found without --queue, allowed: beside it"
+            )));
+        }
+        return Ok((Fleet::embedded(threads), None));
+    };
     let here = if args.threads.is_some() { threads } else { 0 };
     let options = remote::options(&args.key, address, here, true)?;
     let (specification, contents) = Specification::of(study, record.clone())?;

@@ -131,12 +131,14 @@ fn details(status: &StudyStatus) -> String {
         }
     }
     if status.jobs_lost > 0 {
-        let text = format!("{} jobs, and pushed again", thousands(status.jobs_lost));
+        let noun = if status.jobs_lost == 1 { "job" } else { "jobs" };
+        let text = format!("{} {noun}, and pushed again", thousands(status.jobs_lost));
         lines.push(("lost", text));
     }
     if status.messages_refused > 0 {
-        let text =
-            format!("{} messages: forged, damaged or outdated", thousands(status.messages_refused));
+        let noun = if status.messages_refused == 1 { "message" } else { "messages" };
+        let refused = thousands(status.messages_refused);
+        let text = format!("{refused} {noun}: forged, damaged or outdated");
         lines.push(("refused", text));
     }
     if let Some(hash) = &status.results_hash {

@@ -1,9 +1,10 @@
 //! `optimize worker`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,6 +27,9 @@ const IDLE: Duration = Duration::from_millis(250);
 /// A study that could not be served is tried again after so long.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
+/// Opening a study is waited for so long; one that takes longer opens while others are served.
+const OPENING: Duration = Duration::from_millis(300);
+
 /// The board is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -41,12 +45,16 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
     // A wrong address should be said at once, and not by silence.
     board.studies()?;
     let cache = args.data_cache.clone().unwrap_or_else(usual_cache);
+    let (opener, opened) = channel();
     let roster = Roster {
         board,
         options,
         cache,
         may_run_programs: args.allow_commands,
         idle: args.idle,
+        opening: BTreeSet::new(),
+        opener,
+        opened,
         hosted: BTreeMap::new(),
         refused: BTreeMap::new(),
         order: Vec::new(),
@@ -147,6 +155,10 @@ struct Roster {
     may_run_programs: bool,
     /// Ends the worker after so long without a job.
     idle: Option<Duration>,
+    /// Studies that threads of their own are opening, and what has come of those.
+    opening: BTreeSet<StudyId>,
+    opener: Sender<(StudyId, Result<worker::Study, Failure>)>,
+    opened: Receiver<(StudyId, Result<worker::Study, Failure>)>,
     hosted: BTreeMap<StudyId, Hosted>,
     /// Studies that this worker cannot serve, why, and when it last tried.
     refused: BTreeMap<StudyId, (String, Instant)>,
@@ -185,27 +197,57 @@ impl Roster {
         for id in &order {
             let refused = self.refused.get(id);
             let is_fresh = refused.is_some_and(|(_, tried)| tried.elapsed() < TRY_AGAIN);
-            if self.hosted.contains_key(id) || is_fresh {
-                continue;
-            }
-            match self.host(*id) {
-                Ok(hosted) => {
-                    self.hosted.insert(*id, hosted);
-                    self.refused.remove(id);
-                }
-                Err(failure) => {
-                    let why = failure.to_string();
-                    if refused.is_none_or(|(known, _)| *known != why) {
-                        tracing::warn!(
-                            target: "optimize", id = %id, reason = why,
-                            "not serving study {id}: {why}"
-                        );
-                    }
-                    self.refused.insert(*id, (why, now()));
-                }
+            if !self.hosted.contains_key(id) && !is_fresh && self.opening.insert(*id) {
+                self.open(*id);
             }
         }
         self.order = order;
+        let begun = now();
+        while let (false, Some(left)) =
+            (self.opening.is_empty(), OPENING.checked_sub(begun.elapsed()))
+        {
+            self.settle(self.opened.recv_timeout(left).ok());
+        }
+        self.show();
+    }
+
+    /// Opens a study in a thread: a program that has to shake hands first may take a minute,
+    /// while other studies have jobs.
+    fn open(&self, id: StudyId) {
+        let board = Board::open(&self.options.server, self.options.key.clone());
+        let (cache, may_run_programs) = (self.cache.clone(), self.may_run_programs);
+        let opener = self.opener.clone();
+        std::thread::spawn(move || {
+            let opened = opened(&board, id, &cache, may_run_programs);
+            // Where nobody listens any more, the worker has ended.
+            let _ = opener.send((id, opened));
+        });
+    }
+
+    /// Takes a study in that has been opened, or notes why it cannot be.
+    fn settle(&mut self, opened: Option<(StudyId, Result<worker::Study, Failure>)>) {
+        let Some((id, opened)) = opened else { return };
+        self.opening.remove(&id);
+        match opened {
+            Ok(study) => {
+                let queue = Arc::new(RedisQueue::new(id, self.options.clone()));
+                self.hosted.insert(id, Hosted { study: Arc::new(study), queue });
+                self.refused.remove(&id);
+            }
+            Err(failure) => {
+                let why = failure.to_string();
+                if self.refused.get(&id).is_none_or(|(known, _)| *known != why) {
+                    tracing::warn!(
+                        target: "optimize", id = %id, reason = why,
+                        "not serving study {id}: {why}"
+                    );
+                }
+                self.refused.insert(id, (why, now()));
+            }
+        }
+    }
+
+    fn show(&self) {
         self.shown.served.store(self.hosted.len() as u64, Ordering::Relaxed);
         self.shown.refused.store(self.refused.len() as u64, Ordering::Relaxed);
     }
@@ -251,18 +293,6 @@ impl Roster {
         }
     }
 
-    fn host(&self, id: StudyId) -> Result<Hosted, Failure> {
-        let study = Specification::open(&self.board, id, &self.cache, self.may_run_programs)?;
-        study.ready()?;
-        let name = &study.template.name;
-        say!(study = name, id = %id, "serving study {name}");
-        let files = self.cache.join(id.to_string()).join("trials");
-        Ok(Hosted {
-            study: Arc::new(study.for_worker(Some(files))),
-            queue: Arc::new(RedisQueue::new(id, self.options.clone())),
-        })
-    }
-
     fn take(
         &self,
         id: StudyId,
@@ -280,6 +310,10 @@ impl Roster {
 
 impl Desk for Roster {
     fn tend(&mut self) {
+        while let Ok(opened) = self.opened.try_recv() {
+            self.settle(Some(opened));
+            self.show();
+        }
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
             self.obey(Duration::ZERO);
             self.look();
@@ -312,6 +346,20 @@ impl Desk for Roster {
         }
         Ok(found)
     }
+}
+
+/// Opens a study of the board.
+fn opened(
+    board: &Board,
+    id: StudyId,
+    cache: &Path,
+    may_run_programs: bool,
+) -> Result<worker::Study, Failure> {
+    let study = Specification::open(board, id, cache, may_run_programs)?;
+    study.ready()?;
+    let name = &study.template.name;
+    say!(study = name, id = %id, "serving study {name}");
+    Ok(study.for_worker(Some(cache.join(id.to_string()).join("trials"))))
 }
 
 /// Where copies of studies' files are kept, unless said.

@@ -111,7 +111,7 @@ impl Coordinator {
             study,
             address: options.server.to_string(),
             lease: options.lease,
-            owner: random_text()?,
+            owner: format!("{} {}", random_text()?, options.about.host),
             epoch: 0,
             generation: String::new(),
             outgoing: Vec::new(),
@@ -198,8 +198,10 @@ impl Coordinator {
                 return Ok(());
             }
             if again != first {
+                let other = first.0.as_deref().and_then(|owner| owner.split_once(' '));
+                let place = other.map_or(String::new(), |(_, host)| format!(", on {host},"));
                 return Err(QueueError(format!(
-                    "another coordinator works on this study through Redis at {}",
+                    "another coordinator{place} works on this study through Redis at {}",
                     self.address
                 )));
             }
