@@ -271,6 +271,18 @@ pub struct Start {
     /// Another value for a key of the template; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// A point to evaluate before all others (fast=10,slow=50), or a .csv or .json file of such
+    /// points, in place of the template's; may be repeated
+    #[arg(long, value_name = "POINT|FILE")]
+    pub enqueue: Vec<String>,
+    /// Learn from the results of an earlier study first: its name, or the path of its folder. The
+    /// space and the objectives have to be the same
+    #[arg(long, value_name = "STUDY")]
+    pub from: Option<String>,
+    /// End the study when a goal is reached: 'cost <= 1e-6', 'cost stalls 200' (trials without a
+    /// better one) or 'hypervolume stalls 500', in place of the template's goals; may be repeated
+    #[arg(long, value_name = "GOAL")]
+    pub stop: Vec<String>,
     /// Name of the study [default: the template's, with a number where it is taken]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

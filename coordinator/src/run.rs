@@ -84,6 +84,7 @@ pub struct Places<'a> {
 pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
     let (goal, chunk) = (study.goal(), study.choices.chunk);
     let frame = Frame::from(&study);
+    let judge = study.goals.judge(study.template.objectives.len());
     let mut run = Run {
         goal,
         chunk,
@@ -98,7 +99,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         was_complete: is_complete(&places.ledger)?,
         ledger: places.ledger,
         driver: study.into_driver(),
-        tally: Tally::new(&frame.schema),
+        tally: Tally::new(&frame.schema, judge),
         frame,
         pace: Pace::default(),
         resumed: 0,
@@ -171,6 +172,10 @@ impl Run<'_> {
         // What was finished while nobody was there is not run again.
         self.collect(Duration::ZERO)?;
         loop {
+            if self.tally.reason().is_some() {
+                // What is still under way lies beyond the end, and is not waited for.
+                return Ok(false);
+            }
             let stopping = self.control.stopped().is_some();
             if !stopping && self.issue()? {
                 return Ok(true);
@@ -370,6 +375,9 @@ impl Run<'_> {
         }
         while let Some(released) = self.driver.release() {
             self.tally.take_up(&self.frame, &released);
+            if self.tally.reason().is_some() {
+                break;
+            }
             self.audit.consider(&released);
             if self.max_failures.is_some_and(|most| self.tally.counts.failed >= most) {
                 // What follows in the order of the trials is not taken up any more.
@@ -418,6 +426,7 @@ impl Run<'_> {
             contradicted: self.contradicted,
             contradictions: self.contradictions.clone(),
             tainted: self.tainted(),
+            reason: self.tally.reason().cloned(),
             jobs_in_flight: self.driver.open_jobs() as u64,
             view_lag: self.tally.numbers.saturating_sub(self.ingest.covered()),
             is_writing: false,
@@ -430,13 +439,14 @@ impl Run<'_> {
         let is_barren = self.driver.is_barren();
         let early = self.control.stopped().unwrap_or(StudyState::Interrupted);
         let finished = Finished {
-            state: match (complete, is_barren) {
+            state: match (complete, is_barren || self.tally.reason().is_some()) {
                 (_, true) => StudyState::Stopped,
                 (true, false) => StudyState::Complete,
                 (false, false) => early,
             },
             results_hash: self.tally.hash(),
             trials: self.tally.numbers,
+            reason: self.tally.reason().cloned(),
             tainted: self.tainted(),
         };
         let mut progress = Progress { is_writing: true, ..self.snapshot() };
@@ -488,7 +498,8 @@ mod tests {
         let overrides = ["space.x1.points=9".to_owned(), "space.x2.points=40".to_owned()];
         let template = library::load("problem:branin", &overrides).expect("a template");
         let algorithm = Algorithm::parse(algorithm).expect("an algorithm");
-        let choices = Choices { algorithm, seed: 3, trials: Some(300), chunk: 4, lag: 8 };
+        let choices =
+            Choices { algorithm, seed: 3, trials: Some(300), chunk: 4, lag: 8, known: None };
         Study::open(template, choices).expect("a study")
     }
 

@@ -10,6 +10,7 @@ mod changes;
 pub mod check;
 pub mod doctor;
 pub mod drain;
+mod points;
 mod report;
 pub mod results;
 pub mod start;

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jobs::{Board, QueueError, RedisQueue};
-use optimizers::Algorithm;
+use optimizers::{Algorithm, Task};
 use results::{
     Ledger, ResultsError, Store, StudyFolder, StudyRecord, StudyState, StudyStatus, View,
 };
-use search_spaces::check_study_name;
+use search_spaces::{Template, check_study_name};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worker::{Meter, OneStudy};
@@ -24,6 +24,7 @@ use crate::commands::report::{in_store, report};
 use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
+use crate::known::Known;
 use crate::metrics::{self, Endpoint};
 use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
@@ -50,8 +51,11 @@ const DEFAULT_TRIALS: u64 = 1000;
 pub fn start(args: &Start) -> Result<Exit, Failure> {
     let endpoint = Endpoint::bind(args.run.watch.metrics.as_ref())?;
     let template = changed_template(args)?;
-    let algorithm = Algorithm::parse(&args.algorithm)
-        .map_err(|error| Failure::usage(format!("--algorithm: {error}")))?;
+    let known = match &args.from {
+        Some(from) => Some(Known::take_over(from, &args.store.store, &template)?),
+        None => None,
+    };
+    let (algorithm, reason) = algorithm(args, &template, known.as_ref())?;
     let is_grid = algorithm.to_string().starts_with("grid");
     let needs_trials = algorithm.to_string() == "lhs";
     let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
@@ -61,13 +65,17 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         .map_err(|allowed| Failure::usage(format!("--name: found {name:?}, allowed: {allowed}")))?;
     let lag = args.lag.unwrap_or(algorithm.lag());
     let chunk = args.chunk.unwrap_or(0);
-    let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag };
+    let records = known.as_ref().map_or(Vec::new(), Known::records);
+    let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag, known };
     let study = Study::open(template, choices)?;
     study.ready()?;
 
     let folder = Store::open(&args.store.store)?.create_study(&name).map_err(not_started)?;
-    let record = study.record(folder.name(), now_ms(), git_commit(&study.template.folder));
-    let ledger = Ledger::create(&folder, &record).map_err(|error| {
+    let record = StudyRecord {
+        algorithm_reason: reason.clone(),
+        ..study.record(folder.name(), now_ms(), git_commit(&study.template.folder))
+    };
+    let ledger = Ledger::create_knowing(&folder, &record, &records).map_err(|error| {
         // What cannot be resumed should not be found again either.
         let _ = std::fs::remove_dir_all(folder.path());
         not_started(error)
@@ -79,12 +87,37 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     if !args.run.quiet {
         let seed = study.choices.seed;
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
+        if let Some(reason) = reason {
+            say!("auto: {algorithm}, for {reason}");
+        }
+        if let Some(known) = &record.known {
+            say!("it begins with {} results of {}", thousands(known.trials), known.from);
+        }
     }
     let fleet = fleet(&study, ledger.record(), &args.run).inspect_err(|_| {
         // Nothing has been run, so there is nothing to keep.
         let _ = std::fs::remove_dir_all(folder.path());
     })?;
     supervise(study, ledger, &folder, &args.run, fleet, endpoint)
+}
+
+/// The algorithm that was asked for; where it is `auto`, the one that suits the study, and why.
+fn algorithm(
+    args: &Start,
+    template: &Template,
+    known: Option<&Known>,
+) -> Result<(Algorithm, Option<String>), Failure> {
+    let failure = |error| Failure::usage(format!("--algorithm: {error}"));
+    let algorithm = Algorithm::parse(&args.algorithm).map_err(failure)?;
+    let space = Arc::new(template.space.clone());
+    let trials = args.trials.or(args.run.max_time.is_none().then_some(DEFAULT_TRIALS));
+    let task = Task {
+        objectives: template.objectives.len(),
+        // Whether there are any is all that matters.
+        known: known.map_or(Vec::new(), |known| known.results[..1].to_vec()),
+        ..Task::new(&space, args.seed, trials)
+    };
+    algorithm.resolved(&task).map_err(failure)
 }
 
 /// Says in the log what is going to be run; people who want to know are told in fewer words.
@@ -119,7 +152,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
     let ledger = Ledger::open(&folder)?;
     // Whoever asked for it asked an earlier process.
     let _ = folder.take_request_to_stop();
-    let study = Study::reopen(ledger.record())?;
+    let study = Study::resume(&ledger)?;
     study.ready()?;
     announce(&study, folder.name(), "study resumed");
     if !args.run.quiet {
@@ -477,6 +510,7 @@ impl Session {
             results_hash,
             audited: progress.audited,
             contradictions: progress.contradictions.clone(),
+            reason: progress.reason.clone(),
             tainted: progress.tainted.clone(),
             message,
         };
