@@ -495,12 +495,34 @@ mod tests {
     use crate::study::Choices;
 
     fn study(algorithm: &str) -> Study {
-        let overrides = ["space.x1.points=9".to_owned(), "space.x2.points=40".to_owned()];
-        let template = library::load("problem:branin", &overrides).expect("a template");
+        let overrides = ["space.x1.points=9", "space.x2.points=40"];
+        open("problem:branin", &overrides, algorithm, 300).expect("a study")
+    }
+
+    fn open(
+        problem: &str,
+        overrides: &[&str],
+        algorithm: &str,
+        trials: u64,
+    ) -> Result<Study, Failure> {
+        let overrides: Vec<String> = overrides.iter().map(|each| (*each).to_owned()).collect();
+        let template = library::load(problem, &overrides).expect("a template");
         let algorithm = Algorithm::parse(algorithm).expect("an algorithm");
         let choices =
-            Choices { algorithm, seed: 3, trials: Some(300), chunk: 4, lag: 8, known: None };
-        Study::open(template, choices).expect("a study")
+            Choices { algorithm, seed: 3, trials: Some(trials), chunk: 4, lag: 8, known: None };
+        Study::open(template, choices)
+    }
+
+    /// A small study with every algorithm that learns, of one objective or of two.
+    fn learners() -> Vec<impl Fn() -> Study> {
+        let names = Algorithm::names().iter().map(|(name, _)| *name).filter(|name| *name != "auto");
+        let learner = |name: &'static str| {
+            let problems = ["problem:branin", "problem:zdt1"];
+            let opens = |problem: &&str| open(problem, &[], name, 60).is_ok_and(|s| s.learns());
+            let problem = problems.into_iter().find(opens)?;
+            Some(move || open(problem, &[], name, 60).expect("it opened before"))
+        };
+        names.filter_map(learner).collect()
     }
 
     fn embedded() -> Arc<dyn Queue> {
@@ -518,10 +540,13 @@ mod tests {
         queue: &Arc<dyn Queue>,
         audit: Option<Share>,
     ) -> (Ended, String) {
+        play_study(study(algorithm), queue, audit)
+    }
+
+    fn play_study(study: Study, queue: &Arc<dyn Queue>, audit: Option<Share>) -> (Ended, String) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let place = store.create_study("test").expect("a folder");
-        let study = study(algorithm);
         let ledger = Ledger::create(&place, &study.record("test", 0, None)).expect("a ledger");
         let view = View::open(&place.view_path(), ledger.record(), &study.schema).expect("a view");
         let (control, stop) = (Control::default(), Arc::new(AtomicBool::new(false)));
@@ -571,6 +596,47 @@ mod tests {
                 let contradictions = &ended.progress.contradictions;
                 assert!(contradictions.is_empty(), "{contradictions:?}");
                 assert!(counts.contains("Int(300), Int(300)"), "{counts}");
+            }
+        }
+    }
+
+    #[test]
+    fn nor_do_they_change_anything_where_points_depend_on_results() {
+        let learners = learners();
+        assert!(!learners.is_empty());
+        for study in learners {
+            let name = study().choices.algorithm.to_string();
+            let (expected, _) = play_study(study(), &embedded(), None);
+            assert_eq!(expected.progress.counts.evaluated, 60, "{name}");
+            for seed in 0..3 {
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
+                let (ended, counts) = play_study(study(), &queue, None);
+                assert_eq!(ended.finished, expected.finished, "{name}, seed {seed}");
+                assert!(counts.contains("Int(60), Int(60)"), "{counts}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_goal_is_reached_at_the_same_trial_whatever_happens_to_jobs() {
+        for algorithm in ["grid", "sobol", "nsga2"] {
+            let study = || {
+                open(
+                    "problem:branin",
+                    &["stop=['f < 3']", "space.x1.points=9", "space.x2.points=40"],
+                    algorithm,
+                    300,
+                )
+                .expect("a study")
+            };
+            let (expected, _) = play_study(study(), &embedded(), None);
+            let reason = expected.finished.reason.clone().expect("it is reached");
+            assert_eq!(reason, format!("f < 3 at trial {}", expected.finished.trials - 1));
+            assert_eq!(expected.finished.state, StudyState::Stopped);
+            for seed in 0..4 {
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
+                let (ended, _) = play_study(study(), &queue, None);
+                assert_eq!(ended.finished, expected.finished, "{algorithm}, seed {seed}");
             }
         }
     }
