@@ -81,7 +81,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start a study and run it to its end.
-    Start(Start),
+    Start(Box<Start>),
     /// Go on with a study that was stopped or crashed.
     Resume(Resume),
     /// Stop a study that is running, here or in any other terminal; it can be resumed.
@@ -251,7 +251,8 @@ pub struct Start {
     /// A template: a name of the library, problem:NAME, or the path of a TOML file
     #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
     pub template: String,
-    /// How points are chosen, with options behind a colon: nsga2:population=50. ? lists all
+    /// How points are chosen, with options behind a colon: nsga2:population=50; auto chooses, and
+    /// ? lists all
     #[arg(long, short, value_name = "A", default_value = "random")]
     pub algorithm: String,
     /// Trials at most [default: the whole of a grid, otherwise 1000 or as --max-time allows]

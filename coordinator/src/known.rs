@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jobs::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
 use optimizers::Told;
 use results::{KnownResults, Ledger, Record, ResultsError, Store, StudyFolder};
-use search_spaces::{Objective, Point, Space, Template, Value};
+use search_spaces::{Objective, Parameter, Point, Space, Template, Value};
 
 use crate::driver::Teller;
 use crate::exit::Failure;
@@ -134,12 +134,12 @@ fn same_objectives(earlier: &Template, template: &Template) -> Result<(), String
 /// For each parameter of this study's space, its place in the earlier one.
 fn columns(earlier: &Space, space: &Space) -> Result<Vec<usize>, String> {
     let names = |space: &Space| {
-        let mut names: Vec<&str> = space.parameters().iter().map(|each| each.name()).collect();
+        let mut names: Vec<&str> = space.parameters().iter().map(Parameter::name).collect();
         names.sort_unstable();
         names.join(", ")
     };
     let (found, allowed) = (names(earlier), names(space));
-    let place = |parameter: &search_spaces::Parameter| earlier.index_of(parameter.name());
+    let place = |parameter: &Parameter| earlier.index_of(parameter.name());
     let columns: Option<Vec<usize>> = space.parameters().iter().map(place).collect();
     columns
         .filter(|_| found == allowed)

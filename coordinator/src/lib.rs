@@ -15,6 +15,7 @@ mod apart;
 mod audit;
 pub mod cli;
 pub mod commands;
+mod commit;
 mod control;
 mod doctor;
 pub mod driver;

@@ -518,7 +518,9 @@ mod tests {
         let names = Algorithm::names().iter().map(|(name, _)| *name).filter(|name| *name != "auto");
         let learner = |name: &'static str| {
             let problems = ["problem:branin", "problem:zdt1"];
-            let opens = |problem: &&str| open(problem, &[], name, 60).is_ok_and(|s| s.learns());
+            let opens = |problem: &&str| {
+                open(problem, &[], name, 60).is_ok_and(|study| study.into_driver().learns())
+            };
             let problem = problems.into_iter().find(opens)?;
             Some(move || open(problem, &[], name, 60).expect("it opened before"))
         };

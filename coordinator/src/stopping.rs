@@ -273,9 +273,9 @@ mod tests {
             Some([angle + progress + 1e-9 / f64::from(trial + 1), 1.0 - angle + progress, 0.0])
         };
         let trials: Vec<_> = (0..400).map(at).collect();
-        let end = end("'hypervolume stalls 50'", &trials).expect("it stalls");
-        assert!((120..=170).contains(&end), "{end}");
-        assert_eq!(super::tests::end("'hypervolume stalls 390'", &trials), None);
+        let stalled = end("'hypervolume stalls 50'", &trials).expect("it stalls");
+        assert!((120..=170).contains(&stalled), "{stalled}");
+        assert_eq!(end("'hypervolume stalls 390'", &trials), None);
     }
 
     #[test]

@@ -259,12 +259,6 @@ impl Study {
         }
     }
 
-    /// Whether its points depend on results, so that chunk and lag are part of it.
-    #[must_use]
-    pub fn learns(&self) -> bool {
-        matches!(self.plan, Plan::Optimizer { learns: true, .. })
-    }
-
     /// Makes sure that trials can be run, before any is.
     ///
     /// # Errors

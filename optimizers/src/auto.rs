@@ -3,8 +3,8 @@
 //! The rules follow what comparisons of many algorithms on many problems agree on:
 //!
 //! - With few trials for each parameter, models of the objective win (Turner et al., "Bayesian
-//!   optimization is superior to random search for machine learning hyperparameter tuning", NeurIPS
-//!   2020 competition track, the black-box challenge: all of the best used Gaussian processes).
+//!   optimization is superior to random search for machine learning hyperparameter tuning", PMLR 133,
+//!   2021, the black-box challenge: all of the best used Gaussian processes).
 //!   Their cost grows with the trials, so a trial has to be worth it.
 //! - Where choices and conditions rule, Parzen estimators need no order of the values (Bergstra et
 //!   al., "Algorithms for hyper-parameter optimization", NIPS 2011).

@@ -8,6 +8,7 @@ use crate::exit::Failure;
 
 mod changes;
 pub mod check;
+mod choices;
 pub mod doctor;
 pub mod drain;
 mod points;

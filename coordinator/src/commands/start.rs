@@ -1,18 +1,15 @@
 //! `optimize start` and `optimize resume`.
 
 use std::io::IsTerminal;
-use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jobs::{Board, QueueError, RedisQueue};
-use optimizers::{Algorithm, Task};
 use results::{
     Ledger, ResultsError, Store, StudyFolder, StudyRecord, StudyState, StudyStatus, View,
 };
-use search_spaces::{Template, check_study_name};
+use search_spaces::check_study_name;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worker::{Meter, OneStudy};
@@ -20,11 +17,12 @@ use worker::{Meter, OneStudy};
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
 use crate::commands::changes::changed_template;
+use crate::commands::choices::{Chosen, choices};
 use crate::commands::report::{in_store, report};
+use crate::commit::git_commit;
 use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
-use crate::known::Known;
 use crate::metrics::{self, Endpoint};
 use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
@@ -41,9 +39,6 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// Workers that are there have shown themselves after so many looks, ten a second.
 const NO_WORKER: u32 = 50;
 
-/// Trials of a study that nothing else limits.
-const DEFAULT_TRIALS: u64 = 1000;
-
 /// `optimize start`.
 ///
 /// # Errors
@@ -51,22 +46,10 @@ const DEFAULT_TRIALS: u64 = 1000;
 pub fn start(args: &Start) -> Result<Exit, Failure> {
     let endpoint = Endpoint::bind(args.run.watch.metrics.as_ref())?;
     let template = changed_template(args)?;
-    let known = match &args.from {
-        Some(from) => Some(Known::take_over(from, &args.store.store, &template)?),
-        None => None,
-    };
-    let (algorithm, reason) = algorithm(args, &template, known.as_ref())?;
-    let is_grid = algorithm.to_string().starts_with("grid");
-    let needs_trials = algorithm.to_string() == "lhs";
-    let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
-    let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
+    let Chosen { choices, reason, records } = choices(args, &template)?;
     let name = args.name.clone().unwrap_or_else(|| template.name.clone());
     check_study_name(&name)
         .map_err(|allowed| Failure::usage(format!("--name: found {name:?}, allowed: {allowed}")))?;
-    let lag = args.lag.unwrap_or(algorithm.lag());
-    let chunk = args.chunk.unwrap_or(0);
-    let records = known.as_ref().map_or(Vec::new(), Known::records);
-    let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag, known };
     let study = Study::open(template, choices)?;
     study.ready()?;
 
@@ -99,25 +82,6 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let _ = std::fs::remove_dir_all(folder.path());
     })?;
     supervise(study, ledger, &folder, &args.run, fleet, endpoint)
-}
-
-/// The algorithm that was asked for; where it is `auto`, the one that suits the study, and why.
-fn algorithm(
-    args: &Start,
-    template: &Template,
-    known: Option<&Known>,
-) -> Result<(Algorithm, Option<String>), Failure> {
-    let failure = |error| Failure::usage(format!("--algorithm: {error}"));
-    let algorithm = Algorithm::parse(&args.algorithm).map_err(failure)?;
-    let space = Arc::new(template.space.clone());
-    let trials = args.trials.or(args.run.max_time.is_none().then_some(DEFAULT_TRIALS));
-    let task = Task {
-        objectives: template.objectives.len(),
-        // Whether there are any is all that matters.
-        known: known.map_or(Vec::new(), |known| known.results[..1].to_vec()),
-        ..Task::new(&space, args.seed, trials)
-    };
-    algorithm.resolved(&task).map_err(failure)
 }
 
 /// Says in the log what is going to be run; people who want to know are told in fewer words.
@@ -517,14 +481,6 @@ impl Session {
         let _ = self.folder.write_status(&status);
         self.shown.send_replace(status);
     }
-}
-
-/// The commit of the repository that the template lies in, for the record.
-fn git_commit(folder: &Path) -> Option<String> {
-    let output =
-        Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
-    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !commit.is_empty()).then_some(commit)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a command took, for people")]
