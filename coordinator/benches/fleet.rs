@@ -21,7 +21,7 @@ use jobs::{
     Board, Certificates, Event, Key, Outcome, Queue, RedisOptions, RedisQueue, StudyId,
     TrialResult, WorkerAbout,
 };
-use optimizers::{Optimizer, Plan, Told};
+use optimizers::{Asked, Optimizer, Plan, Told};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use search_spaces::{Point, Sequence, Value, unit_from_bits};
@@ -101,8 +101,8 @@ impl Sequence for Anywhere {
 struct Learner;
 
 impl Optimizer for Learner {
-    fn ask(&mut self, _: u64, _: &mut ChaCha8Rng, _: &[Point]) -> Option<Point> {
-        Some(Point::new(vec![Value::Float(0.5)]))
+    fn ask(&mut self, _: u64, _: &mut ChaCha8Rng, _: &[Point]) -> Asked {
+        Asked::Point(Point::new(vec![Value::Float(0.5)]))
     }
 
     fn tell(&mut self, _: u64, _: &Point, _: &Told) {}

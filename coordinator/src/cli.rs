@@ -81,7 +81,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start a study and run it to its end.
-    Start(Start),
+    Start(Box<Start>),
     /// Go on with a study that was stopped or crashed.
     Resume(Resume),
     /// Stop a study that is running, here or in any other terminal; it can be resumed.
@@ -251,7 +251,8 @@ pub struct Start {
     /// A template: a name of the library, problem:NAME, or the path of a TOML file
     #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
     pub template: String,
-    /// How points are chosen, with options behind a colon: nsga2:population=50. ? lists all
+    /// How points are chosen, with options behind a colon: nsga2:population=50; auto chooses, and
+    /// ? lists all
     #[arg(long, short, value_name = "A", default_value = "random")]
     pub algorithm: String,
     /// Trials at most [default: the whole of a grid, otherwise 1000 or as --max-time allows]
@@ -271,6 +272,18 @@ pub struct Start {
     /// Another value for a key of the template; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// A point to evaluate before all others (fast=10,slow=50), or a .csv or .json file of such
+    /// points, in place of the template's; may be repeated
+    #[arg(long, value_name = "POINT|FILE")]
+    pub enqueue: Vec<String>,
+    /// Learn from the results of an earlier study first: its name, or the path of its folder. The
+    /// space and the objectives have to be the same
+    #[arg(long, value_name = "STUDY")]
+    pub from: Option<String>,
+    /// End the study when a goal is reached: 'cost <= 1e-6', 'cost stalls 200' (trials without a
+    /// better one) or 'hypervolume stalls 500', in place of the template's goals; may be repeated
+    #[arg(long, value_name = "GOAL")]
+    pub stop: Vec<String>,
     /// Name of the study [default: the template's, with a number where it is taken]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

@@ -486,12 +486,9 @@ impl Driver {
     fn count(&mut self, released: &mut Released) {
         let trials = &mut released.result.trials;
         for index in 0..trials.len() {
-            if trials[index].outcome == Outcome::Skipped {
-                self.barren += 1;
-            } else {
-                self.barren = 0;
-                self.evaluated += 1;
-            }
+            let is_skipped = trials[index].outcome == Outcome::Skipped;
+            self.barren = if is_skipped { self.barren + 1 } else { 0 };
+            self.evaluated += u64::from(!is_skipped);
             if self.has_enough() || self.is_barren() {
                 trials.truncate(index + 1);
                 return;

@@ -36,6 +36,8 @@ pub struct Progress {
     pub contradictions: Vec<Contradiction>,
     /// Why running the study again may give another table.
     pub tainted: Option<String>,
+    /// What ended the study early.
+    pub reason: Option<String>,
     /// Jobs pushed and not answered.
     pub jobs_in_flight: u64,
     /// Trials of the table that the view lacks.

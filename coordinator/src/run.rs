@@ -84,6 +84,7 @@ pub struct Places<'a> {
 pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
     let (goal, chunk) = (study.goal(), study.choices.chunk);
     let frame = Frame::from(&study);
+    let judge = study.goals.judge(study.template.objectives.len());
     let mut run = Run {
         goal,
         chunk,
@@ -98,7 +99,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         was_complete: is_complete(&places.ledger)?,
         ledger: places.ledger,
         driver: study.into_driver(),
-        tally: Tally::new(&frame.schema),
+        tally: Tally::new(&frame.schema, judge),
         frame,
         pace: Pace::default(),
         resumed: 0,
@@ -171,6 +172,10 @@ impl Run<'_> {
         // What was finished while nobody was there is not run again.
         self.collect(Duration::ZERO)?;
         loop {
+            if self.tally.reason().is_some() {
+                // What is still under way lies beyond the end, and is not waited for.
+                return Ok(false);
+            }
             let stopping = self.control.stopped().is_some();
             if !stopping && self.issue()? {
                 return Ok(true);
@@ -370,6 +375,9 @@ impl Run<'_> {
         }
         while let Some(released) = self.driver.release() {
             self.tally.take_up(&self.frame, &released);
+            if self.tally.reason().is_some() {
+                break;
+            }
             self.audit.consider(&released);
             if self.max_failures.is_some_and(|most| self.tally.counts.failed >= most) {
                 // What follows in the order of the trials is not taken up any more.
@@ -418,6 +426,7 @@ impl Run<'_> {
             contradicted: self.contradicted,
             contradictions: self.contradictions.clone(),
             tainted: self.tainted(),
+            reason: self.tally.reason().cloned(),
             jobs_in_flight: self.driver.open_jobs() as u64,
             view_lag: self.tally.numbers.saturating_sub(self.ingest.covered()),
             is_writing: false,
@@ -430,13 +439,14 @@ impl Run<'_> {
         let is_barren = self.driver.is_barren();
         let early = self.control.stopped().unwrap_or(StudyState::Interrupted);
         let finished = Finished {
-            state: match (complete, is_barren) {
+            state: match (complete, is_barren || self.tally.reason().is_some()) {
                 (_, true) => StudyState::Stopped,
                 (true, false) => StudyState::Complete,
                 (false, false) => early,
             },
             results_hash: self.tally.hash(),
             trials: self.tally.numbers,
+            reason: self.tally.reason().cloned(),
             tainted: self.tainted(),
         };
         let mut progress = Progress { is_writing: true, ..self.snapshot() };
@@ -485,11 +495,36 @@ mod tests {
     use crate::study::Choices;
 
     fn study(algorithm: &str) -> Study {
-        let overrides = ["space.x1.points=9".to_owned(), "space.x2.points=40".to_owned()];
-        let template = library::load("problem:branin", &overrides).expect("a template");
+        let overrides = ["space.x1.points=9", "space.x2.points=40"];
+        open("problem:branin", &overrides, algorithm, 300).expect("a study")
+    }
+
+    fn open(
+        problem: &str,
+        overrides: &[&str],
+        algorithm: &str,
+        trials: u64,
+    ) -> Result<Study, Failure> {
+        let overrides: Vec<String> = overrides.iter().map(|each| (*each).to_owned()).collect();
+        let template = library::load(problem, &overrides).expect("a template");
         let algorithm = Algorithm::parse(algorithm).expect("an algorithm");
-        let choices = Choices { algorithm, seed: 3, trials: Some(300), chunk: 4, lag: 8 };
-        Study::open(template, choices).expect("a study")
+        let choices =
+            Choices { algorithm, seed: 3, trials: Some(trials), chunk: 4, lag: 8, known: None };
+        Study::open(template, choices)
+    }
+
+    /// A small study with every algorithm that learns, of one objective or of two.
+    fn learners() -> Vec<impl Fn() -> Study> {
+        let names = Algorithm::names().iter().map(|(name, _)| *name).filter(|name| *name != "auto");
+        let learner = |name: &'static str| {
+            let problems = ["problem:branin", "problem:zdt1"];
+            let opens = |problem: &&str| {
+                open(problem, &[], name, 60).is_ok_and(|study| study.into_driver().learns())
+            };
+            let problem = problems.into_iter().find(opens)?;
+            Some(move || open(problem, &[], name, 60).expect("it opened before"))
+        };
+        names.filter_map(learner).collect()
     }
 
     fn embedded() -> Arc<dyn Queue> {
@@ -507,10 +542,13 @@ mod tests {
         queue: &Arc<dyn Queue>,
         audit: Option<Share>,
     ) -> (Ended, String) {
+        play_study(study(algorithm), queue, audit)
+    }
+
+    fn play_study(study: Study, queue: &Arc<dyn Queue>, audit: Option<Share>) -> (Ended, String) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let place = store.create_study("test").expect("a folder");
-        let study = study(algorithm);
         let ledger = Ledger::create(&place, &study.record("test", 0, None)).expect("a ledger");
         let view = View::open(&place.view_path(), ledger.record(), &study.schema).expect("a view");
         let (control, stop) = (Control::default(), Arc::new(AtomicBool::new(false)));
@@ -560,6 +598,47 @@ mod tests {
                 let contradictions = &ended.progress.contradictions;
                 assert!(contradictions.is_empty(), "{contradictions:?}");
                 assert!(counts.contains("Int(300), Int(300)"), "{counts}");
+            }
+        }
+    }
+
+    #[test]
+    fn nor_do_they_change_anything_where_points_depend_on_results() {
+        let learners = learners();
+        assert!(!learners.is_empty());
+        for study in learners {
+            let name = study().choices.algorithm.to_string();
+            let (expected, _) = play_study(study(), &embedded(), None);
+            assert_eq!(expected.progress.counts.evaluated, 60, "{name}");
+            for seed in 0..3 {
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
+                let (ended, counts) = play_study(study(), &queue, None);
+                assert_eq!(ended.finished, expected.finished, "{name}, seed {seed}");
+                assert!(counts.contains("Int(60), Int(60)"), "{counts}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_goal_is_reached_at_the_same_trial_whatever_happens_to_jobs() {
+        for algorithm in ["grid", "sobol", "nsga2"] {
+            let study = || {
+                open(
+                    "problem:branin",
+                    &["stop=['f < 3']", "space.x1.points=9", "space.x2.points=40"],
+                    algorithm,
+                    300,
+                )
+                .expect("a study")
+            };
+            let (expected, _) = play_study(study(), &embedded(), None);
+            let reason = expected.finished.reason.clone().expect("it is reached");
+            assert_eq!(reason, format!("f < 3 at trial {}", expected.finished.trials - 1));
+            assert_eq!(expected.finished.state, StudyState::Stopped);
+            for seed in 0..4 {
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(seed, Faults::default()));
+                let (ended, _) = play_study(study(), &queue, None);
+                assert_eq!(ended.finished, expected.finished, "{algorithm}, seed {seed}");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use jobs::{Outcome, Purpose, StudyId, TrialResult, derived_seed};
 use optimizers::{Algorithm, Plan, Task, Told};
-use results::{StudyRecord, StudySchema};
+use results::{Ledger, StudyRecord, StudySchema};
 use search_spaces::{
     Document, Objective, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
 };
@@ -14,6 +14,8 @@ use simulators::Simulator;
 
 use crate::driver::{Driver, Inputs, Teller};
 use crate::exit::Failure;
+use crate::known::Known;
+use crate::stopping::Goals;
 
 /// Raised whenever the same template and seed would give other results than before.
 const SEMANTICS: u32 = 1;
@@ -31,6 +33,8 @@ pub struct Choices {
     pub chunk: u64,
     /// How many trials may be open when one is asked.
     pub lag: u64,
+    /// Results of an earlier study.
+    pub known: Option<Known>,
 }
 
 /// What tells how far a study is.
@@ -83,6 +87,8 @@ pub struct Study {
     pub sequence: Option<Arc<dyn Sequence>>,
     /// Conditions on reports at which a trial is pruned.
     pub pruning_rules: Arc<[PruningRule]>,
+    /// What ends the study before its trials are used up.
+    pub goals: Goals,
     plan: Plan,
 }
 
@@ -92,7 +98,7 @@ impl Study {
     /// # Errors
     /// Anything that would keep the study from running: an objective that is no metric, data
     /// that cannot be read, a space that the algorithm cannot plan.
-    pub fn open(template: Template, choices: Choices) -> Result<Self, Failure> {
+    pub fn open(template: Template, mut choices: Choices) -> Result<Self, Failure> {
         let simulator: Arc<dyn Simulator> = simulators::open(
             &template.simulator,
             template.settings()?,
@@ -102,10 +108,14 @@ impl Study {
         .into();
         let schema = Arc::new(schema(&template, simulator.metrics())?);
         let pruning_rules = pruning_rules(&template, &*simulator)?;
+        let goals = Goals::read(&template, simulator.metrics())?;
         let space = Arc::new(template.space.clone());
         let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
+        let known = choices.known.as_mut().map(|known| std::mem::take(&mut known.results));
         let task = Task {
             objectives: template.objectives.len(),
+            first: template.enqueue.clone(),
+            known: known.unwrap_or_default(),
             ..Task::new(&space, plan_seed, choices.trials)
         };
         let plan = choices
@@ -117,7 +127,35 @@ impl Study {
             Plan::Optimizer { .. } => None,
         };
         let id = fingerprint(&template, &choices, &plan, &*simulator);
-        Ok(Self { template, choices, id, schema, space, simulator, sequence, pruning_rules, plan })
+        Ok(Self {
+            template,
+            choices,
+            id,
+            schema,
+            space,
+            simulator,
+            sequence,
+            pruning_rules,
+            goals,
+            plan,
+        })
+    }
+
+    /// Opens the study of a ledger, to go on with it.
+    ///
+    /// # Errors
+    /// As [`Study::reopen`], or the ledger lacks some of what it should hold.
+    pub fn resume(ledger: &Ledger) -> Result<Self, Failure> {
+        Self::recorded(ledger.record(), Known::recorded(ledger)?, |_| Ok(()))?
+            .unchanged(ledger.record())
+    }
+
+    /// Opens the study of a record as it would run today, though its data may have changed.
+    ///
+    /// # Errors
+    /// It cannot be opened any more.
+    pub fn reopen_changed(record: &StudyRecord) -> Result<Self, Failure> {
+        Self::recorded(record, None, |_| Ok(()))
     }
 
     /// Opens the study of a record.
@@ -137,6 +175,17 @@ impl Study {
         record: &StudyRecord,
         allowed: impl FnOnce(&str) -> Result<(), Failure>,
     ) -> Result<Self, Failure> {
+        // Whoever does not ask the plan needs to know only which results it knows.
+        let nameless = |source| Known { source, results: Vec::new() };
+        let known = record.known.clone().map(nameless);
+        Self::recorded(record, known, allowed)?.unchanged(record)
+    }
+
+    fn recorded(
+        record: &StudyRecord,
+        known: Option<Known>,
+        allowed: impl FnOnce(&str) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let document = Document::parse(&format!("study {}", record.name), &record.template)?;
         let template = Template::read(document, Path::new(&record.folder))?;
         allowed(&template.simulator)?;
@@ -148,12 +197,17 @@ impl Study {
             trials: record.trials,
             chunk: record.chunk,
             lag: record.lag,
+            known,
         };
-        let study = Self::open(template, choices)?;
-        if study.id.to_string() == record.fingerprint {
-            return Ok(study);
+        Self::open(template, choices)
+    }
+
+    /// The study itself, where it is still the one of the record.
+    fn unchanged(self, record: &StudyRecord) -> Result<Self, Failure> {
+        if self.id.to_string() == record.fingerprint {
+            return Ok(self);
         }
-        let data = hex(&study.simulator.fingerprint());
+        let data = hex(&self.simulator.fingerprint());
         let cause = if record.data_fingerprint.as_deref() == Some(&*data) {
             format!("it was started by version {} of this program", record.program_version)
         } else {
@@ -177,6 +231,8 @@ impl Study {
             template: self.template.document.to_toml(),
             folder: folder.display().to_string(),
             algorithm: self.choices.algorithm.to_string(),
+            algorithm_reason: None,
+            known: self.choices.known.as_ref().map(|known| known.source.clone()),
             seed: self.choices.seed,
             trials: self.choices.trials,
             chunk: self.choices.chunk,
@@ -241,25 +297,40 @@ impl Study {
 
 /// What an optimizer is told of a trial: its objectives, signed such that smaller is better, and
 /// how far it is from meeting the outcome constraints.
-fn teller(schema: Arc<StudySchema>) -> Teller {
+pub fn teller(schema: Arc<StudySchema>) -> Teller {
     let column = |objective: &Objective| {
         let found = schema.metrics().iter().position(|metric| *metric == objective.metric);
         (found.expect("the schema has every objective"), objective.direction)
     };
     let columns: Vec<_> = schema.objectives().iter().map(column).collect();
     Box::new(move |trial: &TrialResult| {
-        let Outcome::Complete(metrics) = &trial.outcome else { return Told::Failed };
-        let objectives: Vec<f64> =
-            columns.iter().map(|(index, direction)| direction.orient(metrics[*index])).collect();
-        if objectives.iter().any(|value| !value.is_finite()) {
-            return Told::Failed;
+        let oriented = |metrics: &[f64]| -> Option<Vec<f64>> {
+            let each = columns.iter().map(|(index, way)| way.orient(metrics[*index]));
+            let objectives: Vec<f64> = each.collect();
+            objectives.iter().all(|value| value.is_finite()).then_some(objectives)
+        };
+        match &trial.outcome {
+            Outcome::Complete(metrics) => {
+                let Some(objectives) = oriented(metrics) else { return Told::Failed };
+                let constraints = schema.outcome_constraints().iter();
+                let violation = constraints.map(|each| each.violation(metrics)).sum();
+                Told::Complete { objectives, violation }
+            }
+            Outcome::Pruned(_) => {
+                let last = trial.reports.last();
+                let objectives = last.and_then(|report| oriented(&report.values));
+                Told::Pruned { step: last.map_or(0, |report| report.step), objectives }
+            }
+            Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::Skipped => Told::Failed,
         }
-        let violation = schema.outcome_constraints().iter().map(|each| each.violation(metrics));
-        Told::Complete { objectives, violation: violation.sum() }
     })
 }
 
-fn schema(template: &Template, metrics: &[String]) -> Result<StudySchema, Failure> {
+/// The columns that trials with these metrics make under a template.
+///
+/// # Errors
+/// An objective or an outcome constraint names another metric.
+pub fn schema(template: &Template, metrics: &[String]) -> Result<StudySchema, Failure> {
     for objective in &template.objectives {
         if !metrics.contains(&objective.metric) {
             let found = match nearest(&objective.metric, metrics.iter().map(String::as_str)) {
@@ -325,6 +396,9 @@ fn fingerprint(
         part(&choices.lag.to_le_bytes());
     }
     part(&simulator.fingerprint());
+    if let Some(known) = &choices.known {
+        part(known.source.hash.as_bytes());
+    }
     StudyId(*hasher.finalize().as_bytes())
 }
 

@@ -5,6 +5,7 @@ use results::{Best, Counts, ResultsHash, Row, Status, StudySchema};
 
 use crate::driver::Released;
 use crate::frame::Frame;
+use crate::stopping::Judge;
 
 /// The results of a study's released prefix, summed up.
 #[derive(Debug)]
@@ -18,12 +19,14 @@ pub struct Tally {
     first_failure: Option<(u64, String)>,
     archive: Archive,
     hash: ResultsHash,
+    judge: Judge,
+    reason: Option<String>,
 }
 
 impl Tally {
-    /// The tally of no trials.
+    /// The tally of no trials, which ends where the judge says so.
     #[must_use]
-    pub fn new(schema: &StudySchema) -> Self {
+    pub fn new(schema: &StudySchema, judge: Judge) -> Self {
         Self {
             numbers: 0,
             counts: Counts::default(),
@@ -31,6 +34,8 @@ impl Tally {
             first_failure: None,
             archive: Archive::new(schema.objectives().len()),
             hash: ResultsHash::new(schema),
+            judge,
+            reason: None,
         }
     }
 
@@ -44,6 +49,13 @@ impl Tally {
     #[must_use]
     pub fn first_failure(&self) -> Option<&(u64, String)> {
         self.first_failure.as_ref()
+    }
+
+    /// The goal that was reached, and where: `f <= 1e-6 at trial 812`. What follows is not taken
+    /// up any more.
+    #[must_use]
+    pub fn reason(&self) -> Option<&String> {
+        self.reason.as_ref()
     }
 
     /// The hash of the table so far.
@@ -68,17 +80,25 @@ impl Tally {
 
     /// Takes up a released job.
     pub fn take_up(&mut self, frame: &Frame, released: &Released) {
-        let trials = &released.result.trials;
-        for (offset, trial) in (0..).zip(trials) {
-            match frame.row(&released.work, released.first, offset, trial) {
-                Some(row) => self.count(&frame.schema, &row),
-                None => self.counts.skipped += 1,
+        for (offset, trial) in (0..).zip(&released.result.trials) {
+            if self.reason.is_some() {
+                return;
+            }
+            self.numbers = released.first + offset + 1;
+            let Some(row) = frame.row(&released.work, released.first, offset, trial) else {
+                self.counts.skipped += 1;
+                continue;
+            };
+            let objectives = self.count(&frame.schema, &row);
+            let complete = objectives.as_deref().map(|objectives| (&row.metrics[..], objectives));
+            if let Some(goal) = self.judge.reached(complete) {
+                self.reason = Some(format!("{goal} at trial {}", row.trial));
             }
         }
-        self.numbers = released.first + trials.len() as u64;
     }
 
-    fn count(&mut self, schema: &StudySchema, row: &Row) {
+    /// Counts a row; its oriented objectives, where it is complete.
+    fn count(&mut self, schema: &StudySchema, row: &Row) -> Option<Vec<f64>> {
         let counts = &mut self.counts;
         counts.evaluated += 1;
         self.hash.update(row);
@@ -86,11 +106,11 @@ impl Tally {
             Status::Complete => {}
             Status::Infeasible => {
                 counts.infeasible += 1;
-                return;
+                return None;
             }
             Status::Pruned => {
                 counts.pruned += 1;
-                return;
+                return None;
             }
             Status::Failed | Status::Timeout => {
                 counts.failed += 1;
@@ -99,7 +119,7 @@ impl Tally {
                     let message = row.message.clone().unwrap_or_default();
                     self.first_failure = Some((row.trial, message));
                 }
-                return;
+                return None;
             }
         }
         let objectives = schema.oriented_objectives(row).expect("complete");
@@ -109,5 +129,6 @@ impl Tally {
             }
         }
         self.archive.insert(row.trial, &objectives, 0.0);
+        Some(objectives)
     }
 }

@@ -224,6 +224,8 @@ fn cases() -> Vec<Case> {
         ("random", plan("random", None), inputs(Some(200), 1, 1)),
         ("sobol, to the end", plan("sobol", None), inputs(None, 1, 1)),
         ("lhs", plan("lhs", Some(90)), inputs(Some(90), 1, 1)),
+        ("nsga2", plan("nsga2:population=10", None), inputs(Some(200), 1, 16)),
+        ("nsga2, to the end", plan("nsga2:population=20", None), inputs(None, 4, 40)),
     ]
 }
 

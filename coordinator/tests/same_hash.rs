@@ -4,11 +4,14 @@
 mod support;
 
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use optimizers::{Algorithm, Plan, Task};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use search_spaces::{Document, Space};
 use support::Place;
 
 const KILLS: u32 = 20;
@@ -206,6 +209,61 @@ fn problem_sobol() {
 #[test]
 fn problem_lhs() {
     check(PROBLEM, "lhs", Some(150_000), 10);
+}
+
+#[test]
+fn problem_nsga2() {
+    check(PROBLEM, "nsga2", Some(20_000), 12);
+}
+
+#[test]
+fn problem_nsga2_in_a_finite_space_with_points_given_first() {
+    let given = format!("{FINITE} --enqueue x1=0.5,x2=0.001,x3=7 --enqueue x1=0,x2=0.501,x3=0");
+    check(&given, "nsga2:population=30", Some(20_000), 13);
+}
+
+#[test]
+fn program_nsga2_with_trials_that_fail_and_are_pruned() {
+    check(PROGRAM, "nsga2:population=20", Some(8000), 14);
+}
+
+/// Every algorithm that learns, on few trials: some of them think for long about each.
+#[test]
+fn every_algorithm_that_learns() {
+    let text = "x = { float = [0, 1] }";
+    let document = Document::parse("t.toml", text).expect("TOML");
+    let space = Arc::new(Space::read(document.section()).expect("a space"));
+    let learns = |name: &str, objectives: usize| {
+        let task = Task { objectives, ..Task::new(&space, 1, Some(10)) };
+        let plan = Algorithm::parse(name).expect("known").plan(&task);
+        matches!(plan, Ok(Plan::Optimizer { learns: true, .. }))
+    };
+    let place = Place::new();
+    place.write("mixed.toml", MIXED);
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut tried = 0;
+    for (name, _) in Algorithm::names().iter().filter(|(name, _)| *name != "auto") {
+        let objectives = match (learns(name, 2), learns(name, 1)) {
+            (true, _) => "",
+            (false, true) => "--objective f2:min",
+            (false, false) => continue,
+        };
+        let how = format!("{objectives} --trials 150 --seed 3 --quiet --format json");
+        let start = format!("start {PROBLEM} --algorithm {name} {how}");
+        let whole = |threads: u32| {
+            let words = format!("{start} --name {name}-{threads} --threads {threads}");
+            place.run(&words).ended(0).hash()
+        };
+        let expected = whole(1);
+        assert_eq!(whole(8), expected, "{name}: eight threads");
+        let mut kills = KILLS - 3;
+        let killed = format!("{name}-killed");
+        kill_often(&place, &start, &killed, &mut random, &mut kills);
+        let resumed = place.run(&format!("resume {killed} --quiet --format json")).ended(0);
+        assert_eq!(resumed.hash(), expected, "{name}: killed");
+        tried += 1;
+    }
+    assert!(tried > 0);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use search_spaces::{Sequence, nearest};
 
+use crate::ahead::Ahead;
+use crate::auto;
 use crate::cube::CubeSearch;
 use crate::distinct::Distinct;
 use crate::grid::GridSearch;
@@ -33,6 +35,8 @@ enum Kind {
     LatinHypercube,
     /// The place among those that learn.
     Strategy(usize, Options),
+    /// Whichever suits the task.
+    Auto(Options),
 }
 
 /// Where the points of a study come from.
@@ -48,6 +52,10 @@ pub enum Plan {
     },
 }
 
+/// The one that stands for another.
+const AUTO: (&str, &str) =
+    ("auto", "whichever of the others suits the space, the objectives and the number of trials");
+
 /// Name, what it does, for help and messages.
 const SEQUENCES: [(&str, &str); 5] = [
     ("grid", "every combination, the last parameter fastest"),
@@ -59,7 +67,7 @@ const SEQUENCES: [(&str, &str); 5] = [
 
 static NAMES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
     let learning = STRATEGIES.iter().map(|entry| (entry.name, entry.about));
-    SEQUENCES.into_iter().chain(learning).collect()
+    [AUTO].into_iter().chain(SEQUENCES).chain(learning).collect()
 });
 
 impl Algorithm {
@@ -77,14 +85,19 @@ impl Algorithm {
             text => {
                 let (name, options) = text.split_once(':').unwrap_or((text, ""));
                 let found = STRATEGIES.iter().position(|entry| entry.name == name);
-                let place = found.ok_or_else(|| unknown(text))?;
+                if found.is_none() && name != "auto" {
+                    return Err(unknown(text));
+                }
                 let options = match options {
                     "" => Options::default(),
                     options => {
                         Options::parse(options).map_err(|error| format!("{name}: {error}"))?
                     }
                 };
-                Kind::Strategy(place, options)
+                match found {
+                    Some(place) => Kind::Strategy(place, options),
+                    None => Kind::Auto(options),
+                }
             }
         };
         Ok(Self { kind })
@@ -110,11 +123,32 @@ impl Algorithm {
         }
     }
 
+    /// The algorithm that `auto` stands for in a task, and why in one line; any other stays as
+    /// it is, and needs no reason.
+    ///
+    /// # Errors
+    /// An option of `auto` is wrong; says what is allowed.
+    pub fn resolved(&self, task: &Task<'_>) -> Result<(Self, Option<String>), String> {
+        let Kind::Auto(options) = &self.kind else { return Ok((self.clone(), None)) };
+        let mut reader = options.reader();
+        // Without a word on it, the cost of a trial takes no part.
+        let cost = reader.number("cost", 0.0..=1e9, -1.0).and_then(|cost| {
+            reader.finish()?;
+            Ok((cost >= 0.0).then_some(cost))
+        });
+        let cost = cost.map_err(|error| format!("auto: {error}"))?;
+        let pick = auto::pick(task, cost);
+        Ok((Self::parse(pick.name)?, Some(pick.reason)))
+    }
+
     /// Makes the plan for a task.
     ///
     /// # Errors
     /// The algorithm cannot plan it; says why and what to do.
     pub fn plan(&self, task: &Task<'_>) -> Result<Plan, String> {
+        if matches!(self.kind, Kind::Auto(_)) {
+            return self.resolved(task)?.0.plan(task);
+        }
         let &Task { space, seed, trials, .. } = task;
         let dimensions = space.parameters().len();
         let shared = || Arc::clone(space);
@@ -132,7 +166,9 @@ impl Algorithm {
                 Arc::new(CubeSearch::new(shared(), SobolSequence::new(dimensions, seed)))
             }
             Kind::LatinHypercube => {
-                let trials = strata(trials)?;
+                // Given points take their trials from the whole, and leave no gap in the cube.
+                let given = task.first.len() as u64;
+                let trials = strata(trials)?.saturating_sub(given).max(1);
                 Arc::new(CubeSearch::new(shared(), LatinHypercube::new(trials, dimensions, seed)))
             }
             Kind::Strategy(place, options) => {
@@ -143,7 +179,15 @@ impl Algorithm {
                 let optimizer = Box::new(Search::new(strategy, space, seed, &task.known, first));
                 return Ok(Plan::Optimizer { optimizer, learns: true });
             }
+            Kind::Auto(_) => unreachable!("it was resolved"),
         };
+        if !task.known.is_empty() {
+            return Err(format!(
+                "{self} learns nothing from results; take auto or one of {}",
+                STRATEGIES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        let sequence = Ahead::of(&task.first, sequence);
         // Where the space is finite, no point is evaluated twice.
         if space.cardinality().is_some() && !sequence.is_distinct() {
             let optimizer = Box::new(Distinct::new(sequence, space, seed));
@@ -188,6 +232,8 @@ impl fmt::Display for Algorithm {
             Kind::Strategy(place, options) => {
                 write!(out, "{}:{options}", STRATEGIES[*place].name)
             }
+            Kind::Auto(options) if options.is_empty() => out.write_str("auto"),
+            Kind::Auto(options) => write!(out, "auto:{options}"),
         }
     }
 }

@@ -19,7 +19,7 @@
 //!   asked for points and told outcomes; one whose points depend on their number alone is a
 //!   [`search_spaces::Sequence`]: [`GridSearch`], [`RandomSearch`] and, over the plans of the
 //!   unit cube, [`CubeSearch`]. In a finite space, [`Distinct`] keeps any of them from repeating
-//!   itself.
+//!   itself. `auto` chooses one by the task ([`Algorithm::resolved`]).
 //!
 //! # What holds everywhere
 //!
@@ -33,7 +33,9 @@
 //! Storage, queues, clocks, threads and files: this room never learns who ran a trial, when or
 //! where. Failed trials and values that are not finite are dealt with before they get here.
 
+mod ahead;
 mod algorithm;
+mod auto;
 mod cube;
 mod distinct;
 mod draw;

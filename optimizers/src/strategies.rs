@@ -63,6 +63,15 @@ pub(crate) const STRATEGIES: &[Entry] = &[Entry {
 }];
 
 impl Entry {
+    /// Whether it can handle so many objectives.
+    pub fn handles(&self, objectives: usize) -> bool {
+        match self.objectives {
+            Objectives::One => objectives == 1,
+            Objectives::TwoOrMore => objectives > 1,
+            Objectives::Any => true,
+        }
+    }
+
     /// Makes the algorithm for a task.
     ///
     /// # Errors

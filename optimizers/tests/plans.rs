@@ -15,9 +15,15 @@ fn space(text: &str) -> Arc<Space> {
 
 /// The first `count` points of an algorithm, and whether there were no more.
 fn points(name: &str, space: &Arc<Space>, seed: u64, count: u64) -> (Vec<Point>, bool) {
+    points_of(name, &Task::new(space, seed, Some(count)))
+}
+
+/// The points that an algorithm gives to a task of so many trials.
+fn points_of(name: &str, task: &Task<'_>) -> (Vec<Point>, bool) {
     let algorithm = Algorithm::parse(name).expect(name);
+    let count = task.trials.expect("a number of trials");
     let mut points = Vec::new();
-    match algorithm.plan(&Task::new(space, seed, Some(count))).expect(name) {
+    match algorithm.plan(task).expect(name) {
         Plan::Sequence(sequence) => {
             let mut number = 0;
             while (points.len() as u64) < count {
@@ -82,6 +88,74 @@ fn the_same_seed_gives_the_same_points_and_another_seed_others() {
         let of_seed = |seed| points(name, &space, seed, 100).0;
         assert_eq!(of_seed(1), of_seed(1), "{name}");
         assert_eq!(of_seed(1) == of_seed(2), name == "grid", "{name}");
+    }
+}
+
+#[test]
+fn given_points_come_first_and_are_not_repeated() {
+    for text in [MIXED, FINITE] {
+        let space = space(text);
+        // Points that the grid and the samples come to as well.
+        let (mut first, _) = points("grid:shuffle", &space, 9, 5);
+        first.extend(points("random", &space, 1, 3).0);
+        for name in names() {
+            let task = Task { first: first.clone(), ..Task::new(&space, 1, Some(200)) };
+            let (points, _) = points_of(name, &task);
+            assert_eq!(points[..first.len()], first, "{name}");
+            let distinct: BTreeSet<u128> = points.iter().map(Point::hash).collect();
+            assert_eq!(distinct.len(), points.len(), "{name} repeats itself");
+            assert!(points.len() > 100, "{name}: {}", points.len());
+            assert!(points.iter().all(|point| space.contains(point)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_latin_hypercube_has_a_stratum_for_each_trial_that_is_not_given() {
+    let space = space("x = { float = [0, 1] }");
+    let first = vec![Point::new(vec![Value::Float(0.5)])];
+    let (points, _) = points_of("lhs", &Task { first, ..Task::new(&space, 1, Some(11)) });
+    assert_eq!(points.len(), 11);
+    let mut tenths: Vec<usize> =
+        points[1..].iter().map(|p| (p.values()[0].as_number().unwrap() * 10.0) as usize).collect();
+    tenths.sort_unstable();
+    assert_eq!(tenths, (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn auto_stands_for_another_and_says_why() {
+    let finite = space(FINITE);
+    let auto = Algorithm::parse("auto:cost=30").unwrap();
+    assert_eq!(auto.to_string(), "auto:cost=30");
+    let (chosen, reason) = auto.resolved(&Task::new(&finite, 1, Some(10_000))).unwrap();
+    assert_eq!(chosen.to_string(), "grid");
+    assert_eq!(reason.unwrap(), "7200 points in all, no more than trials");
+    for objectives in 1..6 {
+        for trials in [5, 100, 1000, 30_000, 1_000_000] {
+            let task = Task { objectives, ..Task::new(&finite, 1, Some(trials)) };
+            let (chosen, _) = auto.resolved(&task).unwrap();
+            assert_eq!(chosen, Algorithm::parse(&chosen.to_string()).unwrap());
+            assert!(chosen.plan(&task).is_ok(), "{chosen} for {objectives}, {trials}");
+        }
+    }
+    let wrong = Algorithm::parse("auto:price=3").unwrap().resolved(&Task::new(&finite, 1, None));
+    assert_eq!(wrong.unwrap_err(), "auto: found the option price, allowed: cost");
+    let (same, reason) =
+        Algorithm::parse("lhs").unwrap().resolved(&Task::new(&finite, 1, None)).unwrap();
+    assert!(same.to_string() == "lhs" && reason.is_none());
+}
+
+#[test]
+fn what_learns_nothing_refuses_results() {
+    let space = space(MIXED);
+    let (points, _) = points("random", &space, 1, 1);
+    for name in names() {
+        let known = vec![(points[0].clone(), Told::Failed)];
+        let task = Task { known, ..Task::new(&space, 1, Some(100)) };
+        let plan = Algorithm::parse(name).unwrap().plan(&task);
+        let learns = matches!(plan, Ok(Plan::Optimizer { learns: true, .. }));
+        let refuses = plan.is_err_and(|error| error.contains("learns nothing from results"));
+        assert!(learns != refuses, "{name}");
     }
 }
 

@@ -1,8 +1,10 @@
 //! The ledger: the durable truth of one study, in one crash-safe file.
 //!
 //! Three tables in a `redb` file: `meta` (format, study, finished: JSON texts), `jobs` (first
-//! trial: what was asked and what came of it) and `contradictions` (trial: JSON text). A result is confirmed to its worker only after it
-//! is in here; everything else, the DuckDB view included, can be made again from it.
+//! trial: what was asked and what came of it), `known` (the same for results of an earlier study,
+//! which are no trials of this one) and `contradictions` (trial: JSON text). A result is confirmed
+//! to its worker only after it is in here; everything else, the DuckDB view included, can be made
+//! again from it.
 
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +24,7 @@ use crate::store::{StudyFolder, write_json_durably};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const JOBS: TableDefinition<u64, &[u8]> = TableDefinition::new("jobs");
+const KNOWN: TableDefinition<u64, &[u8]> = TableDefinition::new("known");
 const CONTRADICTIONS: TableDefinition<u64, &[u8]> = TableDefinition::new("contradictions");
 
 /// The ledger is written once and read once: a cache would hold what nobody asks for again.
@@ -38,7 +41,8 @@ pub struct Record {
 
 impl Record {
     /// The job's bytes after their length, then the result's.
-    fn to_bytes(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
         let job = self.job.to_bytes();
         let len = u32::try_from(job.len()).expect("a job is far smaller than 4 GiB");
         [&len.to_le_bytes()[..], &job, &self.result.to_bytes()].concat()
@@ -81,12 +85,24 @@ impl Ledger {
     /// # Errors
     /// A ledger that is there already, or another fault of the file system.
     pub fn create(folder: &StudyFolder, record: &StudyRecord) -> Result<Self, ResultsError> {
+        Self::create_knowing(folder, record, &[])
+    }
+
+    /// The same, with results of an earlier study beside its own, for [`Ledger::known`].
+    ///
+    /// # Errors
+    /// As [`Ledger::create`].
+    pub fn create_knowing(
+        folder: &StudyFolder,
+        record: &StudyRecord,
+        known: &[Record],
+    ) -> Result<Self, ResultsError> {
         let lock = StudyLock::take(&folder.lock_path())?;
         let path = folder.ledger_path();
         let file = std::fs::File::create_new(&path);
         let file = file.map_err(|error| ResultsError::io("create", &path, error))?;
         let database = builder().create_file(file).map_err(|error| fault(&path, error))?;
-        start(&database, record).map_err(|error| fault(&path, error))?;
+        start(&database, record, known).map_err(|error| fault(&path, error))?;
         write_json_durably(&folder.record_path(), record)?;
         let reader = LedgerReader { database: Arc::new(database), path };
         Ok(Self { reader, record: record.clone(), _lock: lock })
@@ -206,10 +222,23 @@ impl Ledger {
     /// A fault of the file system, or damage.
     pub fn contradictions(&self) -> Result<Vec<Contradiction>, ResultsError> {
         let LedgerReader { database, path } = &self.reader;
-        let texts = undamaged(path, || read_texts(database).map_err(|error| fault(path, error)))?;
+        let read = || read_all(database, CONTRADICTIONS).map_err(|error| fault(path, error));
+        let texts = undamaged(path, read)?;
         let parse = |text: Vec<u8>| serde_json::from_slice(&text);
         let parsed: Result<_, _> = texts.into_iter().map(parse).collect();
         parsed.map_err(|error| ResultsError::damaged(path, &error))
+    }
+
+    /// What is known from an earlier study, as it was handed to [`Ledger::create_knowing`].
+    ///
+    /// # Errors
+    /// A fault of the file system, or damage.
+    pub fn known(&self) -> Result<Vec<Record>, ResultsError> {
+        let LedgerReader { database, path } = &self.reader;
+        let read = || read_all(database, KNOWN).map_err(|error| fault(path, error));
+        let parse = |bytes: Vec<u8>| Record::from_bytes(&bytes);
+        let parsed: Result<_, _> = undamaged(path, read)?.into_iter().map(parse).collect();
+        parsed.map_err(|detail| ResultsError::damaged(path, &detail))
     }
 
     /// How the study ended; none while it has not.
@@ -309,13 +338,19 @@ fn builder() -> Builder {
     builder
 }
 
-fn start(database: &Database, record: &StudyRecord) -> Result<(), redb::Error> {
+fn start(database: &Database, record: &StudyRecord, known: &[Record]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert("format", json(&record.format).as_slice())?;
         meta.insert("study", json(record).as_slice())?;
         transaction.open_table(JOBS)?;
+        if !known.is_empty() {
+            let mut table = transaction.open_table(KNOWN)?;
+            for record in known {
+                table.insert(record.first_trial(), record.to_bytes().as_slice())?;
+            }
+        }
     }
     Ok(transaction.commit()?)
 }
@@ -348,9 +383,12 @@ fn range_from(
     Ok(jobs.range(first..)?)
 }
 
-/// All contradictions; a ledger of an older program has no table for them.
-fn read_texts(database: &Database) -> Result<Vec<Vec<u8>>, redb::Error> {
-    match database.begin_read()?.open_table(CONTRADICTIONS) {
+/// All values of a table that need not be there.
+fn read_all(
+    database: &Database,
+    table: TableDefinition<u64, &[u8]>,
+) -> Result<Vec<Vec<u8>>, redb::Error> {
+    match database.begin_read()?.open_table(table) {
         Ok(table) => table.range::<u64>(..)?.map(|entry| Ok(entry?.1.value().to_vec())).collect(),
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
         Err(error) => Err(error.into()),

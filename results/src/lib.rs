@@ -39,7 +39,7 @@ pub use hash::ResultsHash;
 pub use ledger::{Ledger, LedgerReader, Record, Records};
 pub use ranking::{Hypervolume, Ranked, Ranker, Ranking};
 pub use reader::{Cell, Table, ViewReader, trials_sql};
-pub use record::{Finished, LEDGER_FORMAT, StudyRecord, StudyState};
+pub use record::{Finished, KnownResults, LEDGER_FORMAT, StudyRecord, StudyState};
 pub use status::{Best, Counts, StudyStatus, WorkerStatus};
 pub use store::{STORE_FORMAT, Store, StudyFolder};
 pub use table::{Row, Status, StudySchema};

@@ -21,6 +21,13 @@ pub struct StudyRecord {
     pub folder: String,
     /// Name of the algorithm.
     pub algorithm: String,
+    /// Why it was chosen, where the program chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm_reason: Option<String>,
+    /// The study whose results were known beforehand, and the hash of what the ledger keeps of
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownResults>,
     /// The seed.
     pub seed: u64,
     /// How many trials at most; none where the algorithm itself ends the study.
@@ -39,6 +46,17 @@ pub struct StudyRecord {
     pub git_commit: Option<String>,
     /// When it was created, in milliseconds since 1970 (UTC).
     pub created_at: u64,
+}
+
+/// Where results that a study knows beforehand came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownResults {
+    /// Name of the earlier study.
+    pub from: String,
+    /// How many trials they are of.
+    pub trials: u64,
+    /// Hash of them, in hexadecimal.
+    pub hash: String,
 }
 
 /// What a study is doing, or how it ended.
@@ -84,6 +102,9 @@ pub struct Finished {
     pub results_hash: String,
     /// How many trial numbers the table covers, skipped ones included.
     pub trials: u64,
+    /// What ended it early, where that was asked for: `f <= 1e-6 at trial 812`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Why running the study again may give another table; none where nothing is known of it.
     #[serde(default)]
     pub tainted: Option<String>,

@@ -83,6 +83,9 @@ pub struct StudyStatus {
     pub view_lag: u64,
     /// Hash of the results table in hexadecimal, once the study has ended.
     pub results_hash: Option<String>,
+    /// What ended the study early, where that was asked for: `f <= 1e-6 at trial 812`.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Trials that the latest process ran a second time to compare.
     #[serde(default)]
     pub audited: u64,

@@ -31,6 +31,7 @@ fn status(name: &str) -> StudyStatus {
         fleet: Vec::new(),
         view_lag: 0,
         results_hash: None,
+        reason: None,
         audited: 0,
         contradictions: Vec::new(),
         tainted: None,
@@ -203,7 +204,13 @@ fn a_ledger_keeps_everything_in_order_and_nothing_twice() {
     let twice = ledger.append(&[job(40), job(30)]).unwrap_err();
     assert!(matches!(twice, ResultsError::AlreadyRecorded { trial: 30, .. }));
     assert_eq!(ledger.finished().unwrap(), None);
-    let end = |state| Finished { state, results_hash: "00".into(), trials: 40, tainted: None };
+    let end = |state| Finished {
+        state,
+        results_hash: "00".into(),
+        trials: 40,
+        reason: None,
+        tainted: None,
+    };
     assert!(ledger.contradictions().unwrap().is_empty());
     let found = |trial| Contradiction {
         trial,

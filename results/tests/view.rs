@@ -174,6 +174,7 @@ fn the_end_is_written_down_and_a_resumed_study_runs_again() {
         state: StudyState::Complete,
         results_hash: hash.clone(),
         trials: 10,
+        reason: None,
         tainted: Some("by the clock".to_owned()),
     };
     view.finish(&end).unwrap();

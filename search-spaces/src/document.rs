@@ -68,8 +68,16 @@ impl Document {
     /// No `=`, an empty key, a value that is not TOML, or a key that runs through a value that
     /// is no table.
     pub fn set(&mut self, assignment: &str) -> Result<(), TemplateError> {
+        self.set_from(&format!("--set {assignment}"), assignment)
+    }
+
+    /// The same for what was written elsewhere, which messages call `source`.
+    ///
+    /// # Errors
+    /// As [`Document::set`].
+    pub fn set_from(&mut self, source: &str, assignment: &str) -> Result<(), TemplateError> {
         let fault = |found: &str, allowed: &str| TemplateError {
-            file: format!("--set {assignment}"),
+            file: source.to_owned(),
             line: None,
             key: String::new(),
             found: found.to_owned(),
@@ -82,7 +90,7 @@ impl Document {
         if path.iter().any(|part| part.is_empty()) {
             return Err(fault("an empty key", "a dotted key, such as backtest.commission"));
         }
-        let origin = Origin { file: format!("--set {assignment}"), line: None };
+        let origin = Origin { file: source.to_owned(), line: None };
         let kind = parse_value(value.trim())
             .map_err(|found| fault(&found, "a TOML value, such as 3, [1, 9] or \"text\""))?;
         let mut node = &mut self.root;

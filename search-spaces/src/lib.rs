@@ -13,7 +13,8 @@
 //!   logarithmic scales, labels and conditions are all behind that map.
 //! * A [`Grid`] maps an index to a point in mixed radix, without a list of points anywhere.
 //! * [`Constraint`]s are checked before a point is evaluated, [`OutcomeConstraint`]s on its
-//!   metrics afterwards, [`PruningRule`]s on its reports in between. All, and the backtester's strategies, share the grammar of [`expr`].
+//!   metrics afterwards, [`PruningRule`]s on its reports in between; a [`Target`] is a condition on
+//!   metrics at which a study ends. All, and the backtester's strategies, share the grammar of [`expr`].
 //!   Constraints that contradict each other are refused on proof, by interval arithmetic; merely
 //!   rare points are no reason to refuse.
 //!
@@ -37,6 +38,7 @@
 mod constraint;
 mod document;
 mod domain;
+mod enqueue;
 mod error;
 pub mod expr;
 mod feasibility;
@@ -49,6 +51,7 @@ mod section;
 mod sequence;
 mod space;
 mod step;
+mod target;
 mod template;
 mod value;
 
@@ -64,5 +67,6 @@ pub use section::Section;
 pub use sequence::Sequence;
 pub use space::{Space, unit_from_bits};
 pub use step::Step;
+pub use target::Target;
 pub use template::{Direction, Objective, Template, check_study_name};
 pub use value::{Point, Value};

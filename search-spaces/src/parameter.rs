@@ -84,6 +84,26 @@ impl Parameter {
         self.domain.contains(value).then_some(value)
     }
 
+    /// The values that it may take, for messages: `2 … 60`, or its labels.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        match &self.domain {
+            Domain::Labels { labels, .. } => labels.join(", "),
+            Domain::Bool => "false, true".to_owned(),
+            domain => {
+                let [low, high] = [0.0, 1.0f64.next_down()].map(|unit| domain.decode(unit));
+                let step = match domain {
+                    Domain::Int { step: step @ 2.., .. } => format!(" in steps of {step}"),
+                    Domain::Float { step: Some(step), .. } => {
+                        format!(" in steps of {}", step.size())
+                    }
+                    _ => String::new(),
+                };
+                format!("{} … {}{step}", self.text(low), self.text(high))
+            }
+        }
+    }
+
     /// Reads the domain from the parameter's table; its `when` is left to the space, which
     /// knows the other parameters.
     pub(crate) fn read(name: &str, table: &mut Section<'_>) -> Result<Self, TemplateError> {

@@ -163,6 +163,38 @@ impl<'a> Section<'a> {
         Ok(self.section(key)?.unwrap_or_else(|| Section::new(path, &EMPTY)))
     }
 
+    /// A list of tables, written as `[[key]]` or as `key = [{ … }, { … }]`.
+    ///
+    /// # Errors
+    /// The value, or one of its items, is of another kind.
+    pub fn sections(&mut self, key: &str) -> Result<Option<Vec<Section<'a>>>, TemplateError> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let Kind::Array(items) = &node.kind else {
+            return Err(self.error(key, node.to_string(), "a list of tables"));
+        };
+        if let Some(item) = items.iter().find(|item| !matches!(item.kind, Kind::Table(_))) {
+            return Err(self.error(key, item.to_string(), "a list of tables"));
+        }
+        let path = self.path_of(key);
+        let table = |(index, node)| Section::new(format!("{path}[{index}]"), node);
+        Ok(Some(items.iter().enumerate().map(table).collect()))
+    }
+
+    /// A number, truth value or text as a person writes it, without quotes.
+    ///
+    /// # Errors
+    /// The value is a list or a table.
+    pub fn written(&mut self, key: &str) -> Result<Option<String>, TemplateError> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        match &node.kind {
+            Kind::Text(text) => Ok(Some(text.clone())),
+            Kind::Array(_) | Kind::Table(_) => {
+                Err(self.error(key, node.to_string(), "a number, text, true or false"))
+            }
+            _ => Ok(Some(node.to_string())),
+        }
+    }
+
     /// An error at `key` of this section.
     #[must_use]
     pub fn error(

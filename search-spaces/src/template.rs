@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::document::Document;
+use crate::enqueue::read_points;
 use crate::error::TemplateError;
 use crate::section::Section;
 use crate::space::Space;
+use crate::value::Point;
 
 /// Which way an objective improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +63,12 @@ pub struct Template {
     pub outcome_constraints: Vec<String>,
     /// Conditions on reports at which a trial is pruned (`cost > 100`), as written.
     pub prune: Vec<String>,
+    /// Conditions at which the study ends (`cost <= 1e-6`, `cost stalls 200`), as written.
+    pub stop: Vec<String>,
     /// The space.
     pub space: Space,
+    /// Points to be evaluated before all others.
+    pub enqueue: Vec<Point>,
     /// The document that all of this was read from, overrides included.
     pub document: Document,
     /// The folder that relative paths in the template start from.
@@ -87,10 +93,12 @@ impl Template {
         let objectives = objectives(&mut root)?;
         let outcome_constraints = root.texts("outcome_constraints")?.unwrap_or_default();
         let prune = root.texts("prune")?.unwrap_or_default();
+        let stop = root.texts("stop")?.unwrap_or_default();
         let space = match root.section("space")? {
             Some(section) => Space::read(section)?,
             None => return Err(root.missing("space", "a table with a key for each parameter")),
         };
+        let enqueue = read_points(&mut root, &space)?;
         root.section(&simulator)?;
         root.finish()?;
         Ok(Self {
@@ -100,7 +108,9 @@ impl Template {
             objectives,
             outcome_constraints,
             prune,
+            stop,
             space,
+            enqueue,
             folder: folder.to_owned(),
             document,
         })

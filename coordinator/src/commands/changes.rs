@@ -3,10 +3,12 @@
 use search_spaces::Template;
 
 use crate::cli::Start;
+use crate::commands::points;
 use crate::exit::Failure;
 use crate::library;
 
-/// The template that was asked for, with `--set`, `--objective` and `--prune` applied.
+/// The template that was asked for, with `--set`, `--objective`, `--prune`, `--stop` and
+/// `--enqueue` applied.
 pub(super) fn changed_template(args: &Start) -> Result<Template, Failure> {
     let mut overrides = args.set.clone();
     let mut objectives = Vec::new();
@@ -37,9 +39,20 @@ pub(super) fn changed_template(args: &Start) -> Result<Template, Failure> {
         let entries: Vec<String> = entries.collect();
         overrides.push(format!("objectives={{ {} }}", entries.join(", ")));
     }
-    if !args.prune.is_empty() {
-        let rules: Vec<String> = args.prune.iter().map(|rule| format!("{rule:?}")).collect();
-        overrides.push(format!("prune=[{}]", rules.join(", ")));
+    for (key, rules) in [("prune", &args.prune), ("stop", &args.stop)] {
+        if !rules.is_empty() {
+            let rules: Vec<String> = rules.iter().map(|rule| format!("{rule:?}")).collect();
+            overrides.push(format!("{key}=[{}]", rules.join(", ")));
+        }
     }
-    library::load(&args.template, &overrides)
+    let source = library::find(&args.template)?;
+    let mut document = library::document(&source, &overrides)?;
+    if !args.enqueue.is_empty() {
+        let said = match &args.enqueue[..] {
+            [one] => format!("--enqueue {one}"),
+            _ => "--enqueue".to_owned(),
+        };
+        document.set_from(&said, &format!("enqueue={}", points::as_toml(&args.enqueue)?))?;
+    }
+    Ok(Template::read(document, &source.folder)?)
 }

@@ -26,7 +26,8 @@ const DRAWS: u64 = 100_000;
 pub fn check(args: &Check) -> Result<Exit, Failure> {
     let template = library::load(&args.template, &args.set)?;
     let algorithm = Algorithm::parse("random").expect("a built-in algorithm");
-    let choices = Choices { algorithm, seed: args.seed, trials: Some(1), chunk: 0, lag: 1 };
+    let choices =
+        Choices { algorithm, seed: args.seed, trials: Some(1), chunk: 0, lag: 1, known: None };
     let study = Study::open(template, choices)?;
     let point = point(&study, &args.at, args.seed)?;
     print(&description(&study))?;
@@ -69,7 +70,7 @@ fn point(study: &Study, at: &[String], seed: u64) -> Result<Point, Failure> {
         };
         let parameter = &parameters[index];
         let Some(value) = parameter.parse(value.trim()) else {
-            return Err(wrong(format!("a value of {}: {}", parameter.name(), range(parameter))));
+            return Err(wrong(format!("a value of {}: {}", parameter.name(), parameter.allowed())));
         };
         if fixed[index].replace(value).is_some() {
             return Err(wrong(format!("one value for {}", parameter.name())));
@@ -109,17 +110,6 @@ fn inactive(study: &Study, fixed: &[Option<Value>], point: Point) -> Result<Poin
     Ok(point)
 }
 
-fn range(parameter: &search_spaces::Parameter) -> String {
-    let domain = parameter.domain();
-    let labels = parameter.labels();
-    if !labels.is_empty() {
-        return labels.join(", ");
-    }
-    let low = parameter.text(domain.decode(0.0));
-    let high = parameter.text(domain.decode(1.0f64.next_down()));
-    format!("{low} … {high}")
-}
-
 /// What the template says, as the program understands it.
 fn description(study: &Study) -> String {
     let template = &study.template;
@@ -132,7 +122,7 @@ fn description(study: &Study) -> String {
         };
         let when =
             parameter.when().map_or(String::new(), |when| format!(", when {}", when.source()));
-        line(parameter.name(), &format!("{}, {levels}{when}", range(parameter)));
+        line(parameter.name(), &format!("{}, {levels}{when}", parameter.allowed()));
     }
     for constraint in study.space.constraints() {
         line("constraint", constraint.source());

@@ -145,7 +145,7 @@ fn server(
 /// Opens all that a study of the template would open.
 fn template_findings(template: &str, is_for_queue: bool) -> Vec<Finding> {
     let algorithm = Algorithm::parse("random").expect("a built-in algorithm");
-    let choices = Choices { algorithm, seed: 1, trials: Some(1), chunk: 0, lag: 1 };
+    let choices = Choices { algorithm, seed: 1, trials: Some(1), chunk: 0, lag: 1, known: None };
     let opened = library::load(template, &[]).and_then(|found| Study::open(found, choices));
     let study = match opened {
         Ok(study) => study,

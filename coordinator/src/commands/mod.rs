@@ -8,8 +8,10 @@ use crate::exit::Failure;
 
 mod changes;
 pub mod check;
+mod choices;
 pub mod doctor;
 pub mod drain;
+mod points;
 mod report;
 pub mod results;
 pub mod start;

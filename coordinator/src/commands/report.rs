@@ -109,8 +109,9 @@ fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
             format!("{run} in {}, {rate} trials/s", duration(elapsed))
         }
     };
+    let reason = finished.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     let mut text = format!(
-        "\n{name}: {}, {} trials ({work}){}\nresults hash {}",
+        "\n{name}: {}{reason}, {} trials ({work}){}\nresults hash {}",
         finished.state.name(),
         thousands(progress.counts.evaluated),
         exceptions(&progress.counts),

@@ -1,14 +1,11 @@
 //! `optimize start` and `optimize resume`.
 
 use std::io::IsTerminal;
-use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jobs::{Board, QueueError, RedisQueue};
-use optimizers::Algorithm;
 use results::{
     Ledger, ResultsError, Store, StudyFolder, StudyRecord, StudyState, StudyStatus, View,
 };
@@ -20,7 +17,9 @@ use worker::{Meter, OneStudy};
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
 use crate::commands::changes::changed_template;
+use crate::commands::choices::{Chosen, choices};
 use crate::commands::report::{in_store, report};
+use crate::commit::git_commit;
 use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
@@ -40,9 +39,6 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// Workers that are there have shown themselves after so many looks, ten a second.
 const NO_WORKER: u32 = 50;
 
-/// Trials of a study that nothing else limits.
-const DEFAULT_TRIALS: u64 = 1000;
-
 /// `optimize start`.
 ///
 /// # Errors
@@ -50,24 +46,19 @@ const DEFAULT_TRIALS: u64 = 1000;
 pub fn start(args: &Start) -> Result<Exit, Failure> {
     let endpoint = Endpoint::bind(args.run.watch.metrics.as_ref())?;
     let template = changed_template(args)?;
-    let algorithm = Algorithm::parse(&args.algorithm)
-        .map_err(|error| Failure::usage(format!("--algorithm: {error}")))?;
-    let is_grid = algorithm.to_string().starts_with("grid");
-    let needs_trials = algorithm.to_string() == "lhs";
-    let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
-    let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
+    let Chosen { choices, reason, records } = choices(args, &template)?;
     let name = args.name.clone().unwrap_or_else(|| template.name.clone());
     check_study_name(&name)
         .map_err(|allowed| Failure::usage(format!("--name: found {name:?}, allowed: {allowed}")))?;
-    let lag = args.lag.unwrap_or(algorithm.lag());
-    let chunk = args.chunk.unwrap_or(0);
-    let choices = Choices { algorithm, seed: args.seed, trials, chunk, lag };
     let study = Study::open(template, choices)?;
     study.ready()?;
 
     let folder = Store::open(&args.store.store)?.create_study(&name).map_err(not_started)?;
-    let record = study.record(folder.name(), now_ms(), git_commit(&study.template.folder));
-    let ledger = Ledger::create(&folder, &record).map_err(|error| {
+    let record = StudyRecord {
+        algorithm_reason: reason.clone(),
+        ..study.record(folder.name(), now_ms(), git_commit(&study.template.folder))
+    };
+    let ledger = Ledger::create_knowing(&folder, &record, &records).map_err(|error| {
         // What cannot be resumed should not be found again either.
         let _ = std::fs::remove_dir_all(folder.path());
         not_started(error)
@@ -79,6 +70,12 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     if !args.run.quiet {
         let seed = study.choices.seed;
         say!("study {}: {algorithm}{limit} trials, seed {seed}", folder.name());
+        if let Some(reason) = reason {
+            say!("auto: {algorithm}, for {reason}");
+        }
+        if let Some(known) = &record.known {
+            say!("it begins with {} results of {}", thousands(known.trials), known.from);
+        }
     }
     let fleet = fleet(&study, ledger.record(), &args.run).inspect_err(|_| {
         // Nothing has been run, so there is nothing to keep.
@@ -119,7 +116,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
     let ledger = Ledger::open(&folder)?;
     // Whoever asked for it asked an earlier process.
     let _ = folder.take_request_to_stop();
-    let study = Study::reopen(ledger.record())?;
+    let study = Study::resume(&ledger)?;
     study.ready()?;
     announce(&study, folder.name(), "study resumed");
     if !args.run.quiet {
@@ -477,20 +474,13 @@ impl Session {
             results_hash,
             audited: progress.audited,
             contradictions: progress.contradictions.clone(),
+            reason: progress.reason.clone(),
             tainted: progress.tainted.clone(),
             message,
         };
         let _ = self.folder.write_status(&status);
         self.shown.send_replace(status);
     }
-}
-
-/// The commit of the repository that the template lies in, for the record.
-fn git_commit(folder: &Path) -> Option<String> {
-    let output =
-        Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
-    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !commit.is_empty()).then_some(commit)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a command took, for people")]

@@ -66,6 +66,7 @@ pub(super) fn known(folder: &StudyFolder) -> Result<StudyStatus, Failure> {
             state: finished.state,
             done: finished.trials,
             results_hash: Some(finished.results_hash),
+            reason: finished.reason,
             tainted: finished.tainted,
             ..status
         },
@@ -100,11 +101,17 @@ fn counted(status: &StudyStatus) -> String {
     }
 }
 
+/// What the study is doing, and what ended it where that was asked for.
+fn state(status: &StudyStatus) -> String {
+    let name = status.state.name();
+    status.reason.as_ref().map_or(name.to_owned(), |reason| format!("{name}: {reason}"))
+}
+
 fn details(status: &StudyStatus) -> String {
     let counts = status.counts;
     let mut lines = vec![
         ("study", status.name.clone()),
-        ("state", status.state.name().to_owned()),
+        ("state", state(status)),
         ("trials", counted(status)),
         ("failed", thousands(counts.failed)),
         ("timed out", thousands(counts.timed_out)),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use jobs::{JobId, JobSpec, Outcome, TrialId, TrialResult, Work};
 use optimizers::KeyedPermutation;
 use rayon::prelude::*;
-use results::{Ledger, Record, Store};
+use results::{Finished, Ledger, Record, Store};
 use serde::Serialize;
 use worker::{MachineFault, Meter};
 
@@ -59,17 +59,19 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
     let pool = threads
         .build()
         .map_err(|error| Failure::infrastructure(format!("failed to start threads: {error}")))?;
-    let end = finished.as_ref().map(|finished| finished.trials);
     let mut checker = Checker {
         worker: study.for_worker(None),
         frame: Frame::from(&study),
-        tally: Tally::new(&study.schema),
-        sample: Sample::new(args.sample, evaluated(&ledger, study.choices.trials, end)?),
+        tally: Tally::new(&study.schema, study.goals.judge(study.template.objectives.len())),
+        sample: Sample::new(
+            args.sample,
+            evaluated(&ledger, study.choices.trials, finished.as_ref())?,
+        ),
         seen: 0,
         verified: 0,
         differences: Vec::new(),
     };
-    let mut table = TablePrefix::new(study.choices.trials, end);
+    let mut table = TablePrefix::new(study.choices.trials, finished.as_ref());
     let mut hash_at_end = None;
     for record in ledger.records()? {
         let Some(record) = table.next(record?) else { break };
@@ -131,16 +133,21 @@ struct TablePrefix {
     next: u64,
     left: Option<u64>,
     end: Option<u64>,
+    /// Whether a goal was reached there, beyond which no run of the study goes.
+    is_last: bool,
 }
 
 impl TablePrefix {
-    fn new(trials: Option<u64>, end: Option<u64>) -> Self {
-        Self { next: 0, left: trials, end }
+    fn new(trials: Option<u64>, finished: Option<&Finished>) -> Self {
+        let end = finished.map(|finished| finished.trials);
+        let is_last = finished.is_some_and(|finished| finished.reason.is_some());
+        Self { next: 0, left: trials, end, is_last }
     }
 
     /// The record's part of the table; none where the table has ended.
     fn next(&mut self, mut record: Record) -> Option<Record> {
-        if record.job.id.0.0 != self.next || self.left == Some(0) {
+        let has_ended = self.is_last && self.end.is_some_and(|end| self.next >= end);
+        if record.job.id.0.0 != self.next || self.left == Some(0) || has_ended {
             return None;
         }
         let trials = &mut record.result.trials;
@@ -161,8 +168,12 @@ impl TablePrefix {
 }
 
 /// How many trials of the table were evaluated.
-fn evaluated(ledger: &Ledger, trials: Option<u64>, end: Option<u64>) -> Result<u64, Failure> {
-    let mut table = TablePrefix::new(trials, end);
+fn evaluated(
+    ledger: &Ledger,
+    trials: Option<u64>,
+    finished: Option<&Finished>,
+) -> Result<u64, Failure> {
+    let mut table = TablePrefix::new(trials, finished);
     let mut count = 0;
     for record in ledger.records()? {
         let Some(record) = table.next(record?) else { break };

@@ -190,6 +190,8 @@ mod tests {
             template: String::new(),
             folder: String::new(),
             algorithm: "random".to_owned(),
+            algorithm_reason: None,
+            known: None,
             seed: 1,
             trials: None,
             chunk: 0,

@@ -1,0 +1,12 @@
+//! Where a template comes from.
+
+use std::path::Path;
+use std::process::Command;
+
+/// The commit of the repository that the template lies in, for the record.
+pub fn git_commit(folder: &Path) -> Option<String> {
+    let output =
+        Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
+    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !commit.is_empty()).then_some(commit)
+}
