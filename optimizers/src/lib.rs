@@ -34,6 +34,9 @@
 //! where. Failed trials and values that are not finite are dealt with before they get here.
 
 mod algorithm;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod cube;
 mod distinct;
 mod draw;
@@ -51,6 +54,10 @@ mod sampling;
 mod search;
 mod sobol;
 mod strategies;
+
+// The test problems are those of the tests from outside, which know the crate by its name.
+#[cfg(test)]
+extern crate self as optimizers;
 
 pub use algorithm::{Algorithm, Plan};
 pub use cube::{CubeSearch, UnitPlan};

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::population::{Individual, Survival};
+use super::population::{Individual, Survival, scores_of, taken};
 use crate::pareto::{Scores, crowding_distances, first_fronts};
 
 /// Its rule of survival.
@@ -24,9 +24,7 @@ impl Survival for Nsga2 {
         size: usize,
         _: &mut ChaCha8Rng,
     ) -> Vec<Individual> {
-        let objectives: Vec<f64> =
-            crowd.iter().flat_map(|each| &each.objectives).copied().collect();
-        let violations: Vec<f64> = crowd.iter().map(|each| each.violation).collect();
+        let (objectives, violations) = scores_of(&crowd);
         let width = crowd[0].objectives.len();
         let scores = Scores::new(&objectives, width).with_violations(&violations);
         let mut order = Vec::with_capacity(size);
@@ -43,8 +41,7 @@ impl Survival for Nsga2 {
                 self.fitness.push((rank, distance));
             }
         }
-        let mut crowd: Vec<Option<Individual>> = crowd.into_iter().map(Some).collect();
-        order.into_iter().map(|index| crowd[index].take().expect("each survives once")).collect()
+        taken(crowd, &order)
     }
 
     fn compare(&self, a: usize, b: usize) -> Ordering {

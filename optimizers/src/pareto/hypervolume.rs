@@ -70,13 +70,17 @@ fn volume(rows: &[f64], reference: &[f64]) -> f64 {
     let mut total = 0.0;
     for row in ordered {
         let (last, row) = row.split_last().expect("three or more objectives");
-        let inclusive: f64 = row.iter().zip(lower_reference).map(|(v, end)| end - v).product();
-        let limited = limit(&before, row);
-        total += (end - last) * (inclusive - volume(&limited, lower_reference)).max(0.0);
+        total += (end - last) * exclusive_volume(row, &before, lower_reference);
         before.extend_from_slice(row);
         debug_assert!(before.len().is_multiple_of(lower_width));
     }
     total
+}
+
+/// The volume that `row` dominates and none of the others does; all strictly inside.
+pub(super) fn exclusive_volume(row: &[f64], others: &[f64], reference: &[f64]) -> f64 {
+    let inclusive: f64 = row.iter().zip(reference).map(|(value, end)| end - value).product();
+    (inclusive - volume(&limit(others, row), reference)).max(0.0)
 }
 
 /// The parts of the rows that lie inside what `row` dominates, without those that are dominated.
