@@ -53,7 +53,7 @@ pub fn additive_epsilon(rows: Scores<'_>, reference: Scores<'_>) -> f64 {
 /// between neighbours; for more, with the distance of each row to its nearest, as in Zhou, Jin,
 /// Zhang, Sendhoff and Tsang, "Combining model-based and genetics-based offspring generation for
 /// multi-objective optimization using a convergence criterion", CEC 2006. The ends are those rows
-/// of the reference front that are best in an objective. Without a unit; infinite where there are
+/// of the reference front that are worst in an objective. Without a unit; infinite where there are
 /// no rows. O(n log n) for two objectives, O(n^2) for more.
 ///
 /// # Panics
@@ -72,8 +72,8 @@ pub fn spread(rows: Scores<'_>, reference: Scores<'_>) -> f64 {
     };
     let to_ends: f64 = (0..reference.width())
         .filter_map(|objective| {
-            reference.rows().min_by(|a, b| {
-                let key = |row: &&[f64]| (row[objective], row.iter().sum::<f64>());
+            reference.rows().max_by(|a, b| {
+                let key = |row: &&[f64]| (row[objective], -row.iter().sum::<f64>());
                 key(a).partial_cmp(&key(b)).expect("objectives are finite")
             })
         })

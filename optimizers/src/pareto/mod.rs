@@ -10,11 +10,13 @@ mod indicators;
 mod knee;
 mod ranks;
 mod scores;
+mod slices;
 mod staircase;
 
 pub use archive::Archive;
 pub use contributions::hypervolume_contributions;
 pub use crowding::crowding_distances;
+pub(crate) use crowding::least_crowded;
 pub use dominance::{Scored, dominates};
 pub use front::non_dominated;
 pub use hypervolume::hypervolume;
