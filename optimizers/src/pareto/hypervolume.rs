@@ -125,13 +125,12 @@ fn swept_volume(rows: &[f64], x_end: f64, y_end: f64, z_end: f64) -> f64 {
         let mut added = 0.0;
         let mut left = from_sort_key(x_key);
         let mut top = step_left.map_or(y_end, |(_, step)| from_sort_key(step));
-        staircase.insert(x_key, y_key, |covered_x, covered_y| {
+        let next_step = staircase.insert(x_key, y_key, |covered_x, covered_y| {
             let right = from_sort_key(covered_x);
             added += (right - left) * (top - y);
             left = right;
             top = from_sort_key(covered_y);
         });
-        let next_step = staircase.step_after(x_key);
         let right = next_step.map_or(x_end, |(step, _)| from_sort_key(step));
         added += (right - left) * (top - y);
         total += added * (z_end - from_sort_key(z));

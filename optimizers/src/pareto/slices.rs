@@ -1,13 +1,17 @@
 //! The volume under rows of four objectives, slice by slice along the last one.
 //!
-//! A slice is what the rows passed so far dominate in the other three, x, y and z. A new row adds
-//! what it alone dominates there, and since the rows of a slice are kept in the order of z, that
-//! takes one walk over them. Within the walk, the part of the new row's quadrant of x and y that
-//! is still free lies below a staircase, and shrinks with every row that is passed.
+//! A slice is what the rows passed so far dominate in the other three, x, y and z. What a new row
+//! alone dominates of it is swept along z: where the row begins, the part of its quadrant of x and
+//! y that is still free lies below a staircase, which one walk along x finds; and it shrinks with
+//! every row that is passed on the way up.
 
-/// The rows of the last slice, by z. Rows that a later one dominates are taken out: from there on
-/// they add nothing.
-type Slice = Vec<[f64; 3]>;
+/// The rows of the last slice. Those that a later one dominates are taken out: from there on they
+/// add nothing.
+#[derive(Debug, Default)]
+struct Slice {
+    by_x: Vec<[f64; 3]>,
+    by_z: Vec<[f64; 3]>,
+}
 
 /// The volume of flat rows, all strictly inside the ends. Dominated rows add nothing.
 /// O(n) for every row, and moves of the few steps of its quadrant.
@@ -15,60 +19,56 @@ pub(super) fn sliced_volume(rows: &[f64], ends: [f64; 4]) -> f64 {
     let mut ordered: Vec<[f64; 4]> =
         rows.chunks_exact(4).map(|row| [row[3], row[2], row[1], row[0]]).collect();
     ordered.sort_unstable_by(|a, b| a.partial_cmp(b).expect("objectives are finite"));
-    let mut slice = Slice::with_capacity(ordered.len());
+    let mut slice = Slice::default();
     let mut quadrant = Quadrant::default();
     let mut total = 0.0;
     for [last, z, y, x] in ordered {
-        if let Some(added) = added_volume(&slice, [x, y, z], ends, &mut quadrant) {
+        if let Some(added) = slice.added_volume([x, y, z], ends, &mut quadrant) {
             total += added * (ends[3] - last);
-            join(&mut slice, [x, y, z]);
+            slice.join([x, y, z]);
         }
     }
     total
 }
 
-/// What a row adds to a slice; none where a row of the slice dominates it.
-fn added_volume(
-    slice: &[[f64; 3]],
-    [x, y, z]: [f64; 3],
-    [x_end, y_end, z_end, _]: [f64; 4],
-    quadrant: &mut Quadrant,
-) -> Option<f64> {
-    quadrant.open(x, y, x_end, y_end);
-    let below = slice.partition_point(|row| row[2] <= z);
-    for row in &slice[..below] {
-        if row[0] <= x && row[1] <= y {
-            return None;
-        }
-        quadrant.cut(row[0], row[1]);
-    }
-    let (mut volume, mut from) = (0.0, z);
-    for row in &slice[below..] {
-        if quadrant.is_cut_by(row[0], row[1]) {
-            volume += quadrant.free * (row[2] - from);
-            from = row[2];
-            if row[0] <= x && row[1] <= y {
-                return Some(volume);
+impl Slice {
+    /// What a row adds; none where a row of the slice dominates it.
+    fn added_volume(
+        &self,
+        [x, y, z]: [f64; 3],
+        [x_end, y_end, z_end, _]: [f64; 4],
+        quadrant: &mut Quadrant,
+    ) -> Option<f64> {
+        quadrant.open(self.by_x.iter().filter(|row| row[2] <= z), [x, y], [x_end, y_end])?;
+        let (mut volume, mut from) = (0.0, z);
+        let below = self.by_z.partition_point(|row| row[2] <= z);
+        for &[other_x, other_y, other_z] in &self.by_z[below..] {
+            if quadrant.is_cut_by(other_x, other_y) {
+                volume += quadrant.free * (other_z - from);
+                from = other_z;
+                if other_x <= x && other_y <= y {
+                    return Some(volume);
+                }
+                quadrant.cut(other_x, other_y);
             }
-            quadrant.cut(row[0], row[1]);
         }
+        Some(volume + quadrant.free * (z_end - from))
     }
-    Some(volume + quadrant.free * (z_end - from))
-}
 
-/// Puts a row that is not dominated into a slice, and takes out those that it dominates.
-fn join(slice: &mut Slice, row: [f64; 3]) {
-    let place = slice.partition_point(|other| other[2] < row[2]);
-    slice.insert(place, row);
-    let mut kept = place + 1;
-    for other in place + 1..slice.len() {
-        let [x, y, _] = slice[other];
-        if x < row[0] || y < row[1] {
-            slice[kept] = slice[other];
-            kept += 1;
+    /// Puts in a row that is not dominated, and takes out those that it dominates.
+    fn join(&mut self, row: [f64; 3]) {
+        for (rows, along) in [(&mut self.by_x, 0), (&mut self.by_z, 2)] {
+            let place = rows.partition_point(|other| other[along] < row[along]);
+            let stays = |other: &[f64; 3]| (0..3).any(|at| other[at] < row[at]);
+            let mut kept = place;
+            for index in place..rows.len() {
+                rows[kept] = rows[index];
+                kept += usize::from(stays(&rows[kept]));
+            }
+            rows.truncate(kept);
+            rows.insert(place, row);
         }
     }
-    slice.truncate(kept);
 }
 
 /// What is free of the quadrant above and right of a corner.
@@ -86,16 +86,38 @@ struct Quadrant {
 }
 
 impl Quadrant {
-    fn open(&mut self, x: f64, y: f64, x_end: f64, y_end: f64) {
+    /// Opens it with what these rows, x ascending, leave free of it; none where that is nothing.
+    fn open<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a [f64; 3]>,
+        [x, y]: [f64; 2],
+        [x_end, y_end]: [f64; 2],
+    ) -> Option<()> {
+        (self.x, self.y, self.right, self.free) = (x, y, x_end, 0.0);
         self.steps.clear();
-        self.steps.push((x, y_end));
-        *self = Self {
-            x,
-            y,
-            steps: std::mem::take(&mut self.steps),
-            right: x_end,
-            free: (x_end - x) * (y_end - y),
-        };
+        let (mut left, mut top) = (x, y_end);
+        for &[other_x, other_y, _] in rows {
+            if other_y < top {
+                if other_x > left {
+                    self.step(left, top, other_x);
+                    left = other_x;
+                }
+                if other_y <= y {
+                    // Without a step so far, the row is left of the corner and below it.
+                    self.right = left;
+                    return (!self.steps.is_empty()).then_some(());
+                }
+                top = other_y;
+            }
+        }
+        self.step(left, top, x_end);
+        Some(())
+    }
+
+    /// Adds a step at the right end.
+    fn step(&mut self, left: f64, top: f64, right: f64) {
+        self.steps.push((left, top));
+        self.free += (right - left) * (top - self.y);
     }
 
     /// Whether a row takes anything that is still free.

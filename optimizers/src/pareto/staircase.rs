@@ -30,32 +30,32 @@ impl Staircase {
         Some(block[block.partition_point(|step| step.0 <= x) - 1])
     }
 
-    /// The first step whose first part is above `x`.
-    pub(super) fn step_after(&self, x: u64) -> Option<(u64, u64)> {
-        let (block, place) = self.find(|step| step <= x);
-        self.blocks.get(block).map(|block| block[place])
-    }
-
-    /// The block and the place in it of the first step that is not before; past the last block
-    /// where all are.
-    fn find(&self, is_before: impl Fn(u64) -> bool) -> (usize, usize) {
-        let block = self.blocks.partition_point(|block| is_before(block[block.len() - 1].0));
-        let place =
-            self.blocks.get(block).map(|block| block.partition_point(|step| is_before(step.0)));
+    /// The block and the place in it of the first step whose first part is at least `x`; past the
+    /// last block where there is none.
+    fn find(&self, x: u64) -> (usize, usize) {
+        let block = self.blocks.partition_point(|block| block[block.len() - 1].0 < x);
+        let place = self.blocks.get(block).map(|block| block.partition_point(|step| step.0 < x));
         (block, place.unwrap_or(0))
     }
 
     /// Adds a step that is not covered and takes out those that it covers, handing each
     /// to `removed` from left to right. O(log n) for the step and for each one taken out, and the
     /// shifting of a block.
-    pub(super) fn insert(&mut self, x: u64, y: u64, mut removed: impl FnMut(u64, u64)) {
-        let (block, place) = self.find(|step| step < x);
+    /// Gives the step that then follows.
+    pub(super) fn insert(
+        &mut self,
+        x: u64,
+        y: u64,
+        mut removed: impl FnMut(u64, u64),
+    ) -> Option<(u64, u64)> {
+        let (block, place) = self.find(x);
         if block == self.blocks.len() {
             match self.blocks.last_mut() {
                 Some(last) => last.push((x, y)),
                 None => self.blocks.push(vec![(x, y)]),
             }
-            return self.divide(self.blocks.len() - 1);
+            self.divide(self.blocks.len() - 1);
+            return None;
         }
         let covered = |steps: &[(u64, u64)]| steps.iter().take_while(|step| step.1 >= y).count();
         let steps = &mut self.blocks[block];
@@ -77,7 +77,11 @@ impl Staircase {
             }
             self.blocks.remove(block + 1);
         }
+        let next =
+            self.blocks[block].get(place + 1).or_else(|| Some(&self.blocks.get(block + 1)?[0]));
+        let next = next.copied();
         self.divide(block);
+        next
     }
 
     /// Divides a block if it has become too large.
@@ -120,11 +124,11 @@ mod tests {
             let covering = tree.range(..=x).next_back().map(|(x, y)| (*x, *y));
             assert_eq!(staircase.step_at_or_before(x), covering);
             assert_eq!(staircase.covers(x, y), covering.is_some_and(|(_, step)| step <= y));
-            assert_eq!(staircase.step_after(x), tree.range(x + 1..).next().map(|(x, y)| (*x, *y)));
             if !staircase.covers(x, y) {
                 let mut removed = Vec::new();
-                staircase.insert(x, y, |x, y| removed.push((x, y)));
+                let next = staircase.insert(x, y, |x, y| removed.push((x, y)));
                 assert_eq!(removed, insert(&mut tree, x, y));
+                assert_eq!(next, tree.range(x + 1..).next().map(|(x, y)| (*x, *y)));
                 most_covered = most_covered.max(removed.len());
             }
             longest = longest.max(tree.len());
