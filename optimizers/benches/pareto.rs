@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use optimizers::pareto::{Archive, Scores, hypervolume, non_dominated, ranks};
+use optimizers::pareto::{
+    Archive, Scores, hypervolume, hypervolume_contributions, non_dominated, ranks,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -49,6 +51,22 @@ fn benches(criterion: &mut Criterion) {
         let many = uniform(1_000_000, width);
         criterion.bench_function(&format!("archive, uniform 10^6 inserts x {width}"), |bench| {
             bench.iter(|| archive_all(black_box(&many), width));
+        });
+    }
+    for (rows, width) in [(1_000, 4), (300, 5)] {
+        let values = spherical(rows, width);
+        let reference = vec![1.1; width];
+        criterion.bench_function(&format!("hypervolume, sphere {rows} x {width}"), |bench| {
+            bench.iter(|| hypervolume(Scores::new(black_box(&values), width), &reference));
+        });
+    }
+    for (rows, width) in [(1_000, 2), (1_000, 3), (100, 4)] {
+        let values = spherical(rows, width);
+        let reference = vec![1.1; width];
+        criterion.bench_function(&format!("contributions, sphere {rows} x {width}"), |bench| {
+            bench.iter(|| {
+                hypervolume_contributions(Scores::new(black_box(&values), width), &reference)
+            });
         });
     }
     let front = spherical(1_000_000, 2);

@@ -36,6 +36,9 @@
 mod ahead;
 mod algorithm;
 mod auto;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod cube;
 mod distinct;
 mod draw;
@@ -53,6 +56,10 @@ mod sampling;
 mod search;
 mod sobol;
 mod strategies;
+
+// The test problems are those of the tests from outside, which know the crate by its name.
+#[cfg(test)]
+extern crate self as optimizers;
 
 pub use algorithm::{Algorithm, Plan};
 pub use cube::{CubeSearch, UnitPlan};

@@ -54,13 +54,36 @@ pub(crate) struct Entry {
 }
 
 /// All of them.
-pub(crate) const STRATEGIES: &[Entry] = &[Entry {
-    name: "nsga2",
-    about: "evolution by non-dominated rank and crowding; several objectives",
-    objectives: Objectives::Any,
-    lag: 64,
-    make: evolution::nsga2,
-}];
+pub(crate) const STRATEGIES: &[Entry] = &[
+    Entry {
+        name: "nsga2",
+        about: "evolution by non-dominated rank and crowding; several objectives",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::nsga2,
+    },
+    Entry {
+        name: "nsga3",
+        about: "evolution by rank and evenly spread directions; three objectives or more",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::nsga3,
+    },
+    Entry {
+        name: "smsemoa",
+        about: "evolution by hypervolume; two or three objectives, the best spread front",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::smsemoa,
+    },
+    Entry {
+        name: "moead",
+        about: "evolution by decomposition into many single objectives; several objectives",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::moead,
+    },
+];
 
 impl Entry {
     /// Whether it can handle so many objectives.

@@ -1,6 +1,9 @@
 //! The Pareto mathematics against brute force, an independent implementation, and known fronts.
 
-use optimizers::pareto::{Scores, dominates, first_fronts, hypervolume, non_dominated, ranks};
+use optimizers::pareto::{
+    Scores, additive_epsilon, dominates, first_fronts, hypervolume, hypervolume_contributions,
+    igd_plus, non_dominated, ranks, spread,
+};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -207,4 +210,118 @@ fn infeasible_rows_and_rows_beyond_the_reference_add_no_volume() {
     let scores = Scores::new(&values, 2).with_violations(&[0.0, 1.0, 0.0]);
     assert_eq!(hypervolume(scores, &[1.0, 1.0]), 0.25);
     assert_eq!(hypervolume(Scores::new(&[], 4), &[1.0; 4]), 0.0);
+}
+
+/// What an independent implementation says is lost without each row of a front.
+fn lost_without(rows: &[Vec<f64>], reference: &[f64]) -> Vec<f64> {
+    let whole = forge_core::indicators::hypervolume(rows, reference);
+    let without = |index: usize| {
+        let others = [&rows[..index], &rows[index + 1..]].concat();
+        if others.is_empty() {
+            0.0
+        } else {
+            forge_core::indicators::hypervolume(&others, reference)
+        }
+    };
+    (0..rows.len()).map(|index| whole - without(index)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(384))]
+
+    #[test]
+    fn contributions_are_what_is_lost_without_a_row_of_the_front(
+        width in 2usize..6,
+        values in prop::collection::vec(0.0..1.2, 0..130),
+        tenths: bool,
+    ) {
+        let rows = values.len() / width;
+        let rows = if width > 3 { rows.min(14) } else { rows };
+        let mut values = values[..rows * width].to_vec();
+        if tenths {
+            for value in &mut values {
+                let tenths: f64 = *value * 10.0;
+                *value = tenths.round() / 10.0;
+            }
+        }
+        let scores = Scores::new(&values, width);
+        let reference = vec![1.1; width];
+        let found = hypervolume_contributions(scores, &reference);
+        let front: Vec<usize> = non_dominated(scores)
+            .into_iter()
+            .filter(|index| scores.get(*index).objectives.iter().all(|value| *value < 1.1))
+            .collect();
+        let inside: Vec<Vec<f64>> =
+            front.iter().map(|index| scores.get(*index).objectives.to_vec()).collect();
+        let mut expected = vec![0.0; rows];
+        for (index, lost) in front.iter().zip(lost_without(&inside, &reference)) {
+            expected[*index] = lost;
+        }
+        for (found, expected) in found.iter().zip(&expected) {
+            prop_assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_distance_to_a_front_agrees_with_an_independent_implementation(
+        width in 1usize..5,
+        rows in prop::collection::vec(0.0..1.0, 5..60),
+        goals in prop::collection::vec(0.0..1.0, 5..60),
+    ) {
+        let whole = |values: &[f64]| values[..values.len() / width * width].to_vec();
+        let (rows, goals) = (whole(&rows), whole(&goals));
+        let nested = |values: &[f64]| -> Vec<Vec<f64>> {
+            values.chunks_exact(width).map(<[f64]>::to_vec).collect()
+        };
+        let expected = forge_core::indicators::igd_plus(&nested(&rows), &nested(&goals));
+        let (rows, goals) = (Scores::new(&rows, width), Scores::new(&goals, width));
+        prop_assert!((igd_plus(rows, goals) - expected).abs() < 1e-12);
+
+        // Moved by epsilon, the rows weakly dominate every goal, and by less they do not.
+        let epsilon = additive_epsilon(rows, goals);
+        let covers = |shift: f64| {
+            (0..goals.len()).all(|goal| {
+                let goal = goals.get(goal).objectives;
+                (0..rows.len()).any(|row| {
+                    let row = rows.get(row).objectives;
+                    row.iter().zip(goal).all(|(value, goal)| value - shift <= *goal)
+                })
+            })
+        };
+        prop_assert!(covers(epsilon + 1e-12) && !covers(epsilon - 1e-9));
+    }
+}
+
+#[test]
+fn a_covered_front_is_reached_and_spread_evenly() {
+    for width in [2, 3] {
+        // Whole shares of twelve: the ends, and equal gaps between nearest neighbours.
+        let mut values = Vec::new();
+        for x in 0..=12_u32 {
+            for y in 0..=(if width == 2 { 0 } else { 12 - x }) {
+                let shares = [x, y, 12 - x - y].map(|share| f64::from(share) / 12.0);
+                values.extend(&shares[..1]);
+                values.extend(&shares[3 - (width - 1)..]);
+            }
+        }
+        let front = Scores::new(&values, width);
+        assert_eq!(igd_plus(front, front), 0.0);
+        assert_eq!(additive_epsilon(front, front), 0.0);
+        assert!(spread(front, front) < 1e-9, "{}", spread(front, front));
+        // A part of the front reaches it, and covers it worse.
+        let part = Scores::new(&values[..values.len() / 2 / width * width], width);
+        assert!(igd_plus(part, front) > 0.01 && igd_plus(front, part) == 0.0);
+        assert!(additive_epsilon(part, front) > 0.01 && additive_epsilon(front, part) == 0.0);
+        assert!(spread(part, front) > 0.1, "{}", spread(part, front));
+    }
+}
+
+#[test]
+fn deb_measures_the_spread_between_neighbours_and_to_the_ends() {
+    // Gaps 1 and 3 along the first objective, and 1 to each end of the reference front.
+    let rows = [1.0, 0.0, 2.0, 0.0, 5.0, 0.0];
+    let reference = [0.0, 0.0, 6.0, -1e-300];
+    let found = spread(Scores::new(&rows, 2), Scores::new(&reference, 2));
+    assert_eq!(found, (1.0 + 1.0 + 1.0 + 1.0) / (1.0 + 1.0 + 2.0 * 2.0));
+    assert_eq!(spread(Scores::new(&[], 2), Scores::new(&reference, 2)), f64::INFINITY);
 }

@@ -1,14 +1,15 @@
 //! NSGA-II: survival by non-dominated rank, then by crowding distance.
 //!
 //! Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm:
-//! NSGA-II", IEEE Trans. Evol. Comput. 6(2), 2002.
+//! NSGA-II", IEEE Trans. Evol. Comput. 6(2), 2002. Of the front that does not fit in whole, the most
+//! crowded leave one by one instead of all at once, which keeps the survivors evenly spread.
 
 use std::cmp::Ordering;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::population::{Individual, Survival};
-use crate::pareto::{Scores, crowding_distances, first_fronts};
+use super::population::{Individual, Survival, scores_of, taken};
+use crate::pareto::{Scores, first_fronts, least_crowded};
 
 /// Its rule of survival.
 #[derive(Debug, Default)]
@@ -24,9 +25,7 @@ impl Survival for Nsga2 {
         size: usize,
         _: &mut ChaCha8Rng,
     ) -> Vec<Individual> {
-        let objectives: Vec<f64> =
-            crowd.iter().flat_map(|each| &each.objectives).copied().collect();
-        let violations: Vec<f64> = crowd.iter().map(|each| each.violation).collect();
+        let (objectives, violations) = scores_of(&crowd);
         let width = crowd[0].objectives.len();
         let scores = Scores::new(&objectives, width).with_violations(&violations);
         let mut order = Vec::with_capacity(size);
@@ -34,17 +33,12 @@ impl Survival for Nsga2 {
         for (rank, front) in first_fronts(scores, size).into_iter().enumerate() {
             let rows: Vec<f64> =
                 front.iter().flat_map(|index| scores.row(*index)).copied().collect();
-            let distances = crowding_distances(Scores::new(&rows, width));
-            let mut members: Vec<(f64, usize)> = distances.into_iter().zip(front).collect();
-            members.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            members.truncate(size - order.len());
-            for (distance, index) in members {
-                order.push(index);
+            for (member, distance) in least_crowded(Scores::new(&rows, width), size - order.len()) {
+                order.push(front[member]);
                 self.fitness.push((rank, distance));
             }
         }
-        let mut crowd: Vec<Option<Individual>> = crowd.into_iter().map(Some).collect();
-        order.into_iter().map(|index| crowd[index].take().expect("each survives once")).collect()
+        taken(crowd, &order)
     }
 
     fn compare(&self, a: usize, b: usize) -> Ordering {

@@ -13,7 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use search_spaces::{Point, Space};
 
-use super::genes::{Genes, Genome, Kind};
+use super::breeding::Breeding;
+use super::genes::Genome;
 use super::variation::Variation;
 use crate::draw::{below, chance};
 use crate::optimizer::{Origin, Strategy, Told};
@@ -28,9 +29,22 @@ pub(crate) struct Individual {
     pub violation: f64,
 }
 
+/// The objectives of a crowd, row after row, and its violations.
+pub(crate) fn scores_of(crowd: &[Individual]) -> (Vec<f64>, Vec<f64>) {
+    let objectives = crowd.iter().flat_map(|each| &each.objectives).copied().collect();
+    let violations = crowd.iter().map(|each| each.violation).collect();
+    (objectives, violations)
+}
+
+/// These of a crowd, each at most once, in this order.
+pub(crate) fn taken(crowd: Vec<Individual>, order: &[usize]) -> Vec<Individual> {
+    let mut crowd: Vec<Option<Individual>> = crowd.into_iter().map(Some).collect();
+    order.iter().map(|index| crowd[*index].take().expect("each survives once")).collect()
+}
+
 /// Chooses the survivors of a crowd.
 pub(crate) trait Survival: Send {
-    /// Keeps `size` of the crowd, which is larger.
+    /// Keeps `size` of the crowd, which is at least as large.
     fn survivors(
         &mut self,
         crowd: Vec<Individual>,
@@ -44,28 +58,21 @@ pub(crate) trait Survival: Send {
 
 /// A population under one rule of survival.
 pub(crate) struct Evolution<S> {
-    genes: Genes,
+    breeding: Breeding,
     design: Design,
-    variation: Variation,
     survival: S,
     /// How many survive, and after how many results survivors are chosen again.
     size: usize,
     generation: usize,
     /// For the choice of survivors, which no trial's own generator is there for.
     generator: ChaCha8Rng,
-    survivors: Vec<Individual>,
+    pub(super) survivors: Vec<Individual>,
     /// What was learnt of since.
     young: Vec<Individual>,
     learnt: usize,
     /// The genomes of the proposals that are out.
     out: BTreeMap<u64, Genome>,
 }
-
-/// A child that breaks the constraints is drawn again so often.
-const ATTEMPTS: u32 = 30;
-
-/// And then moved towards a parent so often, by half of what is left.
-const HALVINGS: u32 = 10;
 
 impl<S: Survival> Evolution<S> {
     /// A population of `size` before its first member.
@@ -78,9 +85,8 @@ impl<S: Survival> Evolution<S> {
         survival: S,
     ) -> Self {
         Self {
-            genes: Genes::new(space),
+            breeding: Breeding::new(space, variation),
             design: Design::new(space, seed),
-            variation,
             survival,
             size,
             generation,
@@ -93,20 +99,11 @@ impl<S: Survival> Evolution<S> {
     }
 
     fn child(&self, generator: &mut ChaCha8Rng) -> Option<(Genome, Point)> {
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
+        self.breeding.child(generator, |generator| {
             let mother = self.parent(generator);
             let father = self.parent(generator);
-            let parents = [mother, father].map(|index| &*self.survivors[index].genome);
-            let child = self.variation.child(&self.genes, parents, generator);
-            if let Some(point) = self.genes.point(&child) {
-                return Some((child, point));
-            }
-            last = Some((mother, child));
-        }
-        let (mother, child) = last?;
-        let towards = &self.survivors[mother].genome;
-        self.moved(child, towards, generator).or_else(|| self.genes.random(generator))
+            [mother, father].map(|index| &*self.survivors[index].genome)
+        })
     }
 
     /// Binary tournament.
@@ -123,35 +120,6 @@ impl<S: Survival> Evolution<S> {
                 }
             }
         }
-    }
-
-    /// A genome that broke the constraints, moved towards one that meets them.
-    fn moved(
-        &self,
-        mut child: Genome,
-        towards: &[f64],
-        generator: &mut ChaCha8Rng,
-    ) -> Option<(Genome, Point)> {
-        for _ in 0..HALVINGS {
-            for (gene, kind) in self.genes.kinds().iter().enumerate() {
-                let (own, other) = (child[gene], towards[gene]);
-                child[gene] = match kind {
-                    Kind::Fixed => own,
-                    Kind::Choice => {
-                        if chance(generator, 0.5) {
-                            own
-                        } else {
-                            other
-                        }
-                    }
-                    _ => self.genes.settled(gene, f64::midpoint(own, other)),
-                };
-            }
-            if let Some(point) = self.genes.point(&child) {
-                return Some((child, point));
-            }
-        }
-        None
     }
 
     /// Chooses the survivors anew where it is time.
@@ -172,7 +140,7 @@ impl<S: Survival> Strategy for Evolution<S> {
     fn propose(&mut self, number: u64, generator: &mut ChaCha8Rng, _: &[Point]) -> Option<Point> {
         let (genome, point) = if self.survivors.is_empty() {
             let point = self.design.point(number, generator)?;
-            (self.genes.genome(&point), point)
+            (self.breeding.genome(&point), point)
         } else {
             self.child(generator)?
         };
@@ -187,7 +155,7 @@ impl<S: Survival> Strategy for Evolution<S> {
         };
         self.learnt += 1;
         if let Told::Complete { objectives, violation } = told {
-            let genome = genome.unwrap_or_else(|| self.genes.genome(point));
+            let genome = genome.unwrap_or_else(|| self.breeding.genome(point));
             let is_there = |each: &Individual| each.genome == genome;
             if !self.survivors.iter().chain(&self.young).any(is_there) {
                 let (objectives, violation) = (objectives.clone(), *violation);

@@ -1,7 +1,10 @@
 //! How lonely each member of a front is.
 //!
 //! Crowding distance: Deb, Pratap, Agarwal & Meyarivan, "A fast and elitist multiobjective
-//! genetic algorithm: NSGA-II", IEEE Trans. Evol. Comput. 6(2), 2002, section III-B.
+//! genetic algorithm: NSGA-II", IEEE Trans. Evol. Comput. 6(2), 2002, section III-B. Taking out the
+//! most crowded one by one, with the distances of those that are left: Kukkonen & Deb, "Improved
+//! pruning of non-dominated solutions based on crowding distance for bi-objective optimization
+//! problems", CEC 2006.
 
 use super::scores::{Scores, sort_key};
 
@@ -38,6 +41,82 @@ pub fn crowding_distances(front: Scores<'_>) -> Vec<f64> {
         distances.fill(f64::INFINITY);
     }
     distances
+}
+
+/// The rows that are left of one front when the most crowded is taken out again and again, with
+/// their distances among those that are left; in the front's order.
+///
+/// What [`crowding_distances`] says of ends and ranges holds here too; the ranges are those of the
+/// whole front. Of equally crowded rows the last leaves first. O(n log n + (n - keep) n).
+pub(crate) fn least_crowded(front: Scores<'_>, keep: usize) -> Vec<(usize, f64)> {
+    let mut chains: Vec<Chain> =
+        (0..front.width()).filter_map(|objective| Chain::new(front, objective)).collect();
+    let mut distances: Vec<f64> = (0..front.len()).map(|row| distance(&chains, row)).collect();
+    let mut left: Vec<usize> = (0..front.len()).collect();
+    while left.len() > keep {
+        let most_crowded = left.iter().enumerate().reduce(|least, next| {
+            if distances[*next.1] <= distances[*least.1] { next } else { least }
+        });
+        let (place, _) = most_crowded.expect("more are left than are kept");
+        let row = left.remove(place);
+        for index in 0..chains.len() {
+            for neighbour in chains[index].take_out(row).into_iter().flatten() {
+                distances[neighbour] = distance(&chains, neighbour);
+            }
+        }
+    }
+    left.into_iter().map(|row| (row, distances[row])).collect()
+}
+
+/// The rows of a front in the order of one objective, as a doubly linked list.
+struct Chain {
+    /// The objective's values as shares of the range.
+    shares: Vec<f64>,
+    before: Vec<Option<usize>>,
+    after: Vec<Option<usize>>,
+}
+
+impl Chain {
+    /// None where all rows are equal in the objective.
+    fn new(front: Scores<'_>, objective: usize) -> Option<Self> {
+        let mut order: Vec<(u64, usize)> =
+            front.rows().map(|row| sort_key(row[objective])).zip(0..).collect();
+        order.sort_unstable();
+        // Halves, because the difference of two huge values may overflow.
+        let half = |row: usize| front.row(row)[objective] * 0.5;
+        let low = half(order.first()?.1);
+        let range = half(order.last()?.1) - low;
+        let shares = (0..front.len()).map(|row| (half(row) - low) / range).collect();
+        let (mut before, mut after) = (vec![None; front.len()], vec![None; front.len()]);
+        for pair in order.windows(2) {
+            after[pair[0].1] = Some(pair[1].1);
+            before[pair[1].1] = Some(pair[0].1);
+        }
+        (range > 0.0).then_some(Self { shares, before, after })
+    }
+
+    /// Takes out a row, and gives its neighbours.
+    fn take_out(&mut self, row: usize) -> [Option<usize>; 2] {
+        let (before, after) = (self.before[row], self.after[row]);
+        if let Some(before) = before {
+            self.after[before] = after;
+        }
+        if let Some(after) = after {
+            self.before[after] = before;
+        }
+        [before, after]
+    }
+}
+
+fn distance(chains: &[Chain], row: usize) -> f64 {
+    if chains.is_empty() {
+        return f64::INFINITY;
+    }
+    let gap = |chain: &Chain| match (chain.before[row], chain.after[row]) {
+        (Some(before), Some(after)) => chain.shares[after] - chain.shares[before],
+        _ => f64::INFINITY,
+    };
+    chains.iter().map(gap).sum()
 }
 
 #[cfg(test)]
@@ -77,7 +156,40 @@ mod tests {
         assert_eq!(distances[1], 1.0);
     }
 
+    #[test]
+    fn of_a_cluster_one_is_kept() {
+        // Taken out in one go, all rows of the cluster in the middle would leave.
+        let front = [0.0, 1.0, 0.49, 0.51, 0.5, 0.5, 0.51, 0.49, 1.0, 0.0];
+        let kept = least_crowded(Scores::new(&front, 2), 3);
+        assert_eq!(kept.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [0, 1, 4]);
+        assert_eq!(kept[1].1, 2.0);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_left_has_the_distances_of_a_front_of_its_own(
+            width in 1usize..4,
+            values in prop::collection::vec(0i8..40, 12..90),
+            keep in 1usize..12,
+        ) {
+            let rows = values.len() / width;
+            let values: Vec<f64> = values[..rows * width].iter().map(|&v| f64::from(v)).collect();
+            let front = Scores::new(&values, width);
+            let all = least_crowded(front, rows);
+            for ((row, found), expected) in all.iter().zip(crowding_distances(front)) {
+                prop_assert!((found - expected).abs() < 1e-12 || *found == expected, "{}", row);
+            }
+            let keep = keep.min(rows);
+            let kept = least_crowded(front, keep);
+            prop_assert_eq!(kept.len(), keep);
+            // One more leaves, and it is the most crowded of those that were left.
+            let fewer = least_crowded(front, keep - 1);
+            let left: Vec<&(usize, f64)> =
+                kept.iter().filter(|(row, _)| fewer.iter().all(|(other, _)| other != row)).collect();
+            prop_assert_eq!(left.len(), 1);
+            prop_assert!(kept.iter().all(|(_, distance)| *distance >= left[0].1));
+        }
+
         #[test]
         fn inner_distances_of_one_objective_sum_to_at_most_two_ranges(
             values in prop::collection::vec(-10.0..10.0, 3..50)

@@ -65,7 +65,7 @@ fn extreme(rows: &[Vec<f64>], objective: usize) -> &[f64] {
 
 /// The vector whose product with each of the n rows of length n is 1, by Gaussian elimination
 /// with partial pivoting; `None` if the rows are not independent.
-fn solve_for_ones(rows: &[&[f64]]) -> Option<Vec<f64>> {
+pub(crate) fn solve_for_ones(rows: &[&[f64]]) -> Option<Vec<f64>> {
     let size = rows.len();
     let mut system: Vec<Vec<f64>> = rows.iter().map(|row| [row, &[1.0][..]].concat()).collect();
     for column in 0..size {

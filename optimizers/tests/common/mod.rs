@@ -188,3 +188,28 @@ pub fn dtlz2(width: usize) -> impl Fn(&[f64]) -> Vec<f64> {
         (0..width).map(objective).collect()
     }
 }
+
+/// A published problem with several objectives.
+pub struct Problem {
+    pub space: Arc<Space>,
+    pub width: usize,
+    pub function: fn(&[f64]) -> Vec<f64>,
+}
+
+/// ZDT1 to 4 and 6, and DTLZ2 with three objectives, with the dimensions they were published with.
+pub fn problem(name: &str) -> Problem {
+    let unit = |count| floats(count, 0.0, 1.0);
+    let (space, width, function): (_, _, fn(&[f64]) -> Vec<f64>) = match name {
+        "zdt1" => (unit(30), 2, |x| zdt(1)(x)),
+        "zdt2" => (unit(30), 2, |x| zdt(2)(x)),
+        "zdt3" => (unit(30), 2, |x| zdt(3)(x)),
+        "zdt4" => {
+            let rest: String = (1..10).map(|i| format!("x{i} = {{ float = [-5, 5] }}\n")).collect();
+            (space(&format!("x0 = {{ float = [0, 1] }}\n{rest}")), 2, zdt4)
+        }
+        "zdt6" => (unit(10), 2, zdt6),
+        "dtlz2" => (unit(12), 3, |x| dtlz2(3)(x)),
+        _ => panic!("no problem is named {name}"),
+    };
+    Problem { space, width, function }
+}
