@@ -51,6 +51,7 @@ mod sampling;
 mod search;
 mod sobol;
 mod strategies;
+mod tpe;
 
 pub use algorithm::{Algorithm, Plan};
 pub use cube::{CubeSearch, UnitPlan};

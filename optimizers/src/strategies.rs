@@ -7,6 +7,7 @@ use search_spaces::{Point, Space};
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
+use crate::tpe;
 
 /// What an algorithm is to plan for.
 #[derive(Clone, Debug)]
@@ -54,13 +55,22 @@ pub(crate) struct Entry {
 }
 
 /// All of them.
-pub(crate) const STRATEGIES: &[Entry] = &[Entry {
-    name: "nsga2",
-    about: "evolution by non-dominated rank and crowding; several objectives",
-    objectives: Objectives::Any,
-    lag: 64,
-    make: evolution::nsga2,
-}];
+pub(crate) const STRATEGIES: &[Entry] = &[
+    Entry {
+        name: "nsga2",
+        about: "evolution by non-dominated rank and crowding; several objectives",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::nsga2,
+    },
+    Entry {
+        name: "tpe",
+        about: "densities of the good and of the other trials; any space, few trials",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: tpe::tpe,
+    },
+];
 
 impl Entry {
     /// Makes the algorithm for a task.
