@@ -108,45 +108,46 @@ fn a_hundred_trials_find_what_random_ones_do_not() {
     }
 }
 
+/// What a variable of the environment says, or else `default`.
+fn variable(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or(default.to_owned())
+}
+
+/// The least values after 100 and 1,000 trials of every study, and the hypervolumes after 500.
 #[test]
 #[ignore = "prints a table"]
 fn table() {
-    let seeds: u64 = std::env::var("SEEDS").map_or(31, |text| text.parse().unwrap());
-    let names = std::env::var("NAMES").unwrap_or("tpe".to_owned());
-    for name in names.split(';') {
-        for lag in [1, 8, 64] {
-            for problem in PROBLEMS {
+    let seeds: u64 = variable("SEEDS", "31").parse().unwrap();
+    let problems = variable("PROBLEMS", "sphere rosenbrock branin hartmann ackley mixed zdt1");
+    for name in variable("NAMES", "tpe").split(' ') {
+        for lag in variable("LAGS", "1 8 16 32 64").split(' ') {
+            let open = lag.parse().unwrap();
+            for problem in problems.split(' ') {
                 for seed in 0..seeds {
-                    let trials = study(name, problem, seed, 1000, lag);
-                    println!(
-                        "{problem} {seed} {name}/{lag} 1000 {} {}",
-                        best(&trials[..100]),
-                        best(&trials)
-                    );
+                    if problem == "zdt1" {
+                        let found = attained(name, seed, 500, open);
+                        println!("{problem} {seed} {name}/{lag} 500 {found}");
+                    } else {
+                        let trials = study(name, problem, seed, 1000, open);
+                        let values = [best(&trials[..100]), best(&trials)];
+                        println!("{problem} {seed} {name}/{lag} 1000 {} {}", values[0], values[1]);
+                    }
                 }
-            }
-            for seed in 0..seeds {
-                println!("zdt1 {seed} {name}/{lag} 500 {}", attained(name, seed, 500, lag));
             }
         }
     }
 }
 
+/// Says nothing of itself: it is to be run under a clock.
 #[test]
 #[ignore = "prints a table"]
-fn speed() {
-    for (dimensions, trials) in [(5, 1000), (40, 1000), (5, 10_000), (5, 20_000)] {
-        let space = floats(dimensions, -5.0, 5.0);
-        let task = Task::new(&space, 1, Some(trials));
-        let least = (0..if trials > 1000 { 1 } else { 5 })
-            .map(|_| {
-                #[expect(clippy::disallowed_methods, reason = "a table of times")]
-                let start = std::time::Instant::now();
-                let value = best(&run("tpe", &task, trials, 1, &told(sphere)));
-                (start.elapsed().as_secs_f64(), value)
-            })
-            .fold((f64::INFINITY, 0.0), |a, b| if a.0 < b.0 { a } else { b });
-        println!("{dimensions} {trials} {least:?}");
+fn ten_studies() {
+    let dimensions = variable("DIMENSIONS", "5").parse().unwrap();
+    let trials = variable("TRIALS", "1000").parse().unwrap();
+    let space = floats(dimensions, -5.0, 5.0);
+    for seed in 0..10 {
+        let task = Task::new(&space, seed, Some(trials));
+        println!("{}", best(&run("tpe", &task, trials, 1, &told(sphere))));
     }
 }
 
@@ -248,6 +249,5 @@ fn what_is_given_is_learnt_and_not_repeated() {
 fn a_front_is_approached_from_all_sides() {
     let found = median((0..3).map(|seed| attained("tpe", seed, 250, 1)).collect());
     let random = median((0..3).map(|seed| attained("tpe:startup=1000", seed, 250, 1)).collect());
-    println!("{found} {random}");
-    assert!(found > 0.5 && random < 0.1, "{found} {random}");
+    assert!(found > 0.04 && random < 0.01, "{found} {random}");
 }

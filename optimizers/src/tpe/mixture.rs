@@ -20,6 +20,10 @@ type Lanes = [f64; LANES];
 /// The exponent of a place that no kernel has.
 const EMPTY: f64 = -1e9;
 
+/// By so much less than that of the kernel over everything, an exponent does not count: 32 such
+/// kernels together are less than a billionth of it.
+const NEGLIGIBLE: f64 = 25.0;
+
 /// So many of the latest observations count in full; before them, the older the less.
 pub(super) const RECENT: usize = 25;
 
@@ -292,14 +296,20 @@ impl Mixture {
     /// anything above `enough` where it is more than that, which is found out sooner.
     pub fn ratio(&self, at: &[f64], log_other: f64, enough: f64) -> f64 {
         let enough = enough * self.total_weight;
-        let mut sum = exponential(self.prior_exponent(at) - log_other);
+        let prior = self.prior_exponent(at) - log_other;
+        let negligible = prior - NEGLIGIBLE;
+        let mut sum = exponential(prior);
         // The latest observations are the likeliest to be near.
         for block in (0..self.heights.len()).rev() {
             if sum > enough {
                 break;
             }
             let exponents = self.exponents(block, at, log_other);
-            sum += weighted_sum(&exponents, &self.weights[block], 0.0);
+            // Most blocks are too far away to count: all of such a one is less than a
+            // billionth of what the kernel over everything has.
+            if exponents.iter().any(|exponent| *exponent > negligible) {
+                sum += weighted_sum(&exponents, &self.weights[block], 0.0);
+            }
         }
         sum / self.total_weight
     }
