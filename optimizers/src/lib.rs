@@ -56,6 +56,7 @@ mod sampling;
 mod search;
 mod sobol;
 mod strategies;
+mod tpe;
 
 // The test problems are those of the tests from outside, which know the crate by its name.
 #[cfg(test)]

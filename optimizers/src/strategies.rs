@@ -7,6 +7,7 @@ use search_spaces::{Point, Space};
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
+use crate::tpe;
 
 /// What an algorithm is to plan for.
 #[derive(Clone, Debug)]
@@ -82,6 +83,13 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         objectives: Objectives::Any,
         lag: 64,
         make: evolution::moead,
+    },
+    Entry {
+        name: "tpe",
+        about: "densities of the good and of the other trials; any space, few trials",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: tpe::tpe,
     },
 ];
 

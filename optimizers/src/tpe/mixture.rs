@@ -1,0 +1,369 @@
+//! A density over some parameters: one kernel per observation and one over everything.
+//!
+//! Observations come and go one by one, and only what depends on them is computed anew: the
+//! widths of their neighbours on each axis, for which each axis keeps its centres in order. What
+//! a density is evaluated with lies together, block by block, so that a processor does several
+//! kernels at once.
+
+use libm::log;
+use rand_chacha::ChaCha8Rng;
+
+use super::axis::{Axis, Bell};
+use super::exponential::exponential;
+use crate::draw::{below, unit};
+
+/// Kernels per block.
+const LANES: usize = 32;
+
+type Lanes = [f64; LANES];
+
+/// The exponent of a place that no kernel has.
+const EMPTY: f64 = -1e9;
+
+/// By so much less than that of the kernel over everything, an exponent does not count: 32 such
+/// kernels together are less than a billionth of it.
+const NEGLIGIBLE: f64 = 25.0;
+
+/// So many of the latest observations count in full; before them, the older the less.
+pub(super) const RECENT: usize = 25;
+
+/// How the kernels share the weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// Alike.
+    Equal,
+    /// The latest in full, the others in proportion to how late they came (Bergstra, Yamins and
+    /// Cox, "Making a Science of Model Search", ICML 2013).
+    Fading,
+}
+
+/// A mixture of products of kernels.
+pub(super) struct Mixture {
+    axes: Vec<Axis>,
+    weighting: Weights,
+    /// Identity and place of each observation, ascending: in order of time.
+    members: Vec<(u64, u32)>,
+    /// Places without a kernel.
+    free: Vec<u32>,
+    /// Per axis with an order, centre and place of each kernel, ascending.
+    sorted: Vec<Vec<(f64, u32)>>,
+    /// The narrowest kernel allowed.
+    narrowest: f64,
+    /// Whether weights and constants are those of the present members.
+    is_fresh: bool,
+
+    /// Per block and axis, block by block.
+    centres: Vec<Lanes>,
+    sharpness: Vec<Lanes>,
+    widths: Vec<Lanes>,
+    log_heights: Vec<Lanes>,
+    /// Per block: the logarithm of the product of the heights, but for what is common to all.
+    heights: Vec<Lanes>,
+    weights: Vec<Lanes>,
+
+    /// The sum of all weights, that of the kernel over everything included.
+    total_weight: f64,
+    /// What a choice that differs takes off the exponent.
+    differing: f64,
+    /// What all observations' kernels have in common: the heights of the choices.
+    common: f64,
+    /// The kernel over everything: per axis with an order, its bell; and for all choices.
+    prior: Vec<Bell>,
+    prior_common: f64,
+}
+
+impl Mixture {
+    /// A mixture without observations.
+    pub fn new(axes: &[Axis], weighting: Weights) -> Self {
+        let prior = axes.iter().map(|axis| axis.bell(0.5, 1.0)).collect();
+        let prior_common = axes.iter().filter_map(Axis::choices).map(|levels| -log(levels)).sum();
+        Self {
+            axes: axes.to_vec(),
+            weighting,
+            members: Vec::new(),
+            free: Vec::new(),
+            sorted: vec![Vec::new(); axes.len()],
+            narrowest: narrowest(0),
+            is_fresh: false,
+            centres: Vec::new(),
+            sharpness: Vec::new(),
+            widths: Vec::new(),
+            log_heights: Vec::new(),
+            heights: Vec::new(),
+            weights: Vec::new(),
+            total_weight: 1.0,
+            differing: 0.0,
+            common: 0.0,
+            prior,
+            prior_common,
+        }
+    }
+
+    /// How many observations there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Adds an observation; `units` are the coordinates of the whole space.
+    pub fn insert(&mut self, identity: u64, units: &[f64]) {
+        let at = self.members.partition_point(|(other, _)| *other < identity);
+        debug_assert!(self.members.get(at).is_none_or(|(other, _)| *other != identity));
+        let place = self.free.pop().unwrap_or_else(|| self.new_block());
+        self.members.insert(at, (identity, place));
+        let (block, lane) = split(place);
+        self.heights[block][lane] = 0.0;
+        for axis in 0..self.axes.len() {
+            let centre = units[self.axes[axis].parameter];
+            let cell = self.cell(block, axis);
+            self.centres[cell][lane] = centre;
+            self.log_heights[cell][lane] = 0.0;
+            if self.axes[axis].choices().is_some() {
+                continue;
+            }
+            let sorted = &mut self.sorted[axis];
+            let at = sorted.partition_point(|other| *other < (centre, place));
+            sorted.insert(at, (centre, place));
+            self.widths[cell][lane] = f64::NAN;
+            self.update_widths(axis, at.saturating_sub(1), at + 1);
+        }
+        self.is_fresh = false;
+    }
+
+    /// Removes an observation, if it is there.
+    pub fn remove(&mut self, identity: u64) {
+        let Ok(at) = self.members.binary_search_by_key(&identity, |(other, _)| *other) else {
+            return;
+        };
+        let (_, place) = self.members.remove(at);
+        let (block, lane) = split(place);
+        for axis in 0..self.axes.len() {
+            let cell = self.cell(block, axis);
+            if self.axes[axis].choices().is_none() {
+                let sorted = &mut self.sorted[axis];
+                let centre = self.centres[cell][lane];
+                let at = sorted.partition_point(|other| *other < (centre, place));
+                sorted.remove(at);
+                if !sorted.is_empty() {
+                    self.update_widths(axis, at.saturating_sub(1), at);
+                }
+            }
+            self.centres[cell][lane] = 0.0;
+            self.sharpness[cell][lane] = 0.0;
+        }
+        self.heights[block][lane] = EMPTY;
+        self.weights[block][lane] = 0.0;
+        self.free.push(place);
+        self.is_fresh = false;
+    }
+
+    /// Removes one of the observations that are not recent, whichever.
+    pub fn thin(&mut self, generator: &mut ChaCha8Rng) {
+        let old = self.len().saturating_sub(RECENT).max(1);
+        let (identity, _) = self.members[below(generator, old)];
+        self.remove(identity);
+    }
+
+    /// Makes room for more kernels, and gives one of the new places.
+    fn new_block(&mut self) -> u32 {
+        let first = (self.heights.len() * LANES) as u32;
+        for cells in
+            [&mut self.centres, &mut self.sharpness, &mut self.widths, &mut self.log_heights]
+        {
+            cells.extend(std::iter::repeat_n([0.0; LANES], self.axes.len()));
+        }
+        self.heights.push([EMPTY; LANES]);
+        self.weights.push([0.0; LANES]);
+        self.free.extend((first + 1..first + LANES as u32).rev());
+        first
+    }
+
+    fn cell(&self, block: usize, axis: usize) -> usize {
+        block * self.axes.len() + axis
+    }
+
+    /// Gives the kernels from `first` to `last` in the order of an axis the widths that their
+    /// neighbours leave them: the larger of the two distances, at both ends the only one.
+    fn update_widths(&mut self, axis: usize, first: usize, last: usize) {
+        let count = self.sorted[axis].len();
+        for at in first..=last.min(count - 1) {
+            let sorted = &self.sorted[axis];
+            let (centre, place) = sorted[at];
+            let left = (at > 0).then(|| centre - sorted[at - 1].0);
+            let right = sorted.get(at + 1).map(|(other, _)| other - centre);
+            let gap = match (left, right) {
+                (Some(left), Some(right)) => left.max(right),
+                (Some(gap), None) | (None, Some(gap)) => gap,
+                (None, None) => centre.max(1.0 - centre),
+            };
+            self.set_width(axis, place, centre, gap.clamp(self.narrowest, 1.0));
+        }
+    }
+
+    fn set_width(&mut self, axis: usize, place: u32, centre: f64, width: f64) {
+        let (block, lane) = split(place);
+        let cell = self.cell(block, axis);
+        if self.widths[cell][lane] == width {
+            return;
+        }
+        let bell = self.axes[axis].bell(centre, width);
+        self.widths[cell][lane] = width;
+        self.sharpness[cell][lane] = bell.sharpness;
+        self.heights[block][lane] += bell.log_height - self.log_heights[cell][lane];
+        self.log_heights[cell][lane] = bell.log_height;
+    }
+
+    /// Brings everything up to date that depends on how many observations there are.
+    pub fn refresh(&mut self) {
+        if self.is_fresh {
+            return;
+        }
+        self.is_fresh = true;
+        let count = self.len();
+        if self.narrowest != narrowest(count) {
+            self.narrowest = narrowest(count);
+            for axis in 0..self.axes.len() {
+                if !self.sorted[axis].is_empty() {
+                    self.update_widths(axis, 0, count - 1);
+                }
+            }
+        }
+        // A choice has the weight 1 for the observed level and `spread` for every one.
+        let spread = 1.0 / (count + 1) as f64;
+        self.differing = log((1.0 + spread) / spread);
+        let choices = self.axes.iter().filter_map(Axis::choices);
+        self.common = choices.map(|levels| log((1.0 + spread) / (1.0 + levels * spread))).sum();
+        self.total_weight = 1.0;
+        let fading = match self.weighting {
+            Weights::Equal => 0,
+            Weights::Fading => count.saturating_sub(RECENT),
+        };
+        let least = 1.0 / count.max(1) as f64;
+        let step = (1.0 - least) / fading.saturating_sub(1).max(1) as f64;
+        for (age, (_, place)) in self.members.iter().enumerate() {
+            let (block, lane) = split(*place);
+            let weight = if age < fading { least + step * age as f64 } else { 1.0 };
+            self.weights[block][lane] = weight;
+            self.total_weight += weight;
+        }
+    }
+
+    /// A draw from the mixture, all kernels alike: into `units`, the coordinates of the space.
+    pub fn draw(&self, generator: &mut ChaCha8Rng, units: &mut [f64]) {
+        debug_assert!(self.weighting == Weights::Equal);
+        let kernel = self.members.get(below(generator, self.len() + 1));
+        for (index, axis) in self.axes.iter().enumerate() {
+            let cell = |(_, place): &(u64, u32)| {
+                let (block, lane) = split(*place);
+                (self.cell(block, index), lane)
+            };
+            units[axis.parameter] = match (kernel.map(cell), axis.choices()) {
+                (None, None) => axis.draw_near(0.5, 1.0, generator),
+                (None, Some(_)) => axis.draw_any(generator),
+                (Some((cell, lane)), None) => {
+                    axis.draw_near(self.centres[cell][lane], self.widths[cell][lane], generator)
+                }
+                (Some((cell, lane)), Some(levels)) => {
+                    let as_observed = 1.0 / (1.0 + levels / (self.len() + 1) as f64);
+                    if unit(generator) < as_observed {
+                        self.centres[cell][lane]
+                    } else {
+                        axis.draw_any(generator)
+                    }
+                }
+            };
+        }
+    }
+
+    /// The coordinates of its own axes among those of the space.
+    pub fn gather(&self, units: &[f64]) -> Vec<f64> {
+        self.axes.iter().map(|axis| units[axis.parameter]).collect()
+    }
+
+    /// The logarithm of the density at the coordinates of its own axes.
+    pub fn log_density(&self, at: &[f64]) -> f64 {
+        let prior = self.prior_exponent(at);
+        let blocks: Vec<Lanes> =
+            (0..self.heights.len()).map(|block| self.exponents(block, at, 0.0)).collect();
+        let highest = blocks.iter().flatten().fold(prior, |a, b| a.max(*b));
+        let mut sum = exponential(prior - highest);
+        for (exponents, weights) in blocks.iter().zip(&self.weights) {
+            sum += weighted_sum(exponents, weights, highest);
+        }
+        log(sum / self.total_weight) + highest
+    }
+
+    /// The density over one whose logarithm is `log_other`, at the coordinates of its own axes;
+    /// anything above `enough` where it is more than that, which is found out sooner.
+    pub fn ratio(&self, at: &[f64], log_other: f64, enough: f64) -> f64 {
+        let enough = enough * self.total_weight;
+        let prior = self.prior_exponent(at) - log_other;
+        let negligible = prior - NEGLIGIBLE;
+        let mut sum = exponential(prior);
+        // The latest observations are the likeliest to be near.
+        for block in (0..self.heights.len()).rev() {
+            if sum > enough {
+                break;
+            }
+            let exponents = self.exponents(block, at, log_other);
+            // Most blocks are too far away to count: all of such a one is less than a
+            // billionth of what the kernel over everything has.
+            if exponents.iter().any(|exponent| *exponent > negligible) {
+                sum += weighted_sum(&exponents, &self.weights[block], 0.0);
+            }
+        }
+        sum / self.total_weight
+    }
+
+    /// The exponents of a block's kernels, less `offset`.
+    #[inline]
+    fn exponents(&self, block: usize, at: &[f64], offset: f64) -> Lanes {
+        let from = self.cell(block, 0);
+        let cells = from..from + self.axes.len();
+        let common = self.common - offset;
+        let mut exponents = self.heights[block].map(|height| height + common);
+        let kernels = self.centres[cells.clone()].iter().zip(&self.sharpness[cells]);
+        for ((axis, x), (centres, sharpness)) in self.axes.iter().zip(at).zip(kernels) {
+            if axis.choices().is_some() {
+                for (exponent, centre) in exponents.iter_mut().zip(centres) {
+                    *exponent -= if centre == x { 0.0 } else { self.differing };
+                }
+            } else {
+                for lane in 0..LANES {
+                    let distance = (x - centres[lane]) * sharpness[lane];
+                    exponents[lane] -= distance * distance;
+                }
+            }
+        }
+        exponents
+    }
+
+    fn prior_exponent(&self, at: &[f64]) -> f64 {
+        let mut exponent = self.prior_common;
+        for ((axis, x), bell) in self.axes.iter().zip(at).zip(&self.prior) {
+            if axis.choices().is_none() {
+                let distance = (x - 0.5) * bell.sharpness;
+                exponent += bell.log_height - distance * distance;
+            }
+        }
+        exponent
+    }
+}
+
+/// The narrowest kernel among so many observations, the kernel over everything counted.
+fn narrowest(count: usize) -> f64 {
+    1.0 / (count as f64 + 2.0).min(100.0)
+}
+
+fn split(place: u32) -> (usize, usize) {
+    (place as usize / LANES, place as usize % LANES)
+}
+
+/// The sum of the weighted exponentials of a block, less an offset.
+#[inline]
+fn weighted_sum(exponents: &Lanes, weights: &Lanes, offset: f64) -> f64 {
+    let mut terms = [0.0; LANES];
+    for lane in 0..LANES {
+        terms[lane] = weights[lane] * exponential(exponents[lane] - offset);
+    }
+    terms.iter().sum()
+}
