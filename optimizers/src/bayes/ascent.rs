@@ -38,6 +38,8 @@ pub(crate) struct Ascent<'a> {
     pub best: &'a [Vec<f64>],
     /// Per feature, from where to where.
     pub region: &'a [(f64, f64)],
+    /// A place to stay away from, and how far.
+    pub away: Option<(&'a [f64], f64)>,
 }
 
 /// A place that was looked at.
@@ -90,6 +92,12 @@ impl Ascent<'_> {
 
     fn look(&self, place: &[f64]) -> Option<Candidate> {
         let (place, point) = self.features.settle(place)?;
+        if let Some((centre, radius)) = self.away {
+            let square: f64 = place.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum();
+            if square < radius * radius {
+                return None;
+            }
+        }
         let promise = self.promise.at(&place, None);
         (!promise.is_nan()).then_some(Candidate { promise, place, point })
     }

@@ -80,6 +80,22 @@ impl Promise for Improvement<'_> {
     }
 }
 
+/// How low a value is expected: greed.
+pub(crate) struct Low<'a> {
+    pub process: &'a Process,
+}
+
+impl Promise for Low<'_> {
+    fn at(&self, place: &[f64], gradient: Option<&mut [f64]>) -> f64 {
+        let Some(gradient) = gradient else {
+            return -self.process.expected(place).mean;
+        };
+        let (expected, by_mean, _) = self.process.expected_with_gradients(place);
+        gradient.iter_mut().zip(&by_mean).for_each(|(gradient, mean)| *gradient = -mean);
+        -expected.mean
+    }
+}
+
 /// The probability that a value lies below 0.
 pub(crate) struct Below<'a> {
     pub process: &'a Process,

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use libm::log;
+use libm::{log, sqrt};
 use rand_chacha::ChaCha8Rng;
 use search_spaces::{Point, Space};
 
 use super::ascent::{Ascent, Effort};
 use super::features::Features;
-use super::improvement::{All, Below, Hypervolume, Improvement, Promise};
+use super::improvement::{All, Below, Hypervolume, Improvement, Low, Promise};
 use super::process::{Inputs, Process};
 use super::records::{Records, Table};
 use super::surrogate::{Surrogate, Warp};
@@ -38,6 +38,13 @@ pub(crate) struct Limits {
     pub points: usize,
 }
 
+/// A greedy proposal this near to a known point would tell nothing new.
+const NEAR: f64 = 2e-6;
+
+/// Once the best point is settled, the rest is looked for at this distance from it, times the
+/// root of the number of features.
+const APART: f64 = 0.1;
+
 const EFFORT: Effort = Effort { anywhere: 512, near: 256, starts: 4 };
 
 /// Gaussian processes over the features of a space.
@@ -55,6 +62,8 @@ pub(crate) struct Bayes {
     feasibility: Surrogate,
     /// Whether the last point learnt was known before: then the model has nothing new to say.
     repeats: bool,
+    /// Whether greed finds nothing new: the best point is the bottom of its valley.
+    settled: bool,
 }
 
 impl Bayes {
@@ -84,11 +93,17 @@ impl Bayes {
             surrogates,
             feasibility,
             repeats: false,
+            settled: false,
         }
     }
 
     /// The most promising point.
-    fn chosen(&mut self, generator: &mut ChaCha8Rng, pending: &[Point]) -> Option<Point> {
+    fn chosen(
+        &mut self,
+        greedy: bool,
+        generator: &mut ChaCha8Rng,
+        pending: &[Point],
+    ) -> Option<Point> {
         let pending_places: Vec<Vec<f64>> =
             pending.iter().map(|point| self.features.place(point)).collect();
         let (table, mut processes) = self.processes(generator);
@@ -114,9 +129,23 @@ impl Bayes {
             weights: &weights,
             best: &best,
             region: &vec![(0.0, 1.0_f64.next_down()); self.features.len()],
+            away: None,
         };
         let mut known = self.seen.clone();
         known.extend(pending.iter().map(Point::hash));
+        if greedy && feasibility.is_none() && processes.len() == 1 {
+            let low = Low { process: &processes[0] };
+            let greedy = Ascent { promise: &low, ..ascent };
+            let point = greedy.summit(EFFORT, &known, generator)?;
+            let place = self.features.place(&point);
+            let mut others = table.places.iter().chain(&pending_places);
+            self.settled = others.any(|other| distance(&place, other) < NEAR);
+            if !self.settled {
+                return Some(point);
+            }
+        }
+        let away = self.settled.then(|| (&*best[0], APART * sqrt(self.features.len() as f64)));
+        let ascent = Ascent { away, ..ascent };
         ascent.summit(EFFORT, &known, generator)
     }
 
@@ -142,6 +171,11 @@ impl Bayes {
         let inputs = Inputs::new(table.places, self.features.choices());
         self.feasibility.process(&inputs, &table.values[0], known)
     }
+}
+
+/// The greatest difference between two places.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 /// What is promised by processes over a table of which some rows are the front.
@@ -207,7 +241,8 @@ impl Strategy for Bayes {
         if number < self.limits.startup || self.records.complete() < 3 {
             return self.design.point(number, generator);
         }
-        self.chosen(generator, pending).or_else(|| random_point(&self.space, generator))
+        let every = std::env::var("GREED").map_or(3, |s| s.parse::<u64>().unwrap());
+        self.chosen(number % every == every-1, generator, pending).or_else(|| random_point(&self.space, generator))
     }
 
     fn learn(&mut self, _: Origin, point: &Point, told: &Told) {
