@@ -39,6 +39,7 @@ mod auto;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod bayes;
 mod cube;
 mod distinct;
 mod draw;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use search_spaces::{Point, Space};
 
+use crate::bayes;
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
@@ -90,6 +91,13 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         objectives: Objectives::Any,
         lag: 64,
         make: tpe::tpe,
+    },
+    Entry {
+        name: "bayes",
+        about: "Gaussian processes and expected improvement; for trials that take long",
+        objectives: Objectives::Any,
+        lag: 8,
+        make: bayes::bayes,
     },
 ];
 

@@ -1,0 +1,254 @@
+//! Bayesian optimization as a strategy: an even start, then the point that promises most.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use libm::{log, sqrt};
+use rand_chacha::ChaCha8Rng;
+use search_spaces::{Point, Space};
+
+use super::ascent::{Ascent, Effort};
+use super::features::Features;
+use super::improvement::{All, Below, Hypervolume, Improvement, Low, Promise};
+use super::process::{Inputs, Process};
+use super::records::{Records, Table};
+use super::surrogate::{Surrogate, Warp};
+use crate::draw::unit;
+use crate::optimizer::{Origin, Strategy, Told};
+use crate::sampling::{Design, random_point};
+
+/// What is promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// The expected improvement of the objective.
+    Improvement,
+    /// The expected improvement of the hypervolume of two objectives.
+    Hypervolume,
+    /// The expected improvement of one value made of all objectives, by weights that are drawn
+    /// for every proposal (Knowles, "`ParEGO`", IEEE Trans. Evol. Comput. 10(1), 2006).
+    Scalar,
+}
+
+/// Limits of what is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Proposals that are spread evenly before the first that is chosen.
+    pub startup: u64,
+    /// Points that a process is made of, at most.
+    pub points: usize,
+}
+
+/// A greedy proposal this near to a known point would tell nothing new.
+const NEAR: f64 = 2e-6;
+
+/// Once the best point is settled, the rest is looked for at this distance from it, times the
+/// root of the number of features.
+const APART: f64 = 0.1;
+
+const EFFORT: Effort = Effort { anywhere: 512, near: 256, starts: 4 };
+
+/// Gaussian processes over the features of a space.
+pub(crate) struct Bayes {
+    space: Arc<Space>,
+    features: Features,
+    design: Design,
+    manner: Manner,
+    limits: Limits,
+    records: Records,
+    /// The hashes of the points learnt.
+    seen: BTreeSet<u128>,
+    /// One per objective, or one for all of them.
+    surrogates: Vec<Surrogate>,
+    feasibility: Surrogate,
+    /// Whether the last point learnt was known before: then the model has nothing new to say.
+    repeats: bool,
+    /// Whether greed finds nothing new: the best point is the bottom of its valley.
+    settled: bool,
+}
+
+impl Bayes {
+    pub fn new(
+        space: &Arc<Space>,
+        objectives: usize,
+        seed: u64,
+        manner: Manner,
+        limits: Limits,
+    ) -> Self {
+        let features = Features::new(space);
+        let (count, warps): (usize, &[Warp]) = match manner {
+            Manner::Improvement => (1, &[Warp::Plain, Warp::Log(1.0), Warp::Log(0.01)]),
+            Manner::Hypervolume => (objectives, &[Warp::Plain]),
+            Manner::Scalar => (1, &[Warp::Plain]),
+        };
+        let surrogates = (0..count).map(|_| Surrogate::new(features.len(), warps)).collect();
+        let feasibility = Surrogate::new(features.len(), &[Warp::Plain]);
+        Self {
+            space: Arc::clone(space),
+            features,
+            design: Design::new(space, seed),
+            manner,
+            limits,
+            records: Records::new(objectives),
+            seen: BTreeSet::new(),
+            surrogates,
+            feasibility,
+            repeats: false,
+            settled: false,
+        }
+    }
+
+    /// The most promising point.
+    fn chosen(
+        &mut self,
+        greedy: bool,
+        generator: &mut ChaCha8Rng,
+        pending: &[Point],
+    ) -> Option<Point> {
+        let pending_places: Vec<Vec<f64>> =
+            pending.iter().map(|point| self.features.place(point)).collect();
+        let (table, mut processes) = self.processes(generator);
+        let mut feasibility = self.records.has_infeasible().then(|| self.feasible_process());
+        for process in processes.iter_mut().chain(&mut feasibility) {
+            pending_places.iter().for_each(|place| process.believe(place));
+        }
+        let weights = processes[0].weights().to_vec();
+        let front = table.front();
+        let mut promises: Vec<Box<dyn Promise + '_>> = Vec::new();
+        if !front.is_empty() {
+            promises.push(promise(&processes, &table, &front));
+        }
+        if let Some(process) = &feasibility {
+            promises.push(Box::new(Below { process }));
+        }
+        let ranked = table.ranked();
+        let best: Vec<Vec<f64>> =
+            ranked.iter().take(front.len().clamp(3, 10)).map(|row| table.places[*row].clone()).collect();
+        let ascent = Ascent {
+            features: &self.features,
+            promise: &All(promises),
+            weights: &weights,
+            best: &best,
+            region: &vec![(0.0, 1.0_f64.next_down()); self.features.len()],
+            away: None,
+        };
+        let mut known = self.seen.clone();
+        known.extend(pending.iter().map(Point::hash));
+        if greedy && feasibility.is_none() && processes.len() == 1 {
+            let low = Low { process: &processes[0] };
+            let greedy = Ascent { promise: &low, ..ascent };
+            let point = greedy.summit(EFFORT, &known, generator)?;
+            let place = self.features.place(&point);
+            let mut others = table.places.iter().chain(&pending_places);
+            self.settled = others.any(|other| distance(&place, other) < NEAR);
+            if !self.settled {
+                return Some(point);
+            }
+        }
+        let away = self.settled.then(|| (&*best[0], APART * sqrt(self.features.len() as f64)));
+        let ascent = Ascent { away, ..ascent };
+        ascent.summit(EFFORT, &known, generator)
+    }
+
+    /// The table of objectives, or of one value made of them, and a process for each.
+    fn processes(&mut self, generator: &mut ChaCha8Rng) -> (Table, Vec<Process>) {
+        let mut table = self.records.objectives();
+        let known = table.len();
+        if self.manner == Manner::Scalar {
+            scalarise(&mut table, generator);
+        }
+        let weights = self.surrogates[0].weights();
+        let table = table.part(self.limits.points, &weights);
+        let inputs = Inputs::new(table.places.clone(), self.features.choices());
+        let columns = self.surrogates.iter_mut().zip(&table.values);
+        let processes = columns.map(|(each, values)| each.process(&inputs, values, known)).collect();
+        (table, processes)
+    }
+
+    fn feasible_process(&mut self) -> Process {
+        let table = self.records.infeasibility();
+        let known = table.len();
+        let table = table.part(self.limits.points, &self.feasibility.weights());
+        let inputs = Inputs::new(table.places, self.features.choices());
+        self.feasibility.process(&inputs, &table.values[0], known)
+    }
+}
+
+/// The greatest difference between two places.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// What is promised by processes over a table of which some rows are the front.
+fn promise<'a>(
+    processes: &'a [Process],
+    table: &Table,
+    front: &[usize],
+) -> Box<dyn Promise + 'a> {
+    // What the processes say of the points that are known: without noise, their very values.
+    let of_row = |process: &Process, row: &usize| process.expected(&table.places[*row]).mean;
+    match processes {
+        [first, second] => {
+            let rows = front.iter().map(|row| [of_row(first, row), of_row(second, row)]);
+            let reference = [first, second].map(|process| {
+                let values = (0..table.len()).map(|row| of_row(process, &row));
+                let (low, high) = values
+                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+                high + 0.1 * (high - low)
+            });
+            Box::new(Hypervolume::new([first, second], rows.collect(), reference))
+        }
+        processes => {
+            let process = &processes[0];
+            let feasible = (0..table.len()).filter(|row| table.feasible[*row]);
+            let best = feasible.map(|row| of_row(process, &row)).fold(f64::INFINITY, f64::min);
+            Box::new(Improvement { process, best })
+        }
+    }
+}
+
+/// Replaces the objectives by the augmented Tchebycheff distance from the ideal point, with
+/// weights that are drawn uniformly: equation 2 of `ParEGO`.
+fn scalarise(table: &mut Table, generator: &mut ChaCha8Rng) {
+    let draws: Vec<f64> = table.values.iter().map(|_| -log(1.0 - unit(generator))).collect();
+    let sum: f64 = draws.iter().sum();
+    let mut most = vec![f64::NEG_INFINITY; table.len()];
+    let mut total = vec![0.0; table.len()];
+    for (column, draw) in table.values.iter().zip(draws) {
+        let least = column.iter().copied().fold(f64::INFINITY, f64::min);
+        let range = column.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least;
+        let range = if range > 0.0 { range } else { 1.0 };
+        for ((value, most), total) in column.iter().zip(&mut most).zip(&mut total) {
+            let weighted = draw / sum * (value - least) / range;
+            *most = most.max(weighted);
+            *total += weighted;
+        }
+    }
+    let scalar = most.iter().zip(&total).map(|(most, total)| most + 0.05 * total).collect();
+    table.values = vec![scalar];
+}
+
+impl Strategy for Bayes {
+    fn propose(
+        &mut self,
+        number: u64,
+        generator: &mut ChaCha8Rng,
+        pending: &[Point],
+    ) -> Option<Point> {
+        if self.features.len() == 0 || self.repeats {
+            return random_point(&self.space, generator);
+        }
+        // With a large lag, the start is over before its results are there: then it goes on.
+        if number < self.limits.startup || self.records.complete() < 3 {
+            return self.design.point(number, generator);
+        }
+        let every = std::env::var("GREED").map_or(3, |s| s.parse::<u64>().unwrap());
+        self.chosen(number % every == every-1, generator, pending).or_else(|| random_point(&self.space, generator))
+    }
+
+    fn learn(&mut self, _: Origin, point: &Point, told: &Told) {
+        self.repeats = !self.seen.insert(point.hash());
+        if !self.repeats {
+            self.records.add(self.features.place(point), told);
+        }
+    }
+}

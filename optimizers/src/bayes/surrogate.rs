@@ -1,0 +1,116 @@
+//! What is believed of one quantity: a process over its values, and over how they are written down.
+//!
+//! Values that span orders of magnitude are hard to model as they are. So the quantity itself and
+//! logarithms of its distance from the least value compete, with two kernels each, and the
+//! likelihood of the data decides (Snelson, Rasmussen and Ghahramani, "Warped Gaussian processes",
+//! 2003, equation 5: the derivative of the warping enters). Since a warping keeps the order, an
+//! improvement in one is an improvement in the other.
+
+use libm::{log, log1p, sqrt};
+
+use super::process::{Inputs, Process, Settings, Shape, fit};
+
+/// How values are written down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Warp {
+    /// As they are.
+    Plain,
+    /// By the logarithm of their distance from the least one, plus this share of the median's.
+    Log(f64),
+}
+
+impl Warp {
+    /// The values written so, with mean 0 and deviation 1, and the logarithm of the product of
+    /// their derivatives.
+    fn apply(self, values: &[f64]) -> (Vec<f64>, f64) {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (least, median) = (sorted[0], sorted[sorted.len() / 2]);
+        let (mut warped, mut stretch) = (values.to_vec(), 0.0);
+        if let Self::Log(share) = self
+            && median > least
+        {
+            let unit = share * (median - least);
+            for value in &mut warped {
+                let distance = (*value - least) / unit;
+                stretch -= log1p(distance) + log(unit);
+                *value = log1p(distance);
+            }
+        }
+        let count = values.len() as f64;
+        let mean = warped.iter().sum::<f64>() / count;
+        let square = warped.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+        let deviation = sqrt(square / count);
+        let unit = if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 };
+        warped.iter_mut().for_each(|value| *value = (*value - mean) / unit);
+        (warped, stretch - count * log(unit))
+    }
+}
+
+/// One way of modelling.
+#[derive(Debug)]
+struct Candidate {
+    warp: Warp,
+    settings: Settings,
+}
+
+/// Iterations of a fit from scratch, and of one that only follows the data.
+const FIRST: usize = 60;
+const NEXT: usize = 12;
+
+/// The candidates, and which of them is believed.
+#[derive(Debug)]
+pub(crate) struct Surrogate {
+    candidates: Vec<Candidate>,
+    chosen: usize,
+    /// At how many values the candidates compete again, and at how many the chosen one is
+    /// fitted again.
+    next_choice: usize,
+    next_fit: usize,
+    started: bool,
+}
+
+impl Surrogate {
+    /// For values over so many features, written down in one of these ways.
+    pub fn new(features: usize, warps: &[Warp]) -> Self {
+        let shapes = [Shape::Matern, Shape::Smooth];
+        let candidate = |warp: &Warp| {
+            let warp = *warp;
+            shapes.map(|shape| Candidate { warp, settings: Settings::guess(shape, features) })
+        };
+        let candidates = warps.iter().flat_map(candidate).collect();
+        Self { candidates, chosen: 0, next_choice: 0, next_fit: 0, started: false }
+    }
+
+    /// Per feature, one over the squared length scale, as last fitted.
+    pub fn weights(&self) -> Vec<f64> {
+        self.candidates[self.chosen].settings.weights()
+    }
+
+    /// The process over these values, of which `known` are known in all; more than there are
+    /// here, where these are a part.
+    pub fn process(&mut self, inputs: &Inputs, values: &[f64], known: usize) -> Process {
+        let (iterations, started) = if self.started { (NEXT, true) } else { (FIRST, false) };
+        self.started = true;
+        if known >= self.next_choice || !started {
+            let mut least = f64::INFINITY;
+            for (index, candidate) in self.candidates.iter_mut().enumerate() {
+                let (warped, stretch) = candidate.warp.apply(values);
+                let (settings, misfit) = fit(inputs, &warped, &candidate.settings, iterations);
+                candidate.settings = settings;
+                if misfit - stretch < least {
+                    (least, self.chosen) = (misfit - stretch, index);
+                }
+            }
+            self.next_choice = known + 1 + known / 10;
+            self.next_fit = known + 1 + known / 50;
+        }
+        let candidate = &mut self.candidates[self.chosen];
+        let (warped, _) = candidate.warp.apply(values);
+        if known >= self.next_fit {
+            candidate.settings = fit(inputs, &warped, &candidate.settings, NEXT).0;
+            self.next_fit = known + 1 + known / 50;
+        }
+        Process::new(inputs, &warped, &candidate.settings)
+    }
+}
