@@ -34,6 +34,7 @@
 //! where. Failed trials and values that are not finite are dealt with before they get here.
 
 mod algorithm;
+mod classical;
 mod cube;
 mod distinct;
 mod draw;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use search_spaces::{Point, Space};
 
+use crate::classical;
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
@@ -54,13 +55,36 @@ pub(crate) struct Entry {
 }
 
 /// All of them.
-pub(crate) const STRATEGIES: &[Entry] = &[Entry {
-    name: "nsga2",
-    about: "evolution by non-dominated rank and crowding; several objectives",
-    objectives: Objectives::Any,
-    lag: 64,
-    make: evolution::nsga2,
-}];
+pub(crate) const STRATEGIES: &[Entry] = &[
+    Entry {
+        name: "nsga2",
+        about: "evolution by non-dominated rank and crowding; several objectives",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::nsga2,
+    },
+    Entry {
+        name: "nelder-mead",
+        about: "simplexes that roll downhill, one after the other or side by side",
+        objectives: Objectives::One,
+        lag: 4,
+        make: classical::nelder_mead,
+    },
+    Entry {
+        name: "pso",
+        about: "a particle swarm, drawn to the best points that it has been at",
+        objectives: Objectives::One,
+        lag: 20,
+        make: classical::pso,
+    },
+    Entry {
+        name: "annealing",
+        about: "walkers that take ever smaller steps, and ever fewer of them uphill",
+        objectives: Objectives::One,
+        lag: 4,
+        make: classical::annealing,
+    },
+];
 
 impl Entry {
     /// Makes the algorithm for a task.

@@ -5,6 +5,8 @@ mod nsga2;
 mod population;
 mod variation;
 
+pub(crate) use genes::{Genes, Genome, Kind};
+
 use nsga2::Nsga2;
 use population::Evolution;
 use variation::Variation;
