@@ -19,7 +19,7 @@
 //!   asked for points and told outcomes; one whose points depend on their number alone is a
 //!   [`search_spaces::Sequence`]: [`GridSearch`], [`RandomSearch`] and, over the plans of the
 //!   unit cube, [`CubeSearch`]. In a finite space, [`Distinct`] keeps any of them from repeating
-//!   itself.
+//!   itself. `+polish=N` behind any name spends N further trials on refining its best ones.
 //!
 //! # What holds everywhere
 //!
@@ -47,6 +47,7 @@ mod optimizer;
 mod options;
 pub mod pareto;
 mod permutation;
+mod polish;
 mod random;
 mod sampling;
 mod search;

@@ -65,23 +65,23 @@ pub(crate) const STRATEGIES: &[Entry] = &[
     },
     Entry {
         name: "nelder-mead",
-        about: "simplexes that roll downhill, one after the other or side by side",
+        about: "simplexes that roll downhill, from the best starts found; more lag means more side by side",
         objectives: Objectives::One,
-        lag: 4,
+        lag: 1,
         make: classical::nelder_mead,
     },
     Entry {
         name: "pso",
         about: "a particle swarm, drawn to the best points that it has been at",
         objectives: Objectives::One,
-        lag: 20,
+        lag: 12,
         make: classical::pso,
     },
     Entry {
         name: "annealing",
-        about: "walkers that take ever smaller steps, and ever fewer of them uphill",
+        about: "walkers that take ever smaller steps, and ever fewer uphill; more lag means more of them",
         objectives: Objectives::One,
-        lag: 4,
+        lag: 1,
         make: classical::annealing,
     },
 ];

@@ -55,7 +55,15 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
     let is_grid = algorithm.to_string().starts_with("grid");
     let needs_trials = algorithm.to_string() == "lhs";
     let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
+    let algorithm = match args.polish {
+        Some(trials) => algorithm
+            .polished(trials)
+            .map_err(|error| Failure::usage(format!("--polish: {error}")))?,
+        None => algorithm,
+    };
+    // What refines the best trials comes on top of those that the user asked for.
     let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
+    let trials = trials.map(|trials| trials.saturating_add(algorithm.polish()));
     let name = args.name.clone().unwrap_or_else(|| template.name.clone());
     check_study_name(&name)
         .map_err(|allowed| Failure::usage(format!("--name: found {name:?}, allowed: {allowed}")))?;

@@ -70,22 +70,26 @@ type Solver = NelderMead<Vertex, f64>;
 type SimplexState = IterState<Vertex, (), (), (), (), f64>;
 
 /// A simplex whose vertices are this near to the best of them has collapsed.
-const COLLAPSED: f64 = 1e-8;
+const COLLAPSED: f64 = 1e-6;
 
-/// A simplex that begins anew has helped if it has lowered the cost by this share of it.
+/// A simplex that begins anew has helped if it has lowered the cost by this share of it, and by
+/// a share of what the run has gained that is not lost in rounding.
 const HELPED: f64 = 1e-4;
+const GAINED: f64 = 1e-9;
 
 /// A run of simplexes.
 pub(crate) struct Simplex {
     axes: Axes,
     /// The edge of a simplex at its beginning, in the unit cube.
     edge: f64,
-    simplex: Stepwise<Solver, SimplexState, f64, ()>,
+    solver: Stepwise<Solver, SimplexState, f64, ()>,
     /// The points that were asked for last.
     asked: Vec<Vec<f64>>,
     best: (f64, Vec<f64>),
     /// The lowest cost when this simplex began, where another went before it.
     at_beginning: f64,
+    /// The first cost of all.
+    at_first: f64,
     /// So many points in a row were as good as on the best one.
     near: usize,
     /// How many simplexes there were.
@@ -100,10 +104,11 @@ impl Simplex {
         Self {
             axes: axes.clone(),
             edge,
-            simplex: solver(&vertices),
+            solver: solver(&vertices),
             asked: vertices,
             best: (f64::INFINITY, start),
             at_beginning: f64::INFINITY,
+            at_first: f64::INFINITY,
             near: 0,
             count: 1,
         }
@@ -119,13 +124,14 @@ impl Simplex {
     /// Begins anew at the best vertex, if there is a point in it.
     fn begin_anew(&mut self) -> bool {
         let (cost, best) = (self.best.0, self.best.1.clone());
-        let has_helped = self.at_beginning - cost > HELPED * cost.abs();
-        if !has_slope(cost) || !has_helped {
+        let (helped, gained) = (self.at_beginning - cost, self.at_first - cost);
+        let has_helped = helped > HELPED * cost.abs() && helped > GAINED * gained;
+        if !has_slope(cost) || self.count > 1 && !has_helped {
             return false;
         }
         self.at_beginning = cost;
         let vertices = vertices(&self.axes, &best, self.edge, self.count);
-        self.simplex = solver(&vertices);
+        self.solver = solver(&vertices);
         self.asked = vertices;
         self.near = 0;
         self.count += 1;
@@ -142,7 +148,7 @@ impl Run for Simplex {
                     return Vec::new();
                 }
             } else {
-                let wanted: Vec<Vertex> = self.simplex.advance();
+                let wanted: Vec<Vertex> = self.solver.advance();
                 self.asked = wanted.into_iter().map(|vertex| vertex.0).collect();
             }
         }
@@ -150,6 +156,9 @@ impl Run for Simplex {
     }
 
     fn answer(&mut self, costs: &[f64]) {
+        if self.best.0.is_infinite() {
+            self.at_first = costs[0];
+        }
         for (point, cost) in std::mem::take(&mut self.asked).into_iter().zip(costs) {
             if self.is_near(&point) {
                 self.near += 1;
@@ -160,7 +169,7 @@ impl Run for Simplex {
                 self.best = (*cost, point);
             }
         }
-        self.simplex.tell(costs);
+        self.solver.tell(costs);
     }
 }
 

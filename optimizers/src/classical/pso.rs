@@ -1,5 +1,5 @@
-//! A particle swarm: Kennedy and Eberhart, "Particle swarm optimization", ICNN 1995, with the
-//! coefficients of Clerc's standard of 2006 and one neighbourhood for all, as `argmin` has it.
+//! A particle swarm: Kennedy and Eberhart, "Particle swarm optimization", ICNN 1995, with
+//! inertia as of Shi and Eberhart, 1998, and one neighbourhood for all. The iterations are `argmin`'s.
 //!
 //! A swarm moves as a whole: all its particles are asked for at once, and the next iteration begins
 //! when the last of them is known. One that has come together, or that has found nothing better for
@@ -49,7 +49,7 @@ pub(crate) struct Swarm {
     motion: Motion,
     generator: ChaCha8Rng,
     /// None before the first costs.
-    swarm: Option<Stepwise<Solver, SwarmState, f64, ()>>,
+    solver: Option<Stepwise<Solver, SwarmState, f64, ()>>,
     asked: Vec<Vec<f64>>,
     best: f64,
     /// Iterations since something better was found.
@@ -59,7 +59,7 @@ pub(crate) struct Swarm {
 impl Swarm {
     fn new(axes: &Axes, positions: Vec<Vec<f64>>, motion: Motion, generator: ChaCha8Rng) -> Self {
         let (axes, asked) = (axes.clone(), positions);
-        Self { axes, motion, generator, swarm: None, asked, best: f64::INFINITY, vain: 0 }
+        Self { axes, motion, generator, solver: None, asked, best: f64::INFINITY, vain: 0 }
     }
 
     /// The swarm of particles whose costs are known, each on its way to somewhere in the cube.
@@ -93,7 +93,7 @@ impl Swarm {
 
 impl Run for Swarm {
     fn questions(&mut self) -> Vec<Genome> {
-        if let Some(swarm) = &mut self.swarm {
+        if let Some(swarm) = &mut self.solver {
             self.asked = swarm.advance();
             if self.is_together() || self.vain >= PATIENCE {
                 return Vec::new();
@@ -106,9 +106,9 @@ impl Run for Swarm {
         let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
         self.vain = if least < self.best { 0 } else { self.vain + 1 };
         self.best = self.best.min(least);
-        match &mut self.swarm {
+        match &mut self.solver {
             Some(swarm) => swarm.tell(costs),
-            None => self.swarm = Some(self.assembled(costs)),
+            None => self.solver = Some(self.assembled(costs)),
         }
     }
 }

@@ -130,9 +130,4 @@ where
         assert!(costs.iter().all(|cost| !cost.is_nan()), "costs can be compared");
         self.costs.extend(costs.iter().map(|cost| F::from(*cost)));
     }
-
-    /// The solver's state after its last whole iteration.
-    pub fn state(&self) -> &I {
-        &self.state
-    }
 }
