@@ -258,6 +258,10 @@ pub struct Start {
     /// Trials at most [default: the whole of a grid, otherwise 1000 or as --max-time allows]
     #[arg(long, short = 'n', value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
     pub trials: Option<u64>,
+    /// After all other trials, refine the best of them with N further ones, on Nelder-Mead simplexes
+    /// that start there
+    #[arg(long, value_name = "N", value_parser = count_to(u64::MAX), allow_negative_numbers = true)]
+    pub polish: Option<u64>,
     /// The seed of everything random; the same seed gives the same results, on any machine
     #[arg(long, value_name = "S", default_value_t = 1, value_parser = seed)]
     #[arg(allow_negative_numbers = true)]

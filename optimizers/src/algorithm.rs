@@ -3,27 +3,35 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use search_spaces::{Sequence, nearest};
+use search_spaces::{Sequence, Space, nearest};
 
 use crate::ahead::Ahead;
 use crate::auto;
+use crate::classical::REFINING;
 use crate::cube::CubeSearch;
 use crate::distinct::Distinct;
 use crate::grid::GridSearch;
 use crate::latin_hypercube::LatinHypercube;
 use crate::optimizer::Optimizer;
 use crate::options::Options;
+use crate::polish::Polish;
 use crate::random::RandomSearch;
 use crate::search::Search;
 use crate::sobol::SobolSequence;
 use crate::strategies::{Entry, STRATEGIES, Task};
 
 /// An algorithm and its options, as written on the command line: `grid`, `grid:shuffle`,
-/// `nsga2:population=200`.
+/// `nsga2:population=200`. With `+polish=200` behind it, its best trials are refined by 200 further
+/// ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Algorithm {
     kind: Kind,
+    /// So many trials after its own refine the best of them.
+    polish: Option<u64>,
 }
+
+/// What stands between an algorithm and the number of trials that refine its best.
+const POLISH: &str = "+polish=";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
@@ -76,6 +84,13 @@ impl Algorithm {
     /// # Errors
     /// The name is unknown; says which there are. Options are looked at by [`Algorithm::plan`].
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some((before, trials)) = text.rsplit_once(POLISH) {
+            let count = trials.parse().ok().filter(|count| *count > 0);
+            let count = count.ok_or_else(|| {
+                format!("found polish={trials}, allowed: a number of trials from 1")
+            })?;
+            return Self::parse(before)?.polished(count);
+        }
         let kind = match text {
             "grid" => Kind::Grid { shuffle: false },
             "grid:shuffle" => Kind::Grid { shuffle: true },
@@ -100,7 +115,24 @@ impl Algorithm {
                 }
             }
         };
-        Ok(Self { kind })
+        Ok(Self { kind, polish: None })
+    }
+
+    /// The same algorithm, after which `trials` further ones refine the best of its own.
+    ///
+    /// # Errors
+    /// It is refined already.
+    pub fn polished(self, trials: u64) -> Result<Self, String> {
+        match self.polish {
+            Some(_) => Err(format!("found {self} to be polished, allowed: polishing once")),
+            None => Ok(Self { polish: Some(trials), ..self }),
+        }
+    }
+
+    /// How many trials refine the best ones; 0 where none do.
+    #[must_use]
+    pub fn polish(&self) -> u64 {
+        self.polish.unwrap_or(0)
     }
 
     /// All names, each with one line of what it does.
@@ -113,7 +145,12 @@ impl Algorithm {
     /// user says.
     #[must_use]
     pub fn lag(&self) -> u64 {
-        self.entry().map_or(1, |entry| entry.lag)
+        let own = self.entry().map_or(1, |entry| entry.lag);
+        // A sequence learns nothing and could have any; what refines it has so many simplexes.
+        match self.polish {
+            Some(_) => own.max(REFINING as u64),
+            None => own,
+        }
     }
 
     fn entry(&self) -> Option<&'static Entry> {
@@ -138,7 +175,8 @@ impl Algorithm {
         });
         let cost = cost.map_err(|error| format!("auto: {error}"))?;
         let pick = auto::pick(task, cost);
-        Ok((Self::parse(pick.name)?, Some(pick.reason)))
+        let found = Self { polish: self.polish, ..Self::parse(pick.name)? };
+        Ok((found, Some(pick.reason)))
     }
 
     /// Makes the plan for a task.
@@ -146,6 +184,30 @@ impl Algorithm {
     /// # Errors
     /// The algorithm cannot plan it; says why and what to do.
     pub fn plan(&self, task: &Task<'_>) -> Result<Plan, String> {
+        let Some(polish) = self.polish else { return self.own_plan(task) };
+        let limit = match task.trials {
+            Some(trials) if trials <= polish => {
+                return Err(format!(
+                    "of {trials} trials, {polish} are to refine the best of the others, and there \
+                     are none; say --trials N with more"
+                ));
+            }
+            trials => trials.map(|trials| trials - polish),
+        };
+        let plan = self.own_plan(&Task { trials: limit, ..task.clone() })?;
+        if limit.is_none() && !ends(&plan, task.space) {
+            return Err(format!(
+                "{polish} trials are to refine the best ones when all others are done, and there \
+                 is no end to those; say how many there are with --trials N"
+            ));
+        }
+        let known = task.known.clone();
+        let polished = Polish::new(plan, limit, polish, task.space, task.seed, known);
+        Ok(Plan::Optimizer { optimizer: Box::new(polished), learns: true })
+    }
+
+    /// The plan without what refines it.
+    fn own_plan(&self, task: &Task<'_>) -> Result<Plan, String> {
         if matches!(self.kind, Kind::Auto(_)) {
             return self.resolved(task)?.0.plan(task);
         }
@@ -197,6 +259,14 @@ impl Algorithm {
     }
 }
 
+/// Whether a plan ends by itself.
+fn ends(plan: &Plan, space: &Space) -> bool {
+    match plan {
+        Plan::Sequence(sequence) if sequence.end().is_some() => true,
+        _ => space.cardinality().is_some(),
+    }
+}
+
 /// The parts that a Latin hypercube divides every parameter into.
 fn strata(trials: Option<u64>) -> Result<u64, String> {
     if let Some(trials) = trials.filter(|n| *n > LatinHypercube::MAX_SAMPLES) {
@@ -234,6 +304,7 @@ impl fmt::Display for Algorithm {
             }
             Kind::Auto(options) if options.is_empty() => out.write_str("auto"),
             Kind::Auto(options) => write!(out, "auto:{options}"),
-        }
+        }?;
+        self.polish.map_or(Ok(()), |trials| write!(out, "{POLISH}{trials}"))
     }
 }

@@ -20,6 +20,7 @@
 //!   [`search_spaces::Sequence`]: [`GridSearch`], [`RandomSearch`] and, over the plans of the
 //!   unit cube, [`CubeSearch`]. In a finite space, [`Distinct`] keeps any of them from repeating
 //!   itself. `auto` chooses one by the task ([`Algorithm::resolved`]).
+//!   itself. `+polish=N` behind any name spends N further trials on refining its best ones.
 //!
 //! # What holds everywhere
 //!
@@ -40,6 +41,7 @@ mod auto;
 #[path = "../tests/common/mod.rs"]
 mod common;
 mod bayes;
+mod classical;
 mod cube;
 mod distinct;
 mod draw;
@@ -52,6 +54,7 @@ mod optimizer;
 mod options;
 pub mod pareto;
 mod permutation;
+mod polish;
 mod random;
 mod sampling;
 mod search;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use search_spaces::{Point, Space};
 
 use crate::bayes;
+use crate::classical;
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
@@ -98,6 +99,27 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         objectives: Objectives::Any,
         lag: 8,
         make: bayes::bayes,
+    },
+    Entry {
+        name: "nelder-mead",
+        about: "simplexes that roll downhill, from the best starts found; more lag means more side by side",
+        objectives: Objectives::One,
+        lag: 1,
+        make: classical::nelder_mead,
+    },
+    Entry {
+        name: "pso",
+        about: "a particle swarm, drawn to the best points that it has been at",
+        objectives: Objectives::One,
+        lag: 12,
+        make: classical::pso,
+    },
+    Entry {
+        name: "annealing",
+        about: "walkers that take ever smaller steps, and ever fewer uphill; more lag means more of them",
+        objectives: Objectives::One,
+        lag: 1,
+        make: classical::annealing,
     },
 ];
 

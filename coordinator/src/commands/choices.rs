@@ -30,14 +30,21 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
         Some(from) => Some(Known::take_over(from, &args.store.store, template)?),
         None => None,
     };
-    let (algorithm, reason) = algorithm(args, template, known.as_ref())?;
+    let (mut algorithm, reason) = algorithm(args, template, known.as_ref())?;
+    if let Some(trials) = args.polish {
+        algorithm = algorithm
+            .polished(trials)
+            .map_err(|error| Failure::usage(format!("--polish: {error}")))?;
+    }
     let is_grid = algorithm.to_string().starts_with("grid");
     let needs_trials = algorithm.to_string() == "lhs";
     let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
     let records = known.as_ref().map_or(Vec::new(), Known::records);
+    // What refines the best trials comes on top of those that were asked for.
+    let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
     let choices = Choices {
         seed: args.seed,
-        trials: args.trials.or((!unlimited).then_some(DEFAULT_TRIALS)),
+        trials: trials.map(|trials| trials.saturating_add(algorithm.polish())),
         chunk: args.chunk.unwrap_or(0),
         lag: args.lag.unwrap_or(algorithm.lag()),
         algorithm,

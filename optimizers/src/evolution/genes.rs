@@ -51,6 +51,11 @@ impl Genes {
         &self.kinds
     }
 
+    /// Of how many levels a gene is; none where it varies continuously.
+    pub fn levels(&self, gene: usize) -> Option<u64> {
+        self.domain(gene).levels()
+    }
+
     /// The genome of a point.
     pub fn genome(&self, point: &Point) -> Genome {
         self.space.encode(point)

@@ -13,6 +13,8 @@ mod smsemoa;
 mod variation;
 
 use moead::{Moead, Scalarisation, Settings};
+pub(crate) use genes::{Genes, Genome, Kind};
+
 use nsga2::Nsga2;
 use nsga3::Nsga3;
 use population::Evolution;
