@@ -34,6 +34,7 @@
 //! where. Failed trials and values that are not finite are dealt with before they get here.
 
 mod algorithm;
+mod cmaes;
 mod cube;
 mod distinct;
 mod draw;
@@ -42,6 +43,7 @@ mod grid;
 mod hashing;
 mod joe_kuo;
 mod latin_hypercube;
+mod merit;
 mod optimizer;
 mod options;
 pub mod pareto;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use search_spaces::{Point, Space};
 
+use crate::cmaes;
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
@@ -54,13 +55,22 @@ pub(crate) struct Entry {
 }
 
 /// All of them.
-pub(crate) const STRATEGIES: &[Entry] = &[Entry {
-    name: "nsga2",
-    about: "evolution by non-dominated rank and crowding; several objectives",
-    objectives: Objectives::Any,
-    lag: 64,
-    make: evolution::nsga2,
-}];
+pub(crate) const STRATEGIES: &[Entry] = &[
+    Entry {
+        name: "nsga2",
+        about: "evolution by non-dominated rank and crowding; several objectives",
+        objectives: Objectives::Any,
+        lag: 64,
+        make: evolution::nsga2,
+    },
+    Entry {
+        name: "cmaes",
+        about: "a normal distribution that learns the problem's shape; restarts; one objective",
+        objectives: Objectives::One,
+        lag: 64,
+        make: cmaes::cmaes,
+    },
+];
 
 impl Entry {
     /// Makes the algorithm for a task.
