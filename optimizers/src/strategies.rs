@@ -70,6 +70,13 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         lag: 64,
         make: cmaes::cmaes,
     },
+    Entry {
+        name: "de",
+        about: "differential evolution that adapts to what succeeds (L-SHADE); one objective",
+        objectives: Objectives::One,
+        lag: 16,
+        make: evolution::de,
+    },
 ];
 
 impl Entry {

@@ -110,7 +110,7 @@ mod tests {
         assert_eq!((constants.population, constants.parents), (10, 5));
         assert!(near(constants.selection_mass, 3.1673), "{}", constants.selection_mass);
         assert!(near(constants.rank_one, 0.015_284), "{}", constants.rank_one);
-        assert!(near(constants.rank_mu, 0.023_545), "{}", constants.rank_mu);
+        assert!(near(constants.rank_mu, 0.023_552), "{}", constants.rank_mu);
         assert!(near(constants.path_rate, 0.294_99), "{}", constants.path_rate);
         assert!(near(constants.sigma_damping, 1.319_6), "{}", constants.sigma_damping);
         let total: f64 = constants.weights.iter().sum();

@@ -1,10 +1,13 @@
 //! Evolutionary algorithms: a population that breeds, and a rule for who survives.
 
+mod de;
 mod genes;
+mod history;
 mod nsga2;
 mod population;
 mod variation;
 
+use de::DifferentialEvolution;
 use nsga2::Nsga2;
 use population::Evolution;
 use variation::Variation;
@@ -22,4 +25,20 @@ pub(crate) fn nsga2(
     let (variation, survival) = (Variation::default(), Nsga2::default());
     let evolution = Evolution::new(task.space, task.seed, size, size, variation, survival);
     Ok(Box::new(evolution))
+}
+
+/// L-SHADE with its options.
+///
+/// * `population`: the size of the first population, which shrinks over the study's trials; 18
+///   per parameter where it is not given, but no more than leaves 250 generations, where that is
+///   30 or more.
+///
+/// A trial that is asked for while many others are out knows less: with 64 of them, a study of
+/// ten parameters needs about a third more trials than with one.
+pub(crate) fn de(options: &mut Reader<'_>, task: &Task<'_>) -> Result<Box<dyn Strategy>, String> {
+    let usual = 18 * task.space.parameters().len();
+    let most = task.trials.map_or(usize::MAX, |trials| (trials / 250) as usize).max(30);
+    let size =
+        options.number("population", de::LEAST..=100_000, usual.clamp(12, 1000).min(most))?;
+    Ok(Box::new(DifferentialEvolution::new(task.space, task.seed, size, task.trials)))
 }
