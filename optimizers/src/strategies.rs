@@ -6,6 +6,7 @@ use search_spaces::{Point, Space};
 
 use crate::bayes;
 use crate::classical;
+use crate::cmaes;
 use crate::evolution;
 use crate::optimizer::{Strategy, Told};
 use crate::options::Reader;
@@ -120,6 +121,20 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         objectives: Objectives::One,
         lag: 1,
         make: classical::annealing,
+    },
+    Entry {
+        name: "cmaes",
+        about: "a normal distribution that learns the problem's shape; restarts; one objective",
+        objectives: Objectives::One,
+        lag: 64,
+        make: cmaes::cmaes,
+    },
+    Entry {
+        name: "de",
+        about: "differential evolution that adapts to what succeeds (L-SHADE); one objective",
+        objectives: Objectives::One,
+        lag: 16,
+        make: evolution::de,
     },
 ];
 

@@ -4,6 +4,9 @@ mod breeding;
 mod directions;
 mod genes;
 mod moead;
+mod de;
+mod genes;
+mod history;
 mod nsga2;
 mod nsga3;
 mod population;
@@ -15,6 +18,7 @@ mod variation;
 use moead::{Moead, Scalarisation, Settings};
 pub(crate) use genes::{Genes, Genome, Kind};
 
+use de::DifferentialEvolution;
 use nsga2::Nsga2;
 use nsga3::Nsga3;
 use population::Evolution;
@@ -74,4 +78,18 @@ pub(crate) fn moead(
         scalarisation: options.one_of("scalarisation", &scalarisations)?,
     };
     Ok(Box::new(Moead::new(task.space, task.seed, task.objectives, settings)))
+/// L-SHADE with its options.
+///
+/// * `population`: the size of the first population, which shrinks over the study's trials; 18
+///   per parameter where it is not given, but no more than leaves 250 generations, where that is
+///   30 or more.
+///
+/// A trial that is asked for while many others are out knows less: with 64 of them, a study of
+/// ten parameters needs about a third more trials than with one.
+pub(crate) fn de(options: &mut Reader<'_>, task: &Task<'_>) -> Result<Box<dyn Strategy>, String> {
+    let usual = 18 * task.space.parameters().len();
+    let most = task.trials.map_or(usize::MAX, |trials| (trials / 250) as usize).max(30);
+    let size =
+        options.number("population", de::LEAST..=100_000, usual.clamp(12, 1000).min(most))?;
+    Ok(Box::new(DifferentialEvolution::new(task.space, task.seed, size, task.trials)))
 }
