@@ -242,7 +242,8 @@ impl Session {
             self.advance();
         }
         if let Some((&first, job)) = self.jobs.range(..=trial).next_back()
-            && let Some(None) = job.results.get(usize::try_from(trial - first).unwrap_or(usize::MAX))
+            && let Some(None) =
+                job.results.get(usize::try_from(trial - first).unwrap_or(usize::MAX))
         {
             return Ok(first);
         }
@@ -349,6 +350,7 @@ fn missing(names: &[String], metrics: &Map<String, Json>) -> Fault {
             format!("no {name}{hint}")
         }
     };
-    let allowed = format!("{}, where a number may also be \"nan\", \"inf\" or \"-inf\"", form(names));
+    let allowed =
+        format!("{}, where a number may also be \"nan\", \"inf\" or \"-inf\"", form(names));
     Fault { key: "metrics", found, allowed }
 }

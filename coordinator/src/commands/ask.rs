@@ -105,7 +105,8 @@ fn converse(session: &mut Session) -> Result<(), Failure> {
             Err(_) => lines.end(),
         }
         while let Some(line) = lines.next() {
-            tell(session, line).map_err(|fault| Failure::usage(format!("standard input:{fault}")))?;
+            tell(session, line)
+                .map_err(|fault| Failure::usage(format!("standard input:{fault}")))?;
         }
         if chunk.is_err() {
             // The last answers count, and nobody reads further questions.
@@ -193,11 +194,14 @@ impl Lines {
 fn conclude(session: &Session, args: &Ask) {
     let (tally, counts) = (session.tally(), session.tally().counts);
     let mut parts = vec![format!("{} trials", thousands(counts.evaluated))];
-    let few = [(counts.failed, "failed"), (counts.pruned, "pruned"), (counts.infeasible, "infeasible")];
+    let few =
+        [(counts.failed, "failed"), (counts.pruned, "pruned"), (counts.infeasible, "infeasible")];
     parts.extend(few.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")));
     match &tally.best(session.schema())[..] {
         [] => {}
-        [best] => parts.push(format!("best {} = {} at trial {}", best.metric, best.value, best.trial)),
+        [best] => {
+            parts.push(format!("best {} = {} at trial {}", best.metric, best.value, best.trial))
+        }
         _ => parts.push(format!("{} points on the frontier", thousands(tally.frontier()))),
     }
     if session.open_trials() > 0 {
