@@ -5,10 +5,31 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value as Json, json};
 use support::{Place, Said};
+
+/// The Python of the page is run as it stands there.
+#[test]
+fn the_example_of_the_documentation_works() {
+    let page = include_str!("../../docs/ask.md");
+    let script = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next());
+    let place = Place::new();
+    place.write("client.py", script.expect("an example"));
+    let program = assert_cmd::cargo::cargo_bin!("optimize");
+    let folder = program.parent().expect("a folder").display();
+    let path = format!("{folder}:{}", std::env::var("PATH").expect("a path"));
+    let done = Command::new("python3")
+        .arg(place.path().join("client.py"))
+        .current_dir(place.path())
+        .env("PATH", path)
+        .output()
+        .expect("python3 starts");
+    let said = Said::from(done).ended(0);
+    assert_eq!(said.out, "['f']\n");
+    assert!(said.err.contains("nsga2: 200 trials, best f = "), "{}", said.err);
+}
 
 /// The program at the other end of two pipes.
 struct Client {
@@ -252,7 +273,7 @@ fn what_is_wrong_before_the_first_trial_is_refused() {
         ("--template problem:sphere --told none.jsonl", "none.jsonl"),
         ("--template problem:sphere --told told.jsonl", "told.jsonl:2: trial: found 0, which was"),
         ("--template problem:sphere --lag 0", "--lag"),
-        ("--template problem:sphere --set outcome_constraints=['f']", "outcome_constraints"),
+        ("--template problem:sphere '--set=outcome_constraints=[\"f\"]'", "outcome_constraints"),
     ] {
         let result = place.run(&format!("ask {words}")).ended(2);
         assert!(result.err.contains(said), "{words}: {said:?} is not in {}", result.err);

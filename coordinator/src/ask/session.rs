@@ -237,21 +237,24 @@ impl Session {
 
     /// The first trial of the job in which this one is open.
     fn find(&mut self, trial: u64) -> Result<u64, Fault> {
-        if !self.driver.was_asked(trial) {
-            // Answers that come in a bunch may allow further trials one after the other.
+        if self.open_job(trial).is_none() {
+            // Answers that come in a bunch allow further trials one after the other.
             self.advance();
         }
-        if let Some((&first, job)) = self.jobs.range(..=trial).next_back()
-            && let Some(None) =
-                job.results.get(usize::try_from(trial - first).unwrap_or(usize::MAX))
-        {
-            return Ok(first);
-        }
-        let state = match self.driver.was_asked(trial) {
-            true => "was answered before",
-            false => "was not handed out",
-        };
-        fault("trial", format!("{trial}, which {state}"), &self.open_ones())
+        self.open_job(trial).ok_or_else(|| Fault {
+            key: "trial",
+            found: match self.driver.was_asked(trial) {
+                true => format!("{trial}, which was answered before"),
+                false => format!("{trial}, which was not handed out"),
+            },
+            allowed: self.open_ones(),
+        })
+    }
+
+    fn open_job(&self, trial: u64) -> Option<u64> {
+        let (first, job) = self.jobs.range(..=trial).next_back()?;
+        let result = job.results.get(usize::try_from(trial - first).ok()?)?;
+        result.is_none().then_some(*first)
     }
 
     /// The open trials, in words.
