@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import shutil
 import subprocess
 import tempfile
@@ -49,11 +50,37 @@ class Optimize:
         self, problem: Problem, algorithm: str, trials: int, seed: int, lag: int | None = None
     ) -> Run:
         """A whole study: its objectives in trial order, and its time from start to exit."""
-        self.check(problem)
         words = ["--algorithm", algorithm, "--trials", str(trials), "--seed", str(seed)]
         if lag is not None:
             words += ["--lag", str(lag)]
+        if not problem.is_built_in:
+            return self.converse(problem, words)
+        self.check(problem)
         return self.run(problem, words)[0]
+
+    def converse(self, problem: Problem, words: list[str]) -> Run:
+        """A study whose trials are evaluated here, with `optimize ask`."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            template = Path(folder) / "template.toml"
+            template.write_text(problem.template())
+            names = [f"x{i + 1}" for i in range(problem.dimensions)]
+            values = []
+            began = time.perf_counter()
+            with subprocess.Popen(
+                [self.program, "ask", "--quiet", "--template", str(template), *words],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            ) as asked:
+                asked.stdout.readline()
+                for line in asked.stdout:
+                    trial = json.loads(line)
+                    row = problem.rows([trial["params"][name] for name in names])[0]
+                    values.append(row)
+                    metrics = dict(zip(problem.metrics(), row.tolist()))
+                    answer = {"trial": trial["trial"], "metrics": metrics}
+                    asked.stdin.write(json.dumps(answer) + "\n")
+            if asked.returncode != 0:
+                raise RuntimeError(f"optimize ask {' '.join(words)} has failed")
+        return Run(np.array(values), time.perf_counter() - began)
 
     def run(self, problem: Problem, words: list[str]) -> tuple[Run, np.ndarray]:
         """A study with these options: the run, and its points."""
@@ -76,7 +103,7 @@ class Optimize:
 
     def check(self, problem: Problem) -> None:
         """Makes sure that the peers are given the same problem."""
-        if problem.title in self.checked:
+        if problem.title in self.checked or not problem.is_built_in:
             return
         run, points = self.run(problem, ["--algorithm", "random", "--trials", "100"])
         if not np.allclose(problem.rows(points), run.values, rtol=1e-9, atol=1e-12):

@@ -5,8 +5,9 @@ Each is checked against the program itself before anything is measured (see `our
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Problem:
     formula: Callable[[Rows], Rows]
     #: The least value of a single objective.
     minimum: float = 0.0
+    #: Whether `optimize` has it as well; if not, it is told the values through `optimize ask`.
+    is_built_in: bool = True
 
     @property
     def dimensions(self) -> int:
@@ -59,10 +62,11 @@ class Problem:
             f"x{i + 1} = {{ float = [{low!r}, {high!r}] }}\n"
             for i, (low, high) in enumerate(self.bounds)
         )
-        return (
-            f'name = "{self.name}-{self.dimensions}"\nsimulator = "problem"\n'
-            f"[objectives]\n{goals}[space]\n{space}[problem]\nname = \"{self.name}\"\n"
-        )
+        bare = f"[objectives]\n{goals}[space]\n{space}"
+        if not self.is_built_in:
+            return bare
+        head = f'name = "{self.name}-{self.dimensions}"\nsimulator = "problem"\n'
+        return f'{head}{bare}[problem]\nname = "{self.name}"\n'
 
 
 def column(values: np.ndarray) -> Rows:
@@ -196,3 +200,32 @@ def rastrigin_in(dimensions: int) -> Problem:
 
 def ackley_in(dimensions: int) -> Problem:
     return Problem("ackley", box(dimensions, -32.768, 32.768), 1, ackley)
+
+
+@functools.lru_cache(maxsize=None)
+def bbob_function(number: int, dimensions: int) -> Any:
+    import ioh
+
+    return ioh.get_problem(
+        number, instance=1, dimension=dimensions, problem_class=ioh.ProblemClass.BBOB)
+
+
+@dataclass(frozen=True)
+class Bbob:
+    """A function of the BBOB suite, as ioh has it."""
+
+    number: int
+    dimensions: int
+
+    def __call__(self, x: Rows) -> Rows:
+        function = bbob_function(self.number, self.dimensions)
+        return column(np.array([function(row) for row in x]))
+
+
+def bbob(numbers: range | list[int], dimensions: int) -> list[Problem]:
+    return [
+        Problem(
+            f"bbob-f{number}", box(dimensions, -5.0, 5.0), 1, Bbob(number, dimensions),
+            bbob_function(number, dimensions).optimum.y, is_built_in=False)
+        for number in numbers
+    ]
