@@ -1,5 +1,6 @@
 //! The command line.
 
+mod ask;
 mod queue;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::exit::DEFAULT_STORE;
 use crate::logs::{Levels, LogFormat};
 use crate::metrics::Address;
 
+pub use ask::Ask;
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
 const STYLES: Styles = Styles::styled()
@@ -66,7 +68,8 @@ impl Cli {
             Command::Verify(args) => &args.store,
             Command::Doctor(args) => &args.store,
             Command::Stop(args) => &args.store,
-            Command::Check(_)
+            Command::Ask(_)
+            | Command::Check(_)
             | Command::Worker(_)
             | Command::Drain(_)
             | Command::RunApart(_)
@@ -101,6 +104,8 @@ pub enum Command {
     /// Run trials in a process of their own, for a worker.
     #[command(hide = true)]
     RunApart(RunApart),
+    /// Hand out points as lines of JSON and read results, for whoever evaluates them.
+    Ask(Ask),
     /// Check a template: its space, its simulator, its data, and one trial in every detail.
     Check(Check),
     /// List and show templates.

@@ -12,6 +12,7 @@
 //! `simulators`, rankings from `results`.
 
 mod apart;
+mod ask;
 mod audit;
 pub mod cli;
 pub mod commands;

@@ -106,6 +106,18 @@ impl Study {
             &template.folder,
         )?
         .into();
+        Self::open_with(template, choices, simulator)
+    }
+
+    /// The same, with a simulator that is open already.
+    ///
+    /// # Errors
+    /// As [`Study::open`].
+    pub fn open_with(
+        template: Template,
+        choices: Choices,
+        simulator: Arc<dyn Simulator>,
+    ) -> Result<Self, Failure> {
         let schema = Arc::new(schema(&template, simulator.metrics())?);
         let pruning_rules = pruning_rules(&template, &*simulator)?;
         let goals = Goals::read(&template, simulator.metrics())?;

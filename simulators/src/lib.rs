@@ -43,7 +43,7 @@ mod problem;
 mod problems;
 
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Trace, Trade};
-pub use command::{Command, sweep_files};
+pub use command::{Command, lines, sweep_files};
 pub use contract::{
     Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
 };

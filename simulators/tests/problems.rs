@@ -48,6 +48,7 @@ fn minima_are_where_they_are_known_to_be() {
     check("rosenbrock", &[1.0; 4], &[0.0]);
     check("ackley", &[0.0; 5], &[0.0]);
     check("rastrigin", &[0.0; 5], &[0.0]);
+    check("ellipsoid", &[0.0; 10], &[0.0]);
     for x in [[-PI, 12.275], [PI, 2.275], [3.0 * PI, 2.475]] {
         check("branin", &x, &[0.397_887_357_729_738_16]);
     }
@@ -64,6 +65,9 @@ fn values_elsewhere_are_those_of_the_formulas() {
     check("ackley", &[3.0; 5], &[9.023767278119472]);
     check("rastrigin", &x, &[56.48016994374947]);
     check("rastrigin", &[2.5; 5], &[131.25]);
+    check("ellipsoid", &x, &[198799.18648634385]);
+    check("ellipsoid", &[1.0, -2.0], &[4000001.0]);
+    check("ellipsoid", &[3.0], &[9.0]);
     check("rosenbrock", &x[..4], &[263.8]);
     check("rosenbrock", &[0.0; 4], &[3.0]);
     check("branin", &[0.0, 0.0], &[55.602112642270264]);

@@ -28,3 +28,10 @@ mod words;
 
 pub use files::sweep_files;
 pub use simulator::Command;
+
+/// The lines of JSON in which trials are asked for and answered, for whoever hands trials to
+/// programs in another way.
+pub mod lines {
+    pub use super::number::{metrics_of, of_json, parse_json};
+    pub use super::protocol::{LONGEST_LINE, Request, VERSION, complaint};
+}

@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::numbers::canonical;
 
 /// The number of a JSON value: a number, or one of the texts for what JSON has no number for.
-pub(super) fn of_json(value: &Value) -> Option<f64> {
+#[must_use]
+pub fn of_json(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64().map(canonical),
         Value::String(text) => match text.to_ascii_lowercase().as_str() {
@@ -27,7 +28,8 @@ pub(super) fn of_text(text: &str) -> Option<f64> {
 
 /// Parses a JSON text in which `NaN`, `Infinity` and `-Infinity` may stand for numbers, as
 /// Python's `json` writes them.
-pub(super) fn parse_json(text: &[u8]) -> Option<Value> {
+#[must_use]
+pub fn parse_json(text: &[u8]) -> Option<Value> {
     if let Ok(value) = serde_json::from_slice(text) {
         return Some(value);
     }
@@ -63,7 +65,7 @@ pub(super) fn parse_json(text: &[u8]) -> Option<Value> {
 ///
 /// # Errors
 /// The metrics that are missing or no numbers, by name.
-pub(super) fn metrics_of(
+pub fn metrics_of(
     names: &[String],
     object: &serde_json::Map<String, Value>,
 ) -> Result<Vec<f64>, String> {

@@ -10,10 +10,10 @@ use super::number::{listed, metrics_of, of_json, parse_json};
 use crate::contract::{Report, Trial};
 
 /// The version of the protocol.
-const VERSION: u64 = 1;
+pub const VERSION: u64 = 1;
 
 /// A longer line is no answer.
-pub(super) const LONGEST_LINE: usize = 1 << 20;
+pub const LONGEST_LINE: usize = 1 << 20;
 
 /// What a program may say first.
 pub(super) const HANDSHAKE: &str = "the handshake {\"optimize\": 1} as its first line";
@@ -23,12 +23,12 @@ pub(super) const ANSWERS: &str = "{\"metrics\": ..}, {\"error\": ..} or a report
 
 /// The line that asks for a trial; its memory is used again.
 #[derive(Default)]
-pub(super) struct Request(String);
+pub struct Request(String);
 
 impl Request {
     /// `{"trial": 3, "seed": 7, "budget": 50, "params": {"x": 0.1}}` and a line end. Inactive
     /// parameters are left out, and a budget that is not set.
-    pub(super) fn line(
+    pub fn line(
         &mut self,
         parameters: &[Parameter],
         trial: &Trial<'_>,
@@ -135,7 +135,8 @@ impl Message {
 }
 
 /// What an answer says in `"error"`, where null is nothing.
-pub(super) fn complaint(message: &Map<String, Json>) -> Option<&Json> {
+#[must_use]
+pub fn complaint(message: &Map<String, Json>) -> Option<&Json> {
     message.get("error").filter(|error| !error.is_null())
 }
 

@@ -3,6 +3,7 @@
 mod ackley;
 mod branin;
 mod dtlz;
+mod ellipsoid;
 mod hartmann6;
 mod rastrigin;
 mod rosenbrock;

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{ackley, branin, dtlz, hartmann6, rastrigin, rosenbrock, sphere, zdt};
+use super::{ackley, branin, dtlz, ellipsoid, hartmann6, rastrigin, rosenbrock, sphere, zdt};
 
 /// A number of variables or objectives: given by the problem, or chosen in the template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ const TWO: Count = Count::Fixed(2);
 const THREE_OR_MORE: Count = Count::Free { default: 3 };
 
 /// All built-in problems, in alphabetical order.
-pub(crate) static PROBLEMS: [Definition; 14] = [
+pub(crate) static PROBLEMS: [Definition; 15] = [
     single(
         "ackley",
         Count::Free { default: 5 },
@@ -132,6 +132,13 @@ pub(crate) static PROBLEMS: [Definition; 14] = [
         unit,
         dtlz::dtlz7,
         "separate pieces, where the variables from the M-th on are 0",
+    ),
+    single(
+        "ellipsoid",
+        Count::Free { default: 10 },
+        |_| (-5.0, 5.0),
+        ellipsoid::evaluate,
+        (0.0, zeros),
     ),
     single(
         "hartmann6",
