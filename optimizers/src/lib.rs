@@ -37,12 +37,12 @@
 mod ahead;
 mod algorithm;
 mod auto;
-#[cfg(test)]
-#[path = "../tests/common/mod.rs"]
-mod common;
 mod bayes;
 mod classical;
 mod cmaes;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod cube;
 mod distinct;
 mod draw;

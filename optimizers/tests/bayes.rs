@@ -27,7 +27,8 @@ fn hartmann6(x: &[f64]) -> Vec<f64> {
         [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
     ];
     let hill = |hill: usize| {
-        let term = |i: usize| WIDTHS[hill][i] * (x[i] - CENTRES[hill][i]) * (x[i] - CENTRES[hill][i]);
+        let term =
+            |i: usize| WIDTHS[hill][i] * (x[i] - CENTRES[hill][i]) * (x[i] - CENTRES[hill][i]);
         HEIGHTS[hill] * exp(-(0..6).map(term).sum::<f64>())
     };
     vec![3.322_368_011_415_51 - (0..4).map(hill).sum::<f64>()]

@@ -38,9 +38,8 @@ impl Features {
             _ => Some(Kind::Ordered),
         };
         let parameters = space.parameters().iter().enumerate();
-        let columns: Vec<(usize, Kind)> = parameters
-            .filter_map(|(index, each)| Some((index, kind(each.domain())?)))
-            .collect();
+        let columns: Vec<(usize, Kind)> =
+            parameters.filter_map(|(index, each)| Some((index, kind(each.domain())?))).collect();
         let choices = columns.iter().map(|(_, kind)| *kind == Kind::Choice).collect();
         Self { space: Arc::clone(space), columns, choices }
     }

@@ -274,7 +274,8 @@ impl Process {
     /// uncertainty shrinks as if a value had come. (Ginsbourger, Le Riche and Carraro, "Kriging
     /// is well-suited to parallelize optimization", 2010: the Kriging believer.)
     pub fn believe(&mut self, place: &[f64]) {
-        let mut row: Vec<f64> = self.correlations(place).into_iter().map(|(value, _)| value).collect();
+        let mut row: Vec<f64> =
+            self.correlations(place).into_iter().map(|(value, _)| value).collect();
         row.push(1.0 + exp(self.settings.log_noise));
         if self.factor.push(&row) {
             self.rows.push(place.to_vec());
@@ -295,7 +296,8 @@ impl Process {
     }
 
     pub fn expected(&self, place: &[f64]) -> Expected {
-        let mut near: Vec<f64> = self.correlations(place).into_iter().map(|(value, _)| value).collect();
+        let mut near: Vec<f64> =
+            self.correlations(place).into_iter().map(|(value, _)| value).collect();
         let mean = self.mean + dot(&near, &self.pulls);
         self.factor.solve_half(&mut near);
         Expected { mean, deviation: self.deviation(dot(&near, &near)) }

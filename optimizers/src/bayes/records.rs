@@ -8,7 +8,10 @@ use crate::pareto::{Scores, first_fronts};
 /// What a point turned out to be worth.
 #[derive(Clone, Debug, PartialEq)]
 enum Worth {
-    Complete { objectives: Vec<f64>, violation: f64 },
+    Complete {
+        objectives: Vec<f64>,
+        violation: f64,
+    },
     /// Ended early: the values may be none, and say little.
     Pruned(Option<Vec<f64>>),
     Failed,
@@ -92,11 +95,8 @@ impl Records {
                 sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
             })
             .collect();
-        let mut table = Table {
-            places: Vec::new(),
-            values: vec![Vec::new(); width],
-            feasible: Vec::new(),
-        };
+        let mut table =
+            Table { places: Vec::new(), values: vec![Vec::new(); width], feasible: Vec::new() };
         for record in &self.all {
             let (row, feasible) = match &record.worth {
                 Worth::Complete { objectives, violation } => {
@@ -129,7 +129,8 @@ impl Records {
         // The step from feasible to infeasible is 1, and its middle part lies with the feasible:
         // what is best often lies next to what is forbidden.
         let (feasible, infeasible) = (-0.7, 0.3);
-        let mut table = Table { places: Vec::new(), values: vec![Vec::new()], feasible: Vec::new() };
+        let mut table =
+            Table { places: Vec::new(), values: vec![Vec::new()], feasible: Vec::new() };
         for record in &self.all {
             let value = match record.worth {
                 Worth::Complete { violation, .. } if violation > 0.0 => {

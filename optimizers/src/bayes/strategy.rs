@@ -121,8 +121,11 @@ impl Bayes {
             promises.push(Box::new(Below { process }));
         }
         let ranked = table.ranked();
-        let best: Vec<Vec<f64>> =
-            ranked.iter().take(front.len().clamp(3, 10)).map(|row| table.places[*row].clone()).collect();
+        let best: Vec<Vec<f64>> = ranked
+            .iter()
+            .take(front.len().clamp(3, 10))
+            .map(|row| table.places[*row].clone())
+            .collect();
         let ascent = Ascent {
             features: &self.features,
             promise: &All(promises),
@@ -160,7 +163,8 @@ impl Bayes {
         let table = table.part(self.limits.points, &weights);
         let inputs = Inputs::new(table.places.clone(), self.features.choices());
         let columns = self.surrogates.iter_mut().zip(&table.values);
-        let processes = columns.map(|(each, values)| each.process(&inputs, values, known)).collect();
+        let processes =
+            columns.map(|(each, values)| each.process(&inputs, values, known)).collect();
         (table, processes)
     }
 
@@ -179,11 +183,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// What is promised by processes over a table of which some rows are the front.
-fn promise<'a>(
-    processes: &'a [Process],
-    table: &Table,
-    front: &[usize],
-) -> Box<dyn Promise + 'a> {
+fn promise<'a>(processes: &'a [Process], table: &Table, front: &[usize]) -> Box<dyn Promise + 'a> {
     // What the processes say of the points that are known: without noise, their very values.
     let of_row = |process: &Process, row: &usize| process.expected(&table.places[*row]).mean;
     match processes {
@@ -242,7 +242,8 @@ impl Strategy for Bayes {
             return self.design.point(number, generator);
         }
         let every = std::env::var("GREED").map_or(3, |s| s.parse::<u64>().unwrap());
-        self.chosen(number % every == every-1, generator, pending).or_else(|| random_point(&self.space, generator))
+        self.chosen(number % every == every - 1, generator, pending)
+            .or_else(|| random_point(&self.space, generator))
     }
 
     fn learn(&mut self, _: Origin, point: &Point, told: &Told) {

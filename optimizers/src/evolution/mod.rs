@@ -1,12 +1,11 @@
 //! Evolutionary algorithms: a population that breeds, and a rule for who survives.
 
 mod breeding;
+mod de;
 mod directions;
 mod genes;
-mod moead;
-mod de;
-mod genes;
 mod history;
+mod moead;
 mod nsga2;
 mod nsga3;
 mod population;
@@ -15,8 +14,8 @@ mod quality;
 mod smsemoa;
 mod variation;
 
-use moead::{Moead, Scalarisation, Settings};
 pub(crate) use genes::{Genes, Genome, Kind};
+use moead::{Moead, Scalarisation, Settings};
 
 use de::DifferentialEvolution;
 use nsga2::Nsga2;
@@ -78,6 +77,8 @@ pub(crate) fn moead(
         scalarisation: options.one_of("scalarisation", &scalarisations)?,
     };
     Ok(Box::new(Moead::new(task.space, task.seed, task.objectives, settings)))
+}
+
 /// L-SHADE with its options.
 ///
 /// * `population`: the size of the first population, which shrinks over the study's trials; 18
