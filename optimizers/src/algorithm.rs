@@ -209,7 +209,8 @@ impl Algorithm {
     /// The plan without what refines it.
     fn own_plan(&self, task: &Task<'_>) -> Result<Plan, String> {
         if matches!(self.kind, Kind::Auto(_)) {
-            return self.resolved(task)?.0.plan(task);
+            // What it stands for, and not once more what refines it.
+            return self.resolved(task)?.0.own_plan(task);
         }
         let &Task { space, seed, trials, .. } = task;
         let dimensions = space.parameters().len();

@@ -20,7 +20,7 @@
 //!   [`search_spaces::Sequence`]: [`GridSearch`], [`RandomSearch`] and, over the plans of the
 //!   unit cube, [`CubeSearch`]. In a finite space, [`Distinct`] keeps any of them from repeating
 //!   itself. `auto` chooses one by the task ([`Algorithm::resolved`]).
-//!   itself. `+polish=N` behind any name spends N further trials on refining its best ones.
+//!   `+polish=N` behind any name spends N further trials on refining its best ones.
 //!
 //! # What holds everywhere
 //!

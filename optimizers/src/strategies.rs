@@ -103,7 +103,7 @@ pub(crate) const STRATEGIES: &[Entry] = &[
     },
     Entry {
         name: "nelder-mead",
-        about: "simplexes that roll downhill, from the best starts found; more lag means more side by side",
+        about: "simplexes that roll downhill from the best starts found; one objective, numbers",
         objectives: Objectives::One,
         lag: 1,
         make: classical::nelder_mead,
@@ -117,7 +117,7 @@ pub(crate) const STRATEGIES: &[Entry] = &[
     },
     Entry {
         name: "annealing",
-        about: "walkers that take ever smaller steps, and ever fewer uphill; more lag means more of them",
+        about: "walkers that take ever smaller steps, and ever fewer of them uphill; one objective",
         objectives: Objectives::One,
         lag: 1,
         make: classical::annealing,

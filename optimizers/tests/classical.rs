@@ -245,6 +245,25 @@ fn polish_of_a_grid_leaves_it_and_of_a_finite_space_repeats_nothing() {
 }
 
 #[test]
+fn what_is_chosen_is_polished_once() {
+    let space = floats(3, -5.0, 5.0);
+    for objectives in [1, 2] {
+        let task = Task { objectives, ..Task::new(&space, 1, Some(90)) };
+        let evaluate = |_: u64, point: &Point| Told::Complete {
+            objectives: vec![sphere(&numbers(point))[0]; objectives],
+            violation: 0.0,
+        };
+        let resolved = Algorithm::parse("auto+polish=60").unwrap().resolved(&task).unwrap().0;
+        assert_eq!(resolved.polish(), 60);
+        let own = Task { trials: Some(30), ..task.clone() };
+        let chosen = Algorithm::parse("auto").unwrap().resolved(&own).unwrap().0.to_string();
+        let plain = run(&chosen, &own, 30, 4, &evaluate);
+        let polished = run("auto+polish=60", &task, 90, 4, &evaluate);
+        assert_eq!(polished[..30], plain[..], "{chosen}");
+    }
+}
+
+#[test]
 fn polish_is_written_behind_the_algorithm_and_needs_an_end_before_it() {
     let space = floats(2, 0.0, 1.0);
     let text = "nsga2:population=20+polish=50";

@@ -37,7 +37,7 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
             .map_err(|error| Failure::usage(format!("--polish: {error}")))?;
     }
     let is_grid = algorithm.to_string().starts_with("grid");
-    let needs_trials = algorithm.to_string() == "lhs";
+    let needs_trials = algorithm.to_string().starts_with("lhs");
     let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
     let records = known.as_ref().map_or(Vec::new(), Known::records);
     // What refines the best trials comes on top of those that were asked for.

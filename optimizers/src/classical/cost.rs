@@ -60,8 +60,8 @@ pub(crate) fn is_sound(cost: f64) -> bool {
     cost <= LARGEST
 }
 
-/// Whether there may be less of it nearby: it is an objective or a violation, and not that the point
-/// was pruned or has failed, which says nothing of the way out.
+/// Whether there may be less of it nearby: it is an objective or a violation, and not that the
+/// point was pruned or has failed, which says nothing of the way out.
 pub(crate) fn has_slope(cost: f64) -> bool {
     cost < FAILED && cost != PRUNED
 }

@@ -1,5 +1,6 @@
 //! A particle swarm: Kennedy and Eberhart, "Particle swarm optimization", ICNN 1995, with
-//! inertia as of Shi and Eberhart, 1998, and one neighbourhood for all. The iterations are `argmin`'s.
+//! inertia as of Shi and Eberhart, 1998, and one neighbourhood for all. The iterations are
+//! `argmin`'s.
 //!
 //! A swarm moves as a whole: all its particles are asked for at once, and the next iteration begins
 //! when the last of them is known. One that has come together, or that has found nothing better for
