@@ -306,8 +306,7 @@ fn table() {
         ("rastrigin", 10, 2000),
     ] {
         for name in ["random", "nsga2"].into_iter().chain(names.split(' ')) {
-            let [near, far, default] =
-                [1, 4, 20].map(|lag| reached(name, of, dimensions, trials, lag, 21));
+            let values = [1, 4, 20].map(|lag| reached(name, of, dimensions, trials, lag, 21));
             let [one, four, twenty] = values.map(|value| format!("{value:.3e}"));
             println!("{of} {dimensions}-D, {trials}: {name} lag 1 {one}, 4 {four}, 20 {twenty}");
         }
