@@ -91,7 +91,7 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         name: "tpe",
         about: "densities of the good and of the other trials; any space, few trials",
         objectives: Objectives::Any,
-        lag: 64,
+        lag: 16,
         make: tpe::tpe,
     },
     Entry {

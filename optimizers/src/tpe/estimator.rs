@@ -127,6 +127,7 @@ impl Estimator {
             if !group.is_active(&self.space, &Point::new(values.clone())) {
                 continue;
             }
+            group.refresh();
             let mut candidates: Vec<Vec<f64>> = Vec::with_capacity(self.settings.candidates);
             for _ in 0..ATTEMPTS * self.settings.candidates {
                 group.draw(generator, &mut units);

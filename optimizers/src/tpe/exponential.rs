@@ -1,6 +1,6 @@
 //! An exponential that a loop can compute for several numbers at once.
 //!
-//! Densities are compared, never reported, so nine digits are plenty; and a million of them are
+//! Densities are compared, never reported, so eight digits are plenty; and a million of them are
 //! summed in one proposal of a long study, where a call of `libm::exp` for each would be most of
 //! the time.
 

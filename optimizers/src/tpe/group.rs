@@ -63,6 +63,12 @@ impl Group {
         when.is_none_or(|when| when.holds(values) == Some(true))
     }
 
+    /// Brings both densities up to date; to be called before they are used.
+    pub fn refresh(&mut self) {
+        self.good.refresh();
+        self.others.refresh();
+    }
+
     /// Draws the group's coordinates from the density of the good observations.
     pub fn draw(&self, generator: &mut ChaCha8Rng, units: &mut [f64]) {
         for index in &self.parameters {
@@ -80,9 +86,7 @@ impl Group {
 
     /// Of several candidates' coordinates, the place of the one that is likeliest to be good: at
     /// which the density of the others is least, compared with that of the good ones.
-    pub fn likeliest(&mut self, candidates: &[Vec<f64>]) -> usize {
-        self.good.refresh();
-        self.others.refresh();
+    pub fn likeliest(&self, candidates: &[Vec<f64>]) -> usize {
         let mut best = (0, f64::INFINITY);
         for (place, units) in candidates.iter().enumerate() {
             let at = self.good.gather(units);

@@ -249,7 +249,6 @@ impl Mixture {
 
     /// A draw from the mixture, all kernels alike: into `units`, the coordinates of the space.
     pub fn draw(&self, generator: &mut ChaCha8Rng, units: &mut [f64]) {
-        debug_assert!(self.weighting == Weights::Equal);
         let kernel = self.members.get(below(generator, self.len() + 1));
         for (index, axis) in self.axes.iter().enumerate() {
             let cell = |(_, place): &(u64, u32)| {
@@ -366,4 +365,123 @@ fn weighted_sum(exponents: &Lanes, weights: &Lanes, offset: f64) -> f64 {
         terms[lane] = weights[lane] * exponential(exponents[lane] - offset);
     }
     terms.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use libm::{erf, exp};
+    use rand_core::SeedableRng;
+    use search_spaces::{Domain, Scale};
+
+    use super::*;
+
+    fn axes() -> Vec<Axis> {
+        let real =
+            Domain::Float { low: 0.0, high: 1.0, scale: Scale::Linear, step: None, points: None };
+        let labels = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let choice = Domain::Labels { labels, ordered: false };
+        [real.clone(), choice, real]
+            .iter()
+            .enumerate()
+            .map(|(index, domain)| Axis::new(index, domain).unwrap())
+            .collect()
+    }
+
+    /// The width of the kernel at `own` among the centres of an axis.
+    fn width(centres: &[f64], own: usize) -> f64 {
+        let mut sorted: Vec<(f64, usize)> = centres.iter().copied().zip(0..).collect();
+        sorted.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        let at = sorted.iter().position(|(_, index)| *index == own).unwrap();
+        let gaps = [at.checked_sub(1), Some(at + 1)]
+            .into_iter()
+            .flatten()
+            .filter_map(|other| sorted.get(other))
+            .map(|(centre, _)| (centre - centres[own]).abs());
+        gaps.fold(0.0, f64::max).clamp(narrowest(centres.len()), 1.0)
+    }
+
+    /// The density, from nothing but the observations in order of time.
+    fn plainly(observed: &[Vec<f64>], fading: bool, at: &[f64]) -> f64 {
+        let normal = |x: f64, centre: f64, width: f64| {
+            let below = |x: f64| 0.5 * erf((x - centre) / width / 2f64.sqrt());
+            let z = (x - centre) / width;
+            exp(-0.5 * z * z) / (width * 2.506628274631 * (below(1.0) - below(0.0)))
+        };
+        let count = observed.len();
+        let spread = 1.0 / (count + 1) as f64;
+        let column = |axis: usize| observed.iter().map(|units| units[axis]).collect::<Vec<_>>();
+        let columns = [column(0), column(2)];
+        let ramp = count.saturating_sub(RECENT);
+        let mut sum = normal(at[0], 0.5, 1.0) * normal(at[2], 0.5, 1.0) / 3.0;
+        let mut total = 1.0;
+        for (index, units) in observed.iter().enumerate() {
+            let least = 1.0 / count as f64;
+            let weight = if fading && index < ramp {
+                least + (1.0 - least) * index as f64 / (ramp - 1).max(1) as f64
+            } else {
+                1.0
+            };
+            let choice =
+                (spread + if units[1] == at[1] { 1.0 } else { 0.0 }) / (1.0 + 3.0 * spread);
+            sum += weight
+                * choice
+                * normal(at[0], units[0], width(&columns[0], index))
+                * normal(at[2], units[2], width(&columns[1], index));
+            total += weight;
+        }
+        sum / total
+    }
+
+    #[test]
+    fn the_density_is_that_of_the_observations_left_after_some_came_and_went() {
+        let axes = axes();
+        let mut generator = ChaCha8Rng::seed_from_u64(1);
+        for weighting in [Weights::Equal, Weights::Fading] {
+            let mut mixture = Mixture::new(&axes, weighting);
+            let mut observed: Vec<(u64, Vec<f64>)> = Vec::new();
+            for identity in 0..300 {
+                let units: Vec<f64> =
+                    axes.iter().map(|axis| axis.settled(unit(&mut generator))).collect();
+                mixture.insert(identity, &units);
+                observed.push((identity, units));
+                if identity % 3 == 2 {
+                    let gone = observed.remove(below(&mut generator, observed.len()));
+                    mixture.remove(gone.0);
+                }
+                if identity % 20 > 2 && identity > 20 {
+                    continue;
+                }
+                mixture.refresh();
+                let left: Vec<Vec<f64>> = observed.iter().map(|(_, units)| units.clone()).collect();
+                let mut at = vec![0.0; 3];
+                for _ in 0..20 {
+                    mixture.draw(&mut generator, &mut at);
+                    let fading = weighting == Weights::Fading;
+                    let exact = if left.len() > 1 { plainly(&left, fading, &at) } else { continue };
+                    let found = exp(mixture.log_density(&at));
+                    assert!((found - exact).abs() < 1e-6 * exact, "{identity}: {found} {exact}");
+                    let ratio = mixture.ratio(&at, log(2.0 * exact), f64::INFINITY);
+                    assert!((ratio - 0.5).abs() < 1e-6, "{identity}: {ratio}");
+                    assert!(mixture.ratio(&at, log(2.0 * exact), 0.1) > 0.1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn thinning_spares_the_latest() {
+        let mut generator = ChaCha8Rng::seed_from_u64(1);
+        let mut mixture = Mixture::new(&axes(), Weights::Fading);
+        for identity in 0..1000 {
+            let x = unit(&mut generator);
+            mixture.insert(identity, &[x, 0.5, x]);
+            while mixture.len() > 100 {
+                mixture.thin(&mut generator);
+            }
+        }
+        let left: Vec<u64> = mixture.members.iter().map(|(identity, _)| *identity).collect();
+        assert_eq!(left.len(), 100);
+        assert_eq!(left[75..], (975..1000).collect::<Vec<_>>());
+        assert!(left[0] < 800 && mixture.heights.len() <= 4);
+    }
 }

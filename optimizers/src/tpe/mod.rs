@@ -22,7 +22,7 @@
 //! - With several objectives, the good are the first non-dominated fronts, the last of them cut to
 //!   the subset that covers the most (Ozaki, Tanigaki, Watanabe, Nomura and Onishi,
 //!   "Multiobjective Tree-Structured Parzen Estimator", JAIR 73, 2022), and all weigh the same.
-//!   Each parameter has densities of its own: over all, there are too many good ones far apart.
+//!   Each parameter has densities of its own: a joint one was no better on ZDT1 at a lag of 1, and much worse at 64.
 //! - A proposal counts among the others from the start, and moves if it turns out to be good. So
 //!   a second one that is made meanwhile keeps away from it (the constant liar of Ginsbourger,
 //!   Le Riche and Carraro, 2010).
@@ -37,7 +37,14 @@
 //!   however long the study. With several objectives, fronts are those of the best few hundred.
 //! - The first trials are an even spread, not random.
 //!
-//! Densities are evaluated to nine digits, see [`exponential`], with additions, multiplications
+//! How many trials may be open matters: each is one whose result the next proposal has to do
+//! without, and the first `lag` are all from the even spread. On six problems (the table of
+//! tests/tpe.rs, medians of 31 seeds), 16 open ones cost nothing after 1,000 trials, compared with
+//! one at a time, and make a front of two objectives better; 64 leave 1.3 to 5 times the
+//! regret. After 100 trials, 16 leave 2 to 7 times the regret and 64 leave 2.5 to 20 times. So
+//! the default is 16.
+//!
+//! Densities are evaluated to eight digits, see [`exponential`], with additions, multiplications
 //! and divisions only.
 
 mod axis;
