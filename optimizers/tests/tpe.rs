@@ -1,4 +1,5 @@
 //! What the tree-structured Parzen estimator reaches, and what it survives.
+#![allow(clippy::print_stdout, reason = "tables are printed")]
 
 mod common;
 

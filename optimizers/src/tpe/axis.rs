@@ -10,7 +10,7 @@ use crate::draw::{below, normal_pair, unit};
 const HALF_ROOT: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 /// Square root of 2 pi.
-const ROOT_OF_TWO_PI: f64 = 2.506628274631000502;
+const ROOT_OF_TWO_PI: f64 = 2.5066282746310007;
 
 /// A parameter on the unit interval.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ pub(super) fn exponential(x: f64) -> f64 {
     // Adding it leaves a number rounded to whole ones, in the lowest bits of the mantissa.
     const ROUND: f64 = 6755399441055744.0;
     // The upper part has zeros enough in the end that its product with n is exact.
-    const LN_2: [f64; 2] = [0.693147180369123816490, 1.90821492927058770002e-10];
+    const LN_2: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
     let x = if x > -LARGEST { x } else { -LARGEST };
     let x = if x < LARGEST { x } else { LARGEST };
     let rounded = x * std::f64::consts::LOG2_E + ROUND;

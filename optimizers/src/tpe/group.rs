@@ -1,7 +1,7 @@
 //! Parameters that are active together, and what is known of them.
 
 use rand_chacha::ChaCha8Rng;
-use search_spaces::{Point, Space, Value};
+use search_spaces::{Constraint, Point, Space, Value};
 
 use super::axis::Axis;
 use super::mixture::{Mixture, Weights};
@@ -33,20 +33,22 @@ impl Group {
             let belongs = |index: &usize| {
                 *index == first
                     || !independent
-                        && condition(*index).map(|when| when.source())
-                            == condition(first).map(|when| when.source())
+                        && condition(*index).map(Constraint::source)
+                            == condition(first).map(Constraint::source)
             };
             let parameters: Vec<usize> = left.iter().copied().filter(belongs).collect();
             left.retain(|index| !parameters.contains(index));
-            parameters.iter().for_each(|index| placed[*index] = true);
+            for index in &parameters {
+                placed[*index] = true;
+            }
             groups.push(Self::new(space, parameters));
         }
         groups
     }
 
     fn new(space: &Space, parameters: Vec<usize>) -> Self {
-        let axis = |index: &usize| Axis::new(*index, space.parameters()[*index].domain());
-        let axes: Vec<Axis> = parameters.iter().filter_map(axis).collect();
+        let modelled = |index: &usize| Axis::new(*index, space.parameters()[*index].domain());
+        let axes: Vec<Axis> = parameters.iter().filter_map(modelled).collect();
         let good = Mixture::new(&axes, Weights::Equal);
         let others = Mixture::new(&axes, Weights::Fading);
         Self { parameters, good, others }
