@@ -88,7 +88,7 @@ impl Stopping {
             || self.is_settled(range, best, ever)
             || self.stands_still(distribution)
             || distribution.is_degenerate()
-            || (generation % 5 == 0 && self.stagnates(generation))
+            || (generation.is_multiple_of(5) && self.stagnates(generation))
     }
 
     /// The best merit of the run.
@@ -103,7 +103,7 @@ impl Stopping {
         }
         self.recent.push_front(merits[0]);
         self.recent.truncate((10.0 + 30.0 * self.dimensions / self.population) as usize);
-        if generation % 5 == 0 {
+        if generation.is_multiple_of(5) {
             self.bests.push_front(merits[0]);
             self.medians.push_front(merits[merits.len() / 2]);
             self.bests.truncate(HISTORY);
