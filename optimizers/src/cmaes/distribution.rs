@@ -149,10 +149,10 @@ impl Distribution {
     /// Learns from a generation: its steps, one row each, and their order, the best first.
     pub fn learn(&mut self, steps: &[f64], order: &[usize]) {
         let n = self.constants.dimensions;
+        self.generations += 1;
         if n == 0 {
             return;
         }
-        self.generations += 1;
         let step = |index: usize| &steps[index * n..][..n];
         // Recombination, equations 41 and 42.
         self.shift.fill(0.0);

@@ -128,6 +128,9 @@ impl Stopping {
     /// Whether the distribution is a point, or its mean has stood still for long.
     fn stands_still(&mut self, distribution: &Distribution) -> bool {
         let generation = distribution.generations;
+        if distribution.mean.is_empty() {
+            return false;
+        }
         let (place, since) = &mut self.moved;
         let moved: f64 = place.iter().zip(&distribution.mean).map(|(a, b)| (a - b) * (a - b)).sum();
         let waited = (generation - *since) as f64;
