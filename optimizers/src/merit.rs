@@ -51,7 +51,7 @@ impl Merit {
 
     /// By how much this one is worse, where the two can be compared in numbers.
     pub fn distance(self, better: Self) -> Option<f64> {
-        (self.class == better.class).then(|| self.value - better.value)
+        (self.class == better.class).then_some(self.value - better.value)
     }
 }
 

@@ -97,6 +97,25 @@ fn mixed_parameters_come_together() {
 }
 
 #[test]
+fn choices_alone_are_learnt() {
+    // A million combinations, of which one is the best and chance finds none within 1,000.
+    let line = |name: usize| format!("c{name} = {{ choice = ['p', 'q', 'r', 's', 't', 'u'] }}\n");
+    let space = space(&(0..8).map(line).collect::<String>());
+    let evaluate = |_, point: &Point| {
+        let best = |(place, value): (usize, &Value)| match value {
+            Value::Label(label) => u32::from(*label as usize != (place * 5 + 2) % 6),
+            _ => panic!("{point:?}"),
+        };
+        let wrong: u32 = point.values().iter().enumerate().map(best).sum();
+        Told::Complete { objectives: vec![f64::from(wrong)], violation: 0.0 }
+    };
+    let of =
+        |name: &str, seed| best(&run(name, &Task::new(&space, seed, None), 1000, 8, &evaluate));
+    let found = median((1..=5).map(|seed| of("cmaes", seed)).collect());
+    assert!(found <= 0.0, "{found}");
+}
+
+#[test]
 fn an_optimum_in_a_corner_is_found_and_failures_do_no_harm() {
     let space = floats(5, -1.0, 3.0);
     // The least value lies at the lower bounds; one corner of the space cannot be evaluated.

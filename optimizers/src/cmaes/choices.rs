@@ -1,6 +1,6 @@
 //! One distribution over the labels of every choice.
 //!
-//! Hamano, Saito, Nomura, Uchida and Shirakawa, "CatCMA: stochastic optimization for
+//! Hamano, Saito, Nomura, Uchida and Shirakawa, "`CatCMA`: stochastic optimization for
 //! mixed-category problems", GECCO 2024: a step along the natural gradient, whose length is
 //! adapted by how far the last steps agree (Akimoto, Shirakawa, Yoshinari, Uchida, Saito and
 //! Nishida, "Adaptive stochastic natural gradient method for one-shot neural architecture
@@ -9,6 +9,7 @@
 use libm::{exp, pow};
 use rand_chacha::ChaCha8Rng;
 
+use super::vectors::scale;
 use crate::draw::unit;
 
 /// The distributions of all choices.
@@ -42,7 +43,7 @@ impl Choices {
     /// theirs, by how often each is among them.
     pub fn leaning(mut self, proven: &[Vec<usize>]) -> Self {
         for (choice, probabilities) in self.probabilities.iter_mut().enumerate() {
-            probabilities.iter_mut().for_each(|probability| *probability *= 0.5);
+            scale(probabilities, 0.5);
             for labels in proven {
                 probabilities[labels[choice]] += 0.5 / proven.len() as f64;
             }
@@ -64,7 +65,7 @@ impl Choices {
     }
 
     /// Learns from the labels of a generation's best, with weights that sum to one.
-    pub fn learn<'a>(&mut self, best: impl Iterator<Item = (f64, &'a [usize])> + Clone) {
+    pub fn learn<'a>(&mut self, best: &(impl Iterator<Item = (f64, &'a [usize])> + Clone)) {
         if self.path.is_empty() {
             return;
         }
@@ -74,7 +75,9 @@ impl Choices {
             .enumerate()
             .map(|(choice, probabilities)| {
                 let mut gradient: Vec<f64> = probabilities.iter().map(|each| -each).collect();
-                best.clone().for_each(|(weight, labels)| gradient[labels[choice]] += weight);
+                for (weight, labels) in best.clone() {
+                    gradient[labels[choice]] += weight;
+                }
                 gradient
             })
             .collect();
@@ -120,11 +123,15 @@ impl Choices {
         let disturbed = 1.0 - pow(UNDISTURBED, 1.0 / self.probabilities.len() as f64);
         for probabilities in &mut self.probabilities {
             let least = disturbed / (probabilities.len() - 1) as f64;
-            probabilities.iter_mut().for_each(|each| *each = each.max(least));
+            for each in probabilities.iter_mut() {
+                *each = each.max(least);
+            }
             let sum: f64 = probabilities.iter().sum();
             let above: f64 = probabilities.iter().map(|each| each - least).sum();
             let share = (1.0 - sum) / above;
-            probabilities.iter_mut().for_each(|each| *each += share * (*each - least));
+            for each in probabilities.iter_mut() {
+                *each += share * (*each - least);
+            }
         }
     }
 }

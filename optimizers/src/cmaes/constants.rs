@@ -2,6 +2,8 @@
 
 use libm::{floor, log};
 
+use super::vectors::scale;
+
 /// Selection, recombination and learning rates for one dimension and one population size.
 ///
 /// The tutorial's table 1 (equations 49 to 58), with the weights of pycma 4.5, which differ from
@@ -44,7 +46,7 @@ impl Constants {
         let mut weights: Vec<f64> = (1..=population).map(|rank| half - log(rank as f64)).collect();
         let parents = weights.iter().filter(|weight| **weight > 0.0).count();
         let positive: f64 = weights[..parents].iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= positive);
+        scale(&mut weights, 1.0 / positive);
         let selection_mass = mass(&weights[..parents]);
         let adjusted = if separable { (n + 2.0) / 3.0 } else { 1.0 };
         let few = (population as f64 / 6.0).min(1.0);
@@ -89,8 +91,7 @@ fn scale_negative(
     let balanced = 1.0 + rank_one / rank_mu;
     let warranted = 1.0 + 2.0 * mass(negative) / (selection_mass + 2.0);
     let definite = (1.0 - rank_one - rank_mu) / (n * rank_mu);
-    let scale = balanced.min(warranted).min(definite) / sum;
-    negative.iter_mut().for_each(|weight| *weight *= scale);
+    scale(negative, balanced.min(warranted).min(definite) / sum);
 }
 
 /// The square of the sum by the sum of the squares.

@@ -6,7 +6,8 @@ use libm::exp;
 use rand_chacha::ChaCha8Rng;
 
 use super::constants::Constants;
-use super::eigen::{Eigen, dot};
+use super::eigen::Eigen;
+use super::vectors::{add, dot, scale, set_diagonal, square};
 use crate::draw::normal_pair;
 
 /// N(mean, sigma² C).
@@ -60,7 +61,7 @@ impl Distribution {
             // The tutorial, section B.2: so old, the decomposition is as good as new.
             let lasting = 0.1 / ((constants.rank_one + constants.rank_mu) * n as f64);
             let (mut covariance, eigen) = (vec![0.0; n * n], Eigen::identity(n));
-            covariance.iter_mut().step_by(n + 1).for_each(|entry| *entry = 1.0);
+            set_diagonal(&mut covariance, n, 1.0);
             Shape::Full { covariance, eigen, lengths: vec![1.0; n], age: 0.0, lasting }
         };
         Self {
@@ -84,7 +85,9 @@ impl Distribution {
         match &mut self.shape {
             Shape::Full { covariance, .. } => covariance.copy_from_slice(given),
             Shape::Separable { variances } => {
-                variances.iter_mut().zip(given.iter().step_by(n + 1)).for_each(|(v, g)| *v = *g);
+                for (variance, entry) in variances.iter_mut().zip(given.iter().step_by(n + 1)) {
+                    *variance = *entry;
+                }
             }
         }
         self.limit();
@@ -146,10 +149,10 @@ impl Distribution {
     /// Learns from a generation: its steps, one row each, and their order, the best first.
     pub fn learn(&mut self, steps: &[f64], order: &[usize]) {
         let n = self.constants.dimensions;
+        self.generations += 1;
         if n == 0 {
             return;
         }
-        self.generations += 1;
         let step = |index: usize| &steps[index * n..][..n];
         // Recombination, equations 41 and 42.
         self.shift.fill(0.0);
@@ -235,7 +238,7 @@ impl Distribution {
                 let n = path.len();
                 for row in 0..n {
                     let entries = &mut covariance[row * n..][..=row];
-                    entries.iter_mut().for_each(|entry| *entry *= keep);
+                    scale(entries, keep);
                     add(entries, rank_one * path[row], &path[..=row]);
                     for (rank, weight) in weights.iter().enumerate() {
                         let step = step(rank);
@@ -318,13 +321,6 @@ impl Distribution {
     }
 }
 
-/// Adds a multiple of a vector.
-fn add(to: &mut [f64], factor: f64, vector: &[f64]) {
-    for (to, entry) in to.iter_mut().zip(vector) {
-        *to += factor * entry;
-    }
-}
-
 /// Copies what is below the diagonal above it.
 fn mirror(matrix: &mut [f64], dimensions: usize) {
     for row in 0..dimensions {
@@ -332,8 +328,4 @@ fn mirror(matrix: &mut [f64], dimensions: usize) {
             matrix[column * dimensions + row] = matrix[row * dimensions + column];
         }
     }
-}
-
-fn square(x: f64) -> f64 {
-    x * x
 }

@@ -5,6 +5,8 @@
 //! and Wilkinson, "The implicit QL algorithm", Numer. Math. 12, 1968). Only additions,
 //! multiplications, divisions and square roots, so the result is the same everywhere.
 
+use super::vectors::{add, dot, set_diagonal, square};
+
 /// A decomposition `C = Σ values[k] · vectors[k] · vectors[k]ᵀ`, in no particular order.
 #[derive(Clone, Debug)]
 pub(crate) struct Eigen {
@@ -26,7 +28,7 @@ impl Eigen {
     /// The decomposition of the identity of so many dimensions.
     pub fn identity(dimensions: usize) -> Self {
         let mut vectors = vec![0.0; dimensions * dimensions];
-        set_identity(&mut vectors, dimensions);
+        set_diagonal(&mut vectors, dimensions, 1.0);
         Self {
             values: vec![1.0; dimensions],
             vectors,
@@ -42,7 +44,7 @@ impl Eigen {
         let dimensions = self.values.len();
         self.work.clear();
         self.work.extend_from_slice(matrix);
-        set_identity(&mut self.vectors, dimensions);
+        set_diagonal(&mut self.vectors, dimensions, 1.0);
         self.tridiagonalise();
         for first in 0..dimensions {
             for _ in 0..ITERATIONS {
@@ -155,32 +157,11 @@ fn reflect(rows: &mut [f64], dimensions: usize, v: &[f64], scale: f64, sum: &mut
     let rows = &mut rows[(dimensions - v.len()) * dimensions..];
     sum.fill(0.0);
     for (row, weight) in rows.chunks_exact(dimensions).zip(v) {
-        for (sum, entry) in sum.iter_mut().zip(row) {
-            *sum += weight * entry;
-        }
+        add(sum, *weight, row);
     }
     for (row, weight) in rows.chunks_exact_mut(dimensions).zip(v) {
-        let factor = scale * weight;
-        for (entry, sum) in row.iter_mut().zip(&*sum) {
-            *entry -= factor * sum;
-        }
+        add(row, -scale * weight, sum);
     }
-}
-
-fn set_identity(matrix: &mut [f64], dimensions: usize) {
-    matrix.fill(0.0);
-    for entry in matrix.iter_mut().step_by(dimensions + 1) {
-        *entry = 1.0;
-    }
-}
-
-fn square(x: f64) -> f64 {
-    x * x
-}
-
-/// The scalar product, summed from the first to the last.
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod restarts;
 mod start;
 mod stopping;
 mod strategy;
+mod vectors;
 
 use restarts::Policy;
 use strategy::{CmaEs, Settings};

@@ -11,6 +11,7 @@ use search_spaces::Point;
 
 use super::coordinates::Coordinates;
 use super::eigen::Eigen;
+use super::vectors::{add, scale, set_diagonal};
 use crate::merit::Merit;
 use crate::strategies::Task;
 
@@ -42,9 +43,9 @@ impl Given {
     pub fn new(task: &Task<'_>) -> Self {
         let mut awaited: BTreeSet<u128> = task.first.iter().map(Point::hash).collect();
         if !awaited.is_empty() {
-            task.known.iter().for_each(|(point, _)| {
+            for (point, _) in &task.known {
                 awaited.remove(&point.hash());
-            });
+            }
         }
         Self { points: Vec::new(), awaited }
     }
@@ -75,13 +76,13 @@ impl Given {
         let first = places.first()?;
         let mut mean = vec![0.0; n];
         for place in &places {
-            mean.iter_mut().zip(place).for_each(|(mean, x)| *mean += x / count);
+            add(&mut mean, 1.0 / count, place);
         }
         if self.points.len() < ENOUGH || n == 0 {
             return Some(Suggestion { mean: first.clone(), width: None, labels });
         }
         let mut covariance = vec![0.0; n * n];
-        covariance.iter_mut().step_by(n + 1).for_each(|entry| *entry = AROUND * AROUND);
+        set_diagonal(&mut covariance, n, AROUND * AROUND);
         for place in &places {
             for (index, entry) in covariance.iter_mut().enumerate() {
                 let (row, column) = (index / n, index % n);
@@ -93,7 +94,7 @@ impl Given {
         eigen.decompose(&covariance);
         let sum: f64 = eigen.values.iter().map(|value| log(*value)).sum();
         let sigma = exp(0.5 * sum / n as f64);
-        covariance.iter_mut().for_each(|entry| *entry /= sigma * sigma);
+        scale(&mut covariance, 1.0 / (sigma * sigma));
         Some(Suggestion { mean, width: Some((sigma, covariance)), labels })
     }
 }

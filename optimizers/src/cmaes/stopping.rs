@@ -88,7 +88,7 @@ impl Stopping {
             || self.is_settled(range, best, ever)
             || self.stands_still(distribution)
             || distribution.is_degenerate()
-            || (generation % 5 == 0 && self.stagnates(generation))
+            || (generation.is_multiple_of(5) && self.stagnates(generation))
     }
 
     /// The best merit of the run.
@@ -103,7 +103,7 @@ impl Stopping {
         }
         self.recent.push_front(merits[0]);
         self.recent.truncate((10.0 + 30.0 * self.dimensions / self.population) as usize);
-        if generation % 5 == 0 {
+        if generation.is_multiple_of(5) {
             self.bests.push_front(merits[0]);
             self.medians.push_front(merits[merits.len() / 2]);
             self.bests.truncate(HISTORY);
@@ -128,6 +128,9 @@ impl Stopping {
     /// Whether the distribution is a point, or its mean has stood still for long.
     fn stands_still(&mut self, distribution: &Distribution) -> bool {
         let generation = distribution.generations;
+        if distribution.mean.is_empty() {
+            return false;
+        }
         let (place, since) = &mut self.moved;
         let moved: f64 = place.iter().zip(&distribution.mean).map(|(a, b)| (a - b) * (a - b)).sum();
         let waited = (generation - *since) as f64;

@@ -18,6 +18,7 @@ use super::margin::Margin;
 use super::restarts::{Plan, Policy, Restarts};
 use super::start::Given;
 use super::stopping::Stopping;
+use super::vectors::scale;
 use crate::merit::Merit;
 use crate::optimizer::{Origin, Strategy, Told};
 use crate::sampling::random_point;
@@ -229,7 +230,7 @@ impl Run {
                 self.distribution.draw(generator, step);
                 self.choices.draw(generator, labels);
             } else {
-                step.iter_mut().for_each(|each| *each *= 0.5);
+                scale(step, 0.5);
             }
             let sigma = self.distribution.sigma;
             let widened = step.iter().zip(&self.margin.widening).map(|(y, wide)| y * wide);
@@ -260,7 +261,7 @@ impl Run {
         let length = self.distribution.length_squared(step).sqrt();
         let longest = (n as f64).sqrt() + 2.0 * n as f64 / (n as f64 + 2.0);
         if length > longest {
-            step.iter_mut().for_each(|each| *each *= longest / length);
+            scale(step, longest / length);
         }
     }
 
@@ -272,7 +273,7 @@ impl Run {
         self.distribution.learn(&self.steps, &order);
         let Constants { weights, parents, .. } = &self.distribution.constants;
         let best = weights[..*parents].iter().zip(&order);
-        self.choices.learn(best.map(|(weight, index)| (*weight, &*self.labels[*index])));
+        self.choices.learn(&best.map(|(weight, index)| (*weight, &*self.labels[*index])));
         self.margin.keep(coordinates, &mut self.distribution);
         (self.proposed, self.learnt) = (0, 0);
         self.stopping.ends(&merits, &self.distribution, ended)

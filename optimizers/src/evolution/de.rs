@@ -19,7 +19,7 @@ use search_spaces::{Point, Space};
 
 use super::genes::{Genes, Genome, Kind};
 use super::history::{Control, History};
-use crate::draw::{below, chance, unit};
+use crate::draw::{below, chance};
 use crate::merit::Merit;
 use crate::optimizer::{Origin, Strategy, Told};
 use crate::sampling::Design;
