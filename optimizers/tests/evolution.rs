@@ -24,13 +24,13 @@ fn attained(name: &str, on: &str, trials: u64, lag: u64, seeds: u64) -> Vec<f64>
 #[test]
 fn evolution_attains_what_is_published() {
     for (name, on, least) in [
-        ("nsga2", "zdt1", 0.873),
-        ("nsga2", "zdt2", 0.539),
-        ("nsga2", "dtlz2", 0.745),
-        ("nsga3", "dtlz2", 0.755),
-        ("smsemoa", "zdt1", 0.874),
-        ("moead", "zdt1", 0.87),
-        ("moead", "dtlz2", 0.75),
+        ("nsga2", "zdt1", 0.87),
+        ("nsga2", "zdt2", 0.53),
+        ("nsga2", "dtlz2", 0.785),
+        ("nsga3", "dtlz2", 0.785),
+        ("smsemoa", "zdt1", 0.873),
+        ("moead", "zdt1", 0.868),
+        ("moead", "dtlz2", 0.785),
     ] {
         let found = median(attained(name, on, 20_000, 1, 3));
         println!("{name} {on} {found}");

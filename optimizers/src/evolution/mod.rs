@@ -45,7 +45,7 @@ pub(crate) fn nsga3(
     task: &Task<'_>,
 ) -> Result<Box<dyn Strategy>, String> {
     let size = options.number("population", 4..=100_000, 100)?;
-    let (variation, survival) = (Variation::default(), Nsga3::new(task.objectives, size));
+    let (variation, survival) = (Nsga3::variation(), Nsga3::new(task.objectives, size));
     let evolution = Evolution::new(task.space, task.seed, size, size, variation, survival);
     Ok(Box::new(evolution))
 }
@@ -66,9 +66,12 @@ pub(crate) fn moead(
     options: &mut Reader<'_>,
     task: &Task<'_>,
 ) -> Result<Box<dyn Strategy>, String> {
-    let scalarisations =
-        [("tchebycheff", Scalarisation::Tchebycheff), ("pbi", Scalarisation::Boundary)];
-    let default = Settings::default();
+    let default = Settings::of(task.objectives);
+    let scalarisations = [
+        ("auto", default.scalarisation),
+        ("tchebycheff", Scalarisation::Tchebycheff),
+        ("pbi", Scalarisation::Boundary),
+    ];
     let settings = Settings {
         population: options.number("population", 4..=100_000, default.population)?,
         neighbours: options.number("neighbours", 2..=100_000, default.neighbours)?,

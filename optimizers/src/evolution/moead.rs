@@ -5,7 +5,8 @@
 //! Trans. Evol. Comput. 11(6), 2007, with the two measures against too many copies of one good
 //! solution of Li and Zhang, "Multiobjective optimization problems with complicated Pareto sets,
 //! MOEA/D and NSGA-II", IEEE Trans. Evol. Comput. 13(2), 2009: now and then parents come from
-//! everywhere, and one child replaces few.
+//! everywhere, and one child replaces no more than so many. (The later paper has 2; on the problems
+//! of the tests, as many as there are neighbours is better.)
 //!
 //! Objectives are shifted to the best values seen and divided by the range of the solutions at
 //! hand. The Tchebycheff function divides by the shares of the direction instead of multiplying, so
@@ -52,12 +53,18 @@ pub(crate) struct Settings {
     pub scalarisation: Scalarisation,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        let scalarisation = Scalarisation::Tchebycheff;
-        Self { population: 100, neighbours: 20, within: 0.9, replaced: 2, scalarisation }
+impl Settings {
+    /// Those of the paper. With three objectives or more, the boundary intersection spreads
+    /// the front better than the Tchebycheff function, which is content next to a direction.
+    pub fn of(objectives: usize) -> Self {
+        let scalarisation =
+            if objectives > 2 { Scalarisation::Boundary } else { Scalarisation::Tchebycheff };
+        Self { population: 100, neighbours: 20, within: 0.9, replaced: 20, scalarisation }
     }
 }
+
+/// The distribution index of the crossover, section V-C.
+const CROSSOVER: f64 = 20.0;
 
 /// The penalty of the paper, section III-C.
 const PENALTY: f64 = 5.0;
@@ -98,6 +105,7 @@ struct Bred {
 impl Moead {
     /// One subproblem for each of as many directions as make at most a population.
     pub fn new(space: &Arc<Space>, seed: u64, objectives: usize, settings: Settings) -> Self {
+        let variation = Variation { crossover_index: CROSSOVER, ..Variation::default() };
         let directions = directions(objectives, settings.population);
         let subproblem = |direction: &Vec<f64>| {
             let square = |other: &Vec<f64>| -> f64 {
@@ -112,7 +120,7 @@ impl Moead {
         let subproblems: Vec<Subproblem> = directions.iter().map(subproblem).collect();
         Self {
             settings,
-            breeding: Breeding::new(space, Variation::default()),
+            breeding: Breeding::new(space, variation),
             design: Design::new(space, seed),
             turns: (0..subproblems.len()).collect(),
             subproblems,

@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::directions::directions;
 use super::population::{Individual, Survival, scores_of, taken};
+use super::variation::Variation;
 use crate::draw::below;
 use crate::pareto::{Scores, first_fronts, solve_for_ones};
 
@@ -28,6 +29,9 @@ pub(crate) struct Nsga3 {
     /// The violation of each survivor.
     violations: Vec<f64>,
 }
+
+/// The distribution index of the crossover, table III.
+const CROSSOVER: f64 = 30.0;
 
 /// How much an objective other than the axis counts when the extreme points are looked for.
 const OFF_AXIS: f64 = 1e-6;
@@ -52,6 +56,11 @@ impl Nsga3 {
             extremes: Vec::new(),
             violations: Vec::new(),
         }
+    }
+
+    /// How its population varies.
+    pub fn variation() -> Variation {
+        Variation { crossover_index: CROSSOVER, ..Variation::default() }
     }
 
     /// Algorithm 2: every objective shifted to the ideal and divided by its intercept, the end of

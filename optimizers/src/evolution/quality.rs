@@ -39,10 +39,12 @@ fn population(name: &str, task: &Task<'_>) -> Box<dyn Population> {
         "nsga2" => Box::new(Evolution::new(space, seed, 100, 100, variation, Nsga2::default())),
         "nsga3" => {
             let survival = Nsga3::new(task.objectives, 100);
-            Box::new(Evolution::new(space, seed, 100, 100, variation, survival))
+            Box::new(Evolution::new(space, seed, 100, 100, Nsga3::variation(), survival))
         }
         "smsemoa" => Box::new(Evolution::new(space, seed, 100, 1, variation, SmsEmoa::default())),
-        "moead" => Box::new(Moead::new(space, seed, task.objectives, Settings::default())),
+        "moead" => {
+            Box::new(Moead::new(space, seed, task.objectives, Settings::of(task.objectives)))
+        }
         _ => panic!("an evolutionary algorithm, not {name}"),
     }
 }

@@ -20,8 +20,6 @@ use crate::draw::{below, chance, unit};
 /// How strongly genomes vary.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variation {
-    /// The probability that two parents are crossed at all.
-    pub crossover: f64,
     /// The distribution index of the crossover; larger stays nearer to the parents.
     pub crossover_index: f64,
     /// The distribution index of the mutation.
@@ -30,9 +28,10 @@ pub(crate) struct Variation {
     pub mutations: f64,
 }
 
+/// What suits most.
 impl Default for Variation {
     fn default() -> Self {
-        Self { crossover: 0.9, crossover_index: 15.0, mutation_index: 20.0, mutations: 0.9 }
+        Self { crossover_index: 15.0, mutation_index: 20.0, mutations: 0.9 }
     }
 }
 
@@ -46,9 +45,7 @@ impl Variation {
     /// A child of two parents, which differs from both.
     pub fn child(&self, genes: &Genes, parents: [&[f64]; 2], generator: &mut ChaCha8Rng) -> Genome {
         let mut child = parents[0].to_vec();
-        if chance(generator, self.crossover) {
-            self.cross(genes, &mut child, parents[1], generator);
-        }
+        self.cross(genes, &mut child, parents[1], generator);
         let free = genes.kinds().iter().filter(|kind| **kind != Kind::Fixed).count();
         let probability = (self.mutations / free.max(1) as f64).min(0.5);
         for gene in 0..child.len() {
