@@ -105,8 +105,7 @@ impl Ascent<'_> {
     /// Climbs from a place, along the gradient and level by level, until neither leads higher.
     fn improved(&self, start: &Candidate) -> Candidate {
         let Candidate { promise, place, point } = start;
-        let mut best =
-            Candidate { promise: *promise, place: place.clone(), point: point.clone() };
+        let mut best = Candidate { promise: *promise, place: place.clone(), point: point.clone() };
         for _ in 0..ROUNDS {
             self.climb(&mut best);
             if !self.step(&mut best) {

@@ -32,10 +32,7 @@ impl Triangle {
 
     /// Its Cholesky factor; none where it is not positive definite to rounding.
     pub fn factor(&self) -> Option<Factor> {
-        let mut factor = Factor(Self {
-            size: 0,
-            entries: Vec::with_capacity(self.entries.len()),
-        });
+        let mut factor = Factor(Self { size: 0, entries: Vec::with_capacity(self.entries.len()) });
         (0..self.size).all(|row| factor.push(self.row(row))).then_some(factor)
     }
 }
@@ -151,9 +148,8 @@ mod tests {
         let (matrix, size) = (matrix(23), 23);
         let factor = matrix.factor().unwrap();
         let inverse = factor.inverse();
-        let symmetric = |of: &Triangle, row: usize, column: usize| {
-            of.row(row.max(column))[row.min(column)]
-        };
+        let symmetric =
+            |of: &Triangle, row: usize, column: usize| of.row(row.max(column))[row.min(column)];
         for row in 0..size {
             let mut unit = vec![0.0; size];
             unit[row] = 1.0;

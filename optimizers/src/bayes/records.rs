@@ -8,7 +8,10 @@ use crate::pareto::{Scores, first_fronts};
 /// What a point turned out to be worth.
 #[derive(Clone, Debug, PartialEq)]
 enum Worth {
-    Complete { objectives: Vec<f64>, violation: f64 },
+    Complete {
+        objectives: Vec<f64>,
+        violation: f64,
+    },
     /// Ended early: the values may be none, and say little.
     Pruned(Option<Vec<f64>>),
     Failed,
@@ -74,8 +77,9 @@ impl Records {
     }
 
     /// The values, one row per record that has some. Pruned ones are as bad as half of the
-    /// complete ones, at least: they were not worth their end.
-    pub fn objectives(&self) -> Table {
+    /// complete ones, at least: they were not worth their end. Failed ones have none, or, where
+    /// they are wanted, the worst.
+    pub fn objectives(&self, failed: bool) -> Table {
         let width = self.width;
         let complete = |objective: usize| {
             let values = self.all.iter().filter_map(|each| match &each.worth {
@@ -86,17 +90,15 @@ impl Records {
             values.sort_by(f64::total_cmp);
             values
         };
-        let medians: Vec<f64> = (0..width)
+        let (medians, worst): (Vec<f64>, Vec<f64>) = (0..width)
             .map(|objective| {
                 let sorted = complete(objective);
-                sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+                let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+                (median, sorted.last().copied().unwrap_or(0.0))
             })
-            .collect();
-        let mut table = Table {
-            places: Vec::new(),
-            values: vec![Vec::new(); width],
-            feasible: Vec::new(),
-        };
+            .unzip();
+        let mut table =
+            Table { places: Vec::new(), values: vec![Vec::new(); width], feasible: Vec::new() };
         for record in &self.all {
             let (row, feasible) = match &record.worth {
                 Worth::Complete { objectives, violation } => {
@@ -107,6 +109,7 @@ impl Records {
                     (worse.collect(), false)
                 }
                 Worth::Pruned(None) => (medians.clone(), false),
+                Worth::Failed if failed => (worst.clone(), false),
                 Worth::Failed => continue,
             };
             table.places.push(record.place.clone());
@@ -129,7 +132,8 @@ impl Records {
         // The step from feasible to infeasible is 1, and its middle part lies with the feasible:
         // what is best often lies next to what is forbidden.
         let (feasible, infeasible) = (-0.7, 0.3);
-        let mut table = Table { places: Vec::new(), values: vec![Vec::new()], feasible: Vec::new() };
+        let mut table =
+            Table { places: Vec::new(), values: vec![Vec::new()], feasible: Vec::new() };
         for record in &self.all {
             let value = match record.worth {
                 Worth::Complete { violation, .. } if violation > 0.0 => {
@@ -149,6 +153,12 @@ impl Records {
 impl Table {
     pub fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// The mean of each column.
+    pub fn averages(&self) -> Vec<f64> {
+        let mean = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len() as f64;
+        self.values.iter().map(mean).collect()
     }
 
     /// The rows by what they are worth: by rank among the feasible ones, then the others.

@@ -38,6 +38,9 @@ pub(crate) struct Limits {
     pub points: usize,
 }
 
+/// Every so many proposals, one is greedy: the place with the lowest expected value.
+const GREED: u64 = 3;
+
 /// A greedy proposal this near to a known point would tell nothing new.
 const NEAR: f64 = 2e-6;
 
@@ -121,8 +124,11 @@ impl Bayes {
             promises.push(Box::new(Below { process }));
         }
         let ranked = table.ranked();
-        let best: Vec<Vec<f64>> =
-            ranked.iter().take(front.len().clamp(3, 10)).map(|row| table.places[*row].clone()).collect();
+        let best: Vec<Vec<f64>> = ranked
+            .iter()
+            .take(front.len().clamp(3, 10))
+            .map(|row| table.places[*row].clone())
+            .collect();
         let ascent = Ascent {
             features: &self.features,
             promise: &All(promises),
@@ -151,7 +157,7 @@ impl Bayes {
 
     /// The table of objectives, or of one value made of them, and a process for each.
     fn processes(&mut self, generator: &mut ChaCha8Rng) -> (Table, Vec<Process>) {
-        let mut table = self.records.objectives();
+        let mut table = self.records.objectives(false);
         let known = table.len();
         if self.manner == Manner::Scalar {
             scalarise(&mut table, generator);
@@ -160,7 +166,8 @@ impl Bayes {
         let table = table.part(self.limits.points, &weights);
         let inputs = Inputs::new(table.places.clone(), self.features.choices());
         let columns = self.surrogates.iter_mut().zip(&table.values);
-        let processes = columns.map(|(each, values)| each.process(&inputs, values, known)).collect();
+        let processes =
+            columns.map(|(each, values)| each.process(&inputs, values, known)).collect();
         (table, processes)
     }
 
@@ -179,11 +186,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// What is promised by processes over a table of which some rows are the front.
-fn promise<'a>(
-    processes: &'a [Process],
-    table: &Table,
-    front: &[usize],
-) -> Box<dyn Promise + 'a> {
+fn promise<'a>(processes: &'a [Process], table: &Table, front: &[usize]) -> Box<dyn Promise + 'a> {
     // What the processes say of the points that are known: without noise, their very values.
     let of_row = |process: &Process, row: &usize| process.expected(&table.places[*row]).mean;
     match processes {
@@ -241,8 +244,8 @@ impl Strategy for Bayes {
         if number < self.limits.startup || self.records.complete() < 3 {
             return self.design.point(number, generator);
         }
-        let every = std::env::var("GREED").map_or(3, |s| s.parse::<u64>().unwrap());
-        self.chosen(number % every == every-1, generator, pending).or_else(|| random_point(&self.space, generator))
+        let greedy = number % GREED == GREED - 1;
+        self.chosen(greedy, generator, pending).or_else(|| random_point(&self.space, generator))
     }
 
     fn learn(&mut self, _: Origin, point: &Point, told: &Told) {
