@@ -107,18 +107,30 @@ impl Features {
     }
 
     /// The number of values of a feature; none where it is continuous.
-    fn levels(&self, feature: usize) -> Option<u64> {
+    pub fn levels(&self, feature: usize) -> Option<u64> {
         self.domain(feature).levels()
+    }
+
+    /// The level of a discrete feature that a coordinate stands for.
+    pub fn level(&self, feature: usize, coordinate: f64) -> u64 {
+        let domain = self.domain(feature);
+        let value = domain.decode(coordinate.clamp(0.0, 1.0_f64.next_down()));
+        domain.level_of(value).expect("a value of a discrete feature")
+    }
+
+    /// The coordinate of a level of a discrete feature; of the last one, where there are fewer.
+    pub fn coordinate(&self, feature: usize, level: u64) -> f64 {
+        let domain = self.domain(feature);
+        let last = domain.levels().expect("a discrete feature") - 1;
+        domain.encode(domain.level_value(level.min(last)))
     }
 
     /// Other values to try for a discrete feature: all where they are few or alike to none, and
     /// otherwise those at distances that double.
     pub fn others(&self, feature: usize, coordinate: f64) -> Vec<f64> {
-        let domain = self.domain(feature);
-        let levels = domain.levels().expect("a discrete feature");
-        let value = domain.decode(coordinate.clamp(0.0, 1.0_f64.next_down()));
-        let level = domain.level_of(value).expect("a value of the domain");
-        let place = |level: u64| domain.encode(domain.level_value(level));
+        let levels = self.levels(feature).expect("a discrete feature");
+        let level = self.level(feature, coordinate);
+        let place = |level: u64| self.coordinate(feature, level);
         if levels <= 16 || self.kind(feature) == Kind::Choice && levels <= 256 {
             return (0..levels).filter(|each| *each != level).map(place).collect();
         }

@@ -4,6 +4,7 @@
 mod ascent;
 mod cholesky;
 mod descent;
+mod egobox;
 mod features;
 mod improvement;
 mod process;
@@ -11,6 +12,8 @@ mod records;
 mod strategy;
 mod surrogate;
 
+use egobox::Egobox;
+use egobox_ego::MooStrategy;
 use strategy::{Bayes, Limits, Manner};
 
 use crate::optimizer::Strategy;
@@ -24,7 +27,12 @@ pub(crate) fn bayes(
 ) -> Result<Box<dyn Strategy>, String> {
     let dimensions = task.space.parameters().len();
     let startup = options.number("startup", 2..=10_000, (2 * (dimensions as u64 + 1)).min(40))?;
-    let points = options.number("points", 10..=2_000, 250)?;
+    let own = options.one_of("engine", &[("own", true), ("egobox", false)])?;
+    let points = options.number("points", 10..=2_000, if own { 250 } else { 120 })?;
+    let limits = Limits { startup, points };
+    if !own {
+        return Ok(Box::new(egobox(options, task, limits)?));
+    }
     let manner = match task.objectives {
         1 => Manner::Improvement,
         2 => options.one_of(
@@ -33,6 +41,32 @@ pub(crate) fn bayes(
         )?,
         _ => Manner::Scalar,
     };
-    let limits = Limits { startup, points };
     Ok(Box::new(Bayes::new(task.space, task.objectives, task.seed, manner, limits)))
+}
+
+#[derive(Clone, Copy)]
+enum Several {
+    Scalar,
+    Hypervolume,
+    Matrix,
+}
+
+/// The engine of that name.
+fn egobox(options: &mut Reader<'_>, task: &Task<'_>, limits: Limits) -> Result<Egobox, String> {
+    let several = match task.objectives {
+        1 => MooStrategy::ParEgo,
+        _ => {
+            let allowed = [
+                ("scalar", Several::Scalar),
+                ("hypervolume", Several::Hypervolume),
+                ("matrix", Several::Matrix),
+            ];
+            match options.one_of("several", &allowed)? {
+                Several::Scalar => MooStrategy::ParEgo,
+                Several::Hypervolume => MooStrategy::Ehvi,
+                Several::Matrix => MooStrategy::Eim,
+            }
+        }
+    };
+    Ok(Egobox::new(task.space, task.objectives, task.seed, several, limits))
 }

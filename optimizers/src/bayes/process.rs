@@ -59,7 +59,7 @@ impl Settings {
     /// A first guess for so many features.
     pub fn guess(shape: Shape, features: usize) -> Self {
         let length = 0.4 * sqrt(features as f64);
-        Self { shape, log_weights: vec![-2.0 * log(length); features], log_noise: log(1e-5) }
+        Self { shape, log_weights: vec![-2.0 * log(length); features], log_noise: log(1e-2) }
     }
 
     fn flat(&self) -> Vec<f64> {
@@ -103,8 +103,8 @@ impl Inputs {
         self.rows.len()
     }
 
-    pub fn rows(&self) -> &[Vec<f64>] {
-        &self.rows
+    pub fn features(&self) -> usize {
+        self.choices.len()
     }
 
     /// The squared differences between two rows, `other < row`.
@@ -230,7 +230,7 @@ pub(crate) fn fit(
     let weight = |length: f64| -2.0 * log(length);
     let mut bounds = vec![(weight(LENGTHS.1), weight(LENGTHS.0)); start.log_weights.len()];
     bounds.push((log(NOISE.0), log(NOISE.1)));
-    let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-5, |flat, gradient| {
+    let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-7, |flat, gradient| {
         let settings = Settings::from_flat(start.shape, flat);
         let Some(trial) = Trial::new(inputs, values, &settings) else { return f64::INFINITY };
         gradient.fill(0.0);

@@ -77,8 +77,9 @@ impl Records {
     }
 
     /// The values, one row per record that has some. Pruned ones are as bad as half of the
-    /// complete ones, at least: they were not worth their end.
-    pub fn objectives(&self) -> Table {
+    /// complete ones, at least: they were not worth their end. Failed ones have none, or, where
+    /// they are wanted, the worst.
+    pub fn objectives(&self, failed: bool) -> Table {
         let width = self.width;
         let complete = |objective: usize| {
             let values = self.all.iter().filter_map(|each| match &each.worth {
@@ -89,12 +90,13 @@ impl Records {
             values.sort_by(f64::total_cmp);
             values
         };
-        let medians: Vec<f64> = (0..width)
+        let (medians, worst): (Vec<f64>, Vec<f64>) = (0..width)
             .map(|objective| {
                 let sorted = complete(objective);
-                sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+                let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+                (median, sorted.last().copied().unwrap_or(0.0))
             })
-            .collect();
+            .unzip();
         let mut table =
             Table { places: Vec::new(), values: vec![Vec::new(); width], feasible: Vec::new() };
         for record in &self.all {
@@ -107,6 +109,7 @@ impl Records {
                     (worse.collect(), false)
                 }
                 Worth::Pruned(None) => (medians.clone(), false),
+                Worth::Failed if failed => (worst.clone(), false),
                 Worth::Failed => continue,
             };
             table.places.push(record.place.clone());
@@ -150,6 +153,12 @@ impl Records {
 impl Table {
     pub fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// The mean of each column.
+    pub fn averages(&self) -> Vec<f64> {
+        let mean = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len() as f64;
+        self.values.iter().map(mean).collect()
     }
 
     /// The rows by what they are worth: by rank among the feasible ones, then the others.

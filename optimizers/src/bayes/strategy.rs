@@ -38,6 +38,9 @@ pub(crate) struct Limits {
     pub points: usize,
 }
 
+/// Every so many proposals, one is greedy: the place with the lowest expected value.
+const GREED: u64 = 3;
+
 /// A greedy proposal this near to a known point would tell nothing new.
 const NEAR: f64 = 2e-6;
 
@@ -154,7 +157,7 @@ impl Bayes {
 
     /// The table of objectives, or of one value made of them, and a process for each.
     fn processes(&mut self, generator: &mut ChaCha8Rng) -> (Table, Vec<Process>) {
-        let mut table = self.records.objectives();
+        let mut table = self.records.objectives(false);
         let known = table.len();
         if self.manner == Manner::Scalar {
             scalarise(&mut table, generator);
@@ -241,9 +244,8 @@ impl Strategy for Bayes {
         if number < self.limits.startup || self.records.complete() < 3 {
             return self.design.point(number, generator);
         }
-        let every = std::env::var("GREED").map_or(3, |s| s.parse::<u64>().unwrap());
-        self.chosen(number % every == every - 1, generator, pending)
-            .or_else(|| random_point(&self.space, generator))
+        let greedy = number % GREED == GREED - 1;
+        self.chosen(greedy, generator, pending).or_else(|| random_point(&self.space, generator))
     }
 
     fn learn(&mut self, _: Origin, point: &Point, told: &Told) {

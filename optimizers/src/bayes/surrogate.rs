@@ -55,8 +55,8 @@ struct Candidate {
 }
 
 /// Iterations of a fit from scratch, and of one that only follows the data.
-const FIRST: usize = 60;
-const NEXT: usize = 12;
+const FIRST: usize = 100;
+const NEXT: usize = 40;
 
 /// The candidates, and which of them is believed.
 #[derive(Debug)]
@@ -93,10 +93,14 @@ impl Surrogate {
         let (iterations, started) = if self.started { (NEXT, true) } else { (FIRST, false) };
         self.started = true;
         if known >= self.next_choice || !started {
+            let features = inputs.features();
             let mut least = f64::INFINITY;
             for (index, candidate) in self.candidates.iter_mut().enumerate() {
                 let (warped, stretch) = candidate.warp.apply(values);
-                let (settings, misfit) = fit(inputs, &warped, &candidate.settings, iterations);
+                let follow = fit(inputs, &warped, &candidate.settings, iterations);
+                let afresh = Settings::guess(candidate.settings.shape, features);
+                let afresh = fit(inputs, &warped, &afresh, iterations);
+                let (settings, misfit) = if afresh.1 < follow.1 { afresh } else { follow };
                 candidate.settings = settings;
                 if misfit - stretch < least {
                     (least, self.chosen) = (misfit - stretch, index);
