@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Callable
@@ -91,7 +92,13 @@ def studies(laboratory: Laboratory) -> None:
         ours, theirs = [], []
         for seed in range(1, rounds + 1):
             ours.append(laboratory.optimize.study(problem, algorithm, trials, seed).seconds)
-            theirs.append(timed(lambda: peer(seed)))
+            try:
+                theirs.append(timed(lambda: peer(seed)))
+            except ImportError as error:
+                print(f"{title} of rustuna cannot be had: {error}", file=sys.stderr)
+                break
+        if not theirs:
+            continue
         a, b = statistics.median(ours), statistics.median(theirs)
         print(f"| {title} | {trials:,} | {a:.3f} | {b:.3f} | {b / a:.1f} | {wanted} |", flush=True)
         laboratory.judged(f"speed, {title}", "fast enough" if b / a >= wanted else "slower")
