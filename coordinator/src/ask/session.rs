@@ -268,7 +268,8 @@ impl Session {
             return "nothing: no trial is open".to_owned();
         }
         if named.len() > NAMED {
-            named[NAMED] = "…".to_owned();
+            named.truncate(NAMED);
+            named.push("…".to_owned());
         }
         format!("an open trial: {}", named.join(", "))
     }

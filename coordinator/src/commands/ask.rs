@@ -200,7 +200,7 @@ fn conclude(session: &Session, args: &Ask) {
     match &tally.best(session.schema())[..] {
         [] => {}
         [best] => {
-            parts.push(format!("best {} = {} at trial {}", best.metric, best.value, best.trial))
+            parts.push(format!("best {} = {} at trial {}", best.metric, best.value, best.trial));
         }
         _ => parts.push(format!("{} points on the frontier", thousands(tally.frontier()))),
     }
