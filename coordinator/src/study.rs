@@ -98,7 +98,7 @@ impl Study {
     /// # Errors
     /// Anything that would keep the study from running: an objective that is no metric, data
     /// that cannot be read, a space that the algorithm cannot plan.
-    pub fn open(template: Template, mut choices: Choices) -> Result<Self, Failure> {
+    pub fn open(template: Template, choices: Choices) -> Result<Self, Failure> {
         let simulator: Arc<dyn Simulator> = simulators::open(
             &template.simulator,
             template.settings()?,
@@ -115,7 +115,7 @@ impl Study {
     /// As [`Study::open`].
     pub fn open_with(
         template: Template,
-        choices: Choices,
+        mut choices: Choices,
         simulator: Arc<dyn Simulator>,
     ) -> Result<Self, Failure> {
         let schema = Arc::new(schema(&template, simulator.metrics())?);

@@ -233,6 +233,29 @@ fn a_finite_space_ends_by_itself_and_a_client_may_leave() {
 }
 
 #[test]
+fn a_goal_ends_it() {
+    let place = Place::new();
+    let bare = "stop = ['cost <= 3 * limit']\nenqueue = [{ x = 7 }]\n[objectives]\n\
+                cost = 'minimize'\n[space]\nx = { int = [1, 9] }\n";
+    place.write("goal.toml", bare);
+    let mut client = Client::new(&place, "--template goal.toml --algorithm grid --lag 2");
+    assert_eq!(client.welcome["metrics"], json!(["cost", "limit"]));
+    let mut asked = Vec::new();
+    while let Some(ask) = client.read() {
+        let x = ask["params"]["x"].as_u64().expect("a number");
+        asked.push(x);
+        let cost = if x == 3 { 2 } else { 9 };
+        client.write(&json!({ "trial": ask["trial"], "metrics": { "cost": cost, "limit": 1 } }));
+    }
+    // Points that were given come first, and the trial after the last may be out already.
+    assert_eq!(asked[..4], [7, 1, 2, 3]);
+    let said = client.end().ended(0);
+    for part in ["4 trials", "goal reached: cost <= 3 * limit at trial 3"] {
+        assert!(said.err.contains(part), "{part:?} is not in {}", said.err);
+    }
+}
+
+#[test]
 fn a_line_that_is_no_answer_is_refused_with_its_number() {
     let place = Place::new();
     let good = "{\"trial\": 0, \"metrics\": {\"f\": 1}}";

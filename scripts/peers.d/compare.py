@@ -52,7 +52,9 @@ def main() -> None:
     chosen = arguments()
     cache = Path(os.environ["PEERS_CACHE"])
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    # The peers keep their studies in memory, so ours are there as well where the machine has that.
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         optimize = Optimize(os.environ["OPTIMIZE_BINARY"], Path(folder))
         print(f"optimize {optimize.version}, {machine()}", flush=True)
         with Laboratory(optimize, cache, chosen) as laboratory:

@@ -11,13 +11,14 @@ pub struct Outside {
 
 impl Outside {
     /// The one that a template needs: the objectives, in order, and what the outcome constraints
-    /// mention beside them.
+    /// and the goals mention beside them.
     #[must_use]
     pub fn of(template: &Template) -> Self {
         let mut metrics: Vec<String> =
             template.objectives.iter().map(|objective| objective.metric.clone()).collect();
-        for source in &template.outcome_constraints {
-            // What is wrong with a constraint is said when it is compiled.
+        for source in template.outcome_constraints.iter().chain(&template.stop) {
+            // What is wrong with a condition is said when it is compiled; goals that are none,
+            // such as `cost stalls 200`, are about objectives.
             if let Ok(expression) = parse(source) {
                 mention(&expression, &mut metrics);
             }

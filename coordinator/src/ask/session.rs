@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jobs::{JobResult, JobSpec, Outcome, Purpose, Report, TrialResult, Work, derived_seed};
+use optimizers::Algorithm;
 use results::StudySchema;
 use search_spaces::{Point, Sequence, Template, nearest};
 use serde_json::{Map, Value as Json};
@@ -82,9 +83,10 @@ impl Session {
         let outside = Arc::new(Outside::of(&template));
         let study = Study::open_with(template, choices.clone(), outside)?;
         let (frame, sequence) = (Frame::from(&study), study.sequence.clone());
+        let judge = study.goals.judge(study.template.objectives.len());
         let driver = study.into_driver();
         Ok(Self {
-            tally: Tally::new(&frame.schema),
+            tally: Tally::new(&frame.schema, judge),
             frame,
             sequence,
             lag: if driver.learns() { choices.lag } else { ahead },
@@ -113,6 +115,12 @@ impl Session {
         )
     }
 
+    /// The algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> &Algorithm {
+        &self.choices.algorithm
+    }
+
     /// The columns of the results.
     #[must_use]
     pub fn schema(&self) -> &StudySchema {
@@ -125,7 +133,7 @@ impl Session {
         &self.tally
     }
 
-    /// Whether there are no further trials, and all are answered.
+    /// Whether there are no further trials and all are answered, or a goal has been reached.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.is_done
@@ -142,6 +150,11 @@ impl Session {
         loop {
             while let Some(released) = self.driver.release() {
                 self.tally.take_up(&self.frame, &released);
+            }
+            if self.tally.reason().is_some() {
+                // What is still out lies beyond the end of the study.
+                self.is_done = true;
+                self.unwritten.clear();
             }
             let room = match self.driver.learns() {
                 true => self.choices.chunk.max(1),
@@ -268,7 +281,8 @@ impl Session {
             return "nothing: no trial is open".to_owned();
         }
         if named.len() > NAMED {
-            named[NAMED] = "…".to_owned();
+            named.truncate(NAMED);
+            named.push("…".to_owned());
         }
         format!("an open trial: {}", named.join(", "))
     }

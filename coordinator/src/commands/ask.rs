@@ -2,9 +2,10 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use optimizers::Algorithm;
+use optimizers::{Algorithm, Task};
 use search_spaces::{Document, Template};
 use simulators::lines::LONGEST_LINE;
 
@@ -31,18 +32,24 @@ const LARGE: usize = 1 << 16;
 /// # Errors
 /// Bad options, a template at fault, or a line that is no answer.
 pub fn ask(args: &Ask) -> Result<Exit, Failure> {
-    let algorithm = Algorithm::parse(&args.algorithm)
-        .map_err(|error| Failure::usage(format!("--algorithm: {error}")))?;
-    let lag = args.lag.unwrap_or(algorithm.lag());
-    let chunk = args.chunk.unwrap_or(0);
-    let choices = Choices { algorithm, seed: args.seed, trials: args.trials, chunk, lag };
-    let mut session = Session::open(template(args)?, choices, args.lag.unwrap_or(OPEN))?;
+    let template = template(args)?;
+    let algorithm = algorithm(args, &template)?;
+    let choices = Choices {
+        seed: args.seed,
+        // What refines the best trials comes on top of those that were asked for.
+        trials: args.trials.map(|trials| trials.saturating_add(algorithm.polish())),
+        chunk: args.chunk.unwrap_or(0),
+        lag: args.lag.unwrap_or(algorithm.lag()),
+        algorithm,
+        known: None,
+    };
+    let mut session = Session::open(template, choices, args.lag.unwrap_or(OPEN))?;
     if let Some(path) = &args.told {
         replay(&mut session, path)?;
     }
     converse(&mut session)?;
     if !args.quiet {
-        conclude(&session, args);
+        conclude(&session);
     }
     let counts = session.tally().counts;
     let fruitless = counts.evaluated > 0
@@ -57,6 +64,20 @@ fn template(args: &Ask) -> Result<Template, Failure> {
     document.fill_from(&Document::parse("optimize ask", BARE)?);
     document.set("prune=[]")?;
     Ok(Template::read(document, &source.folder)?)
+}
+
+/// The algorithm that was asked for; where it is `auto`, the one that suits the study.
+fn algorithm(args: &Ask, template: &Template) -> Result<Algorithm, Failure> {
+    let failure = |error| Failure::usage(format!("--algorithm: {error}"));
+    let space = Arc::new(template.space.clone());
+    let task =
+        Task { objectives: template.objectives.len(), ..Task::new(&space, args.seed, args.trials) };
+    let algorithm = Algorithm::parse(&args.algorithm).map_err(failure)?;
+    let (algorithm, reason) = algorithm.resolved(&task).map_err(failure)?;
+    if let Some(reason) = reason.filter(|_| !args.quiet) {
+        say!("auto: {algorithm}, for {reason}");
+    }
+    Ok(algorithm)
 }
 
 /// Tells what an earlier process was told.
@@ -191,7 +212,7 @@ impl Lines {
 }
 
 /// Says what came of it.
-fn conclude(session: &Session, args: &Ask) {
+fn conclude(session: &Session) {
     let (tally, counts) = (session.tally(), session.tally().counts);
     let mut parts = vec![format!("{} trials", thousands(counts.evaluated))];
     let few =
@@ -200,12 +221,14 @@ fn conclude(session: &Session, args: &Ask) {
     match &tally.best(session.schema())[..] {
         [] => {}
         [best] => {
-            parts.push(format!("best {} = {} at trial {}", best.metric, best.value, best.trial))
+            parts.push(format!("best {} = {} at trial {}", best.metric, best.value, best.trial));
         }
         _ => parts.push(format!("{} points on the frontier", thousands(tally.frontier()))),
     }
-    if session.open_trials() > 0 {
+    if let Some(goal) = tally.reason() {
+        parts.push(format!("goal reached: {goal}"));
+    } else if session.open_trials() > 0 {
         parts.push(format!("{} not answered", thousands(session.open_trials())));
     }
-    say!("{}: {}; results hash {}", args.algorithm, parts.join(", "), tally.hash());
+    say!("{}: {}; results hash {}", session.algorithm(), parts.join(", "), tally.hash());
 }
