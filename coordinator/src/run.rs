@@ -1,7 +1,9 @@
 //! The loop of a study: between the driver, which decides, and queue, ledger and view, which do.
 //!
-//! The order of the steps is what makes a crash harmless: a result is durable in the ledger
-//! before the driver hears of it, and what the view lacks is replayed from the ledger.
+//! What makes a crash harmless: results are durable in the ledger before the queue is told that it
+//! may forget them and before the view or a person sees them, and what the view lacks is replayed
+//! from the ledger. The driver hears of results at once. What it asked on account of results that
+//! a crash then takes away, it asks again when they have come in once more: they are the same.
 
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,10 @@ const MAX_WAITING: u64 = 1 << 18;
 
 /// Results that become durable together at most.
 const MAX_GROUP: usize = 256;
+
+/// Results wait so long for others that become durable with them. An algorithm that waits for each
+/// result would otherwise wait for the disk as well.
+const GATHER: Duration = Duration::from_millis(25);
 
 /// Progress is told this often.
 const LOOK: Duration = Duration::from_millis(50);
@@ -105,6 +111,8 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         resumed: 0,
         unasked: Unasked::default(),
         answered: Vec::new(),
+        unwritten: Vec::new(),
+        unconfirmed: None,
         contradicted: 0,
         has_too_many_failures: false,
     };
@@ -136,6 +144,10 @@ struct Run<'a> {
     unasked: Unasked,
     /// Answers that were there before the question.
     answered: Vec<JobResult>,
+    /// What the driver knows and the ledger does not yet, and since when there is something that
+    /// the queue may not forget.
+    unwritten: Vec<Record>,
+    unconfirmed: Option<Instant>,
     contradictions: Vec<Contradiction>,
     /// How many trials gave two results, named or not.
     contradicted: u64,
@@ -195,6 +207,8 @@ impl Run<'_> {
             }
             if looked.elapsed() >= LOOK {
                 looked = Instant::now();
+                // Nobody sees what a crash could still take away.
+                self.commit()?;
                 self.progress.send_replace(self.snapshot());
                 self.ingest.advance(self.tally.numbers, self.tally.hash())?;
             }
@@ -238,7 +252,7 @@ impl Run<'_> {
         has_slot && !self.audit.is_busy() && (few_waiting || self.driver.has_backlog())
     }
 
-    /// Waits for results, makes them durable together, and hands them to the driver.
+    /// Waits for results, hands them to the driver, and makes them durable, many together.
     fn collect(&mut self, mut wait: Duration) -> Result<Collected, Failure> {
         let mut group = std::mem::take(&mut self.answered);
         let mut collected = Collected { events: group.len() as u64, ..Collected::default() };
@@ -264,10 +278,8 @@ impl Run<'_> {
         }
         let (fresh, repeated) = self.sort(group);
         let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
-        if !records.is_empty() {
-            write_down(&mut self.ledger, &records)?;
-        }
-        self.queue.confirm()?;
+        self.unwritten.extend(records);
+        self.commit_where_due(collected.events == 0)?;
         for result in fresh {
             let trials = result.trials.iter();
             collected.trials += result.trials.len() as u64;
@@ -280,10 +292,35 @@ impl Run<'_> {
             let accepted = self.driver.accept(result);
             debug_assert_ne!(accepted, Accepted::Repeated, "sorted out before");
         }
+        if !repeated.is_empty() {
+            self.commit()?;
+        }
         for result in repeated {
             self.compare(&result)?;
         }
         Ok(collected)
+    }
+
+    /// Makes results durable once many have gathered, they have waited long enough, or nothing
+    /// else comes in.
+    #[expect(clippy::disallowed_methods, reason = "when results become durable shapes none")]
+    fn commit_where_due(&mut self, is_quiet: bool) -> Result<(), Failure> {
+        let since = *self.unconfirmed.get_or_insert_with(Instant::now);
+        if is_quiet || self.unwritten.len() >= MAX_GROUP || since.elapsed() >= GATHER {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Makes what the driver knows durable, and tells the queue so.
+    fn commit(&mut self) -> Result<(), Failure> {
+        if !self.unwritten.is_empty() {
+            write_down(&mut self.ledger, &self.unwritten)?;
+            self.unwritten.clear();
+        }
+        self.unconfirmed = None;
+        self.queue.confirm()?;
+        Ok(())
     }
 
     /// Tells first results from repeated ones, and puts aside what was not asked for yet.
@@ -434,6 +471,7 @@ impl Run<'_> {
     }
 
     fn end(mut self, complete: bool) -> Result<Ended, Failure> {
+        self.commit()?;
         self.take_up_released();
         let complete = complete || self.was_complete;
         let is_barren = self.driver.is_barren();

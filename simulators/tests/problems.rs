@@ -175,7 +175,7 @@ fn learning_curves_fall_to_the_final_value_and_cross() {
 
 #[test]
 fn every_problem_has_a_template_that_opens_and_runs() {
-    assert_eq!(problem_names().len(), 14);
+    assert_eq!(problem_names().len(), 15);
     assert_eq!(problem_template("nonsense"), None);
     for name in problem_names() {
         let text = problem_template(name).expect(name);
