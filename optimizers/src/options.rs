@@ -106,14 +106,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Whether something is so; no where it is not given.
-    ///
-    /// # Errors
-    /// It is neither `true` nor `false`.
-    pub fn flag(&mut self, key: &'static str) -> Result<bool, String> {
-        self.one_of(key, &[("false", false), ("true", true)])
-    }
-
     fn text(&mut self, key: &'static str) -> Option<&'a str> {
         self.known.push(key);
         self.given.remove(key)
@@ -163,7 +155,7 @@ mod tests {
             let read = reader
                 .number("population", 4..=9, 5)
                 .and_then(|_| reader.one_of("mode", &[("quick", 0), ("exact", 1)]))
-                .and_then(|_| reader.flag("exact"))
+                .and_then(|_| reader.one_of("exact", &[("false", 0), ("true", 1)]))
                 .and_then(|_| reader.finish());
             assert_eq!(read.unwrap_err(), message);
         }

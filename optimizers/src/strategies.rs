@@ -41,9 +41,11 @@ impl<'a> Task<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Objectives {
     One,
-    TwoOrMore,
     Any,
 }
+
+/// Reads the options of an algorithm and makes it; says what is allowed where it cannot.
+pub(crate) type Make = fn(&mut Reader<'_>, &Task<'_>) -> Result<Box<dyn Strategy>, String>;
 
 /// An algorithm that learns.
 pub(crate) struct Entry {
@@ -54,7 +56,7 @@ pub(crate) struct Entry {
     /// How many trials may be open when one is asked, unless the user says.
     pub lag: u64,
     /// Makes it, with its options.
-    pub make: fn(&mut Reader<'_>, &Task<'_>) -> Result<Box<dyn Strategy>, String>,
+    pub make: Make,
 }
 
 /// All of them.
@@ -143,7 +145,6 @@ impl Entry {
     pub fn handles(&self, objectives: usize) -> bool {
         match self.objectives {
             Objectives::One => objectives == 1,
-            Objectives::TwoOrMore => objectives > 1,
             Objectives::Any => true,
         }
     }
@@ -163,10 +164,6 @@ impl Entry {
                 "{name} minimises one objective and the study has {}; take nsga2, or choose one \
                  with --objective",
                 task.objectives
-            )),
-            (Objectives::TwoOrMore, 1) => Err(format!(
-                "{name} is for two objectives or more and the study has one; take another \
-                 algorithm, or add an objective with --objective"
             )),
             _ => (self.make)(reader, task).map_err(|error| format!("{name}: {error}")),
         }

@@ -69,6 +69,7 @@ fn regrets(name: &str, problem_name: &str, lag: u64, seeds: u64) -> Vec<f64> {
 
 #[test]
 #[ignore = "prints a table"]
+#[expect(clippy::print_stdout, reason = "it prints what was measured")]
 fn regret_table() {
     let setting = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let name = setting("ALGORITHM", "bayes");
@@ -102,6 +103,7 @@ fn attained(name: &str, trials: u64, seed: u64) -> f64 {
 
 #[test]
 #[ignore = "prints a table"]
+#[expect(clippy::print_stdout, reason = "it prints what was measured")]
 fn front_table() {
     let names = std::env::var("NAMES");
     let names = names.as_deref().unwrap_or("bayes bayes:several=scalar bayes:engine=egobox");

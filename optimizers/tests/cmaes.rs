@@ -80,14 +80,15 @@ const MIXED: &str = "
 fn mixed_parameters_come_together() {
     let space = space(MIXED);
     let evaluate = |_, point: &Point| {
-        let [Value::Float(x), Value::Int(n), Value::Bool(b), Value::Label(c), y] = point.values()
+        let [Value::Float(x), Value::Int(whole), Value::Bool(flag), Value::Label(label), y] =
+            point.values()
         else {
             panic!("{point:?}")
         };
         let y = y.as_number().map_or(3.0, |y| (y - 0.5) * (y - 0.5));
-        let label = if *c == 2 { 0.0 } else { 1.0 + f64::from(*c) };
-        let whole = (*n as f64 - 7.0) * (*n as f64 - 7.0);
-        let objective = (x - 1.0) * (x - 1.0) + whole + f64::from(u8::from(!b)) + label + y;
+        let label = if *label == 2 { 0.0 } else { 1.0 + f64::from(*label) };
+        let whole = (*whole as f64 - 7.0) * (*whole as f64 - 7.0);
+        let objective = (x - 1.0) * (x - 1.0) + whole + f64::from(u8::from(!flag)) + label + y;
         Told::Complete { objectives: vec![objective], violation: 0.0 }
     };
     let of_seed = |seed| best(&run("cmaes", &Task::new(&space, seed, None), 1500, 8, &evaluate));
@@ -174,6 +175,7 @@ fn options_are_read() {
 /// Ends the study early on purpose: what is asked is timed, not what is found.
 #[test]
 #[ignore = "prints a time"]
+#[expect(clippy::print_stdout, reason = "it prints what was measured")]
 #[expect(clippy::disallowed_methods, reason = "a benchmark")]
 fn a_hundred_thousand_trials_of_a_sphere() {
     let space = floats(5, -10.0, 10.0);
@@ -204,6 +206,7 @@ fn a_hundred_thousand_trials_of_a_sphere() {
 
 #[test]
 #[ignore = "prints a table"]
+#[expect(clippy::print_stdout, reason = "it prints what was measured")]
 fn table() {
     let seeds: u64 = std::env::var("SEEDS").map_or(31, |text| text.parse().unwrap());
     for problem in ["sphere", "ellipsoid", "rosenbrock", "rastrigin"] {

@@ -45,7 +45,7 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
     // A wrong address should be said at once, and not by silence.
     board.studies()?;
     let cache = args.data_cache.clone().unwrap_or_else(usual_cache);
-    let (opener, opened) = channel();
+    let (opener, news) = channel();
     let roster = Roster {
         board,
         options,
@@ -54,7 +54,7 @@ pub fn worker(args: &Worker) -> Result<Exit, Failure> {
         idle: args.idle,
         opening: BTreeSet::new(),
         opener,
-        opened,
+        news,
         hosted: BTreeMap::new(),
         refused: BTreeMap::new(),
         order: Vec::new(),
@@ -158,7 +158,7 @@ struct Roster {
     /// Studies that threads of their own are opening, and what has come of those.
     opening: BTreeSet<StudyId>,
     opener: Sender<(StudyId, Result<worker::Study, Failure>)>,
-    opened: Receiver<(StudyId, Result<worker::Study, Failure>)>,
+    news: Receiver<(StudyId, Result<worker::Study, Failure>)>,
     hosted: BTreeMap<StudyId, Hosted>,
     /// Studies that this worker cannot serve, why, and when it last tried.
     refused: BTreeMap<StudyId, (String, Instant)>,
@@ -206,7 +206,7 @@ impl Roster {
         while let (false, Some(left)) =
             (self.opening.is_empty(), OPENING.checked_sub(begun.elapsed()))
         {
-            self.settle(self.opened.recv_timeout(left).ok());
+            self.settle(self.news.recv_timeout(left).ok());
         }
         self.show();
     }
@@ -218,9 +218,9 @@ impl Roster {
         let (cache, may_run_programs) = (self.cache.clone(), self.may_run_programs);
         let opener = self.opener.clone();
         std::thread::spawn(move || {
-            let opened = opened(&board, id, &cache, may_run_programs);
+            let study = opened(&board, id, &cache, may_run_programs);
             // Where nobody listens any more, the worker has ended.
-            let _ = opener.send((id, opened));
+            let _ = opener.send((id, study));
         });
     }
 
@@ -310,7 +310,7 @@ impl Roster {
 
 impl Desk for Roster {
     fn tend(&mut self) {
-        while let Ok(opened) = self.opened.try_recv() {
+        while let Ok(opened) = self.news.try_recv() {
             self.settle(Some(opened));
             self.show();
         }

@@ -127,8 +127,8 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
+    let pair = |first: usize| sums[first] + sums[first + 1];
+    (pair(0) + pair(2)) + (pair(4) + pair(6)) + rest
 }
 
 #[cfg(test)]
@@ -155,13 +155,13 @@ mod tests {
             unit[row] = 1.0;
             factor.solve_half(&mut unit);
             factor.solve_other_half(&mut unit);
-            for column in 0..size {
+            for (column, found) in unit.iter().enumerate() {
                 let product: f64 = (0..size)
                     .map(|k| symmetric(&matrix, row, k) * symmetric(&inverse, k, column))
                     .sum();
                 let identity = if row == column { 1.0 } else { 0.0 };
                 assert!((product - identity).abs() < 1e-12, "{row} {column} {product}");
-                assert!((unit[column] - symmetric(&inverse, row, column)).abs() < 1e-12);
+                assert!((found - symmetric(&inverse, row, column)).abs() < 1e-12);
             }
         }
     }

@@ -116,7 +116,9 @@ fn direction(gradient: &[f64], free: &[bool], steps: &mut VecDeque<Step>) -> Opt
     }
     if let Some(step) = steps.back() {
         let scale = 1.0 / (step.inverse * dot(&step.bent, &step.bent));
-        direction.iter_mut().for_each(|each| *each *= scale);
+        for each in &mut direction {
+            *each *= scale;
+        }
     }
     for (step, share) in steps.iter().zip(shares.iter().rev()) {
         let back = step.inverse * dot(&step.bent, &direction);

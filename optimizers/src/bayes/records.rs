@@ -105,8 +105,8 @@ impl Records {
                     (objectives.clone(), *violation <= 0.0)
                 }
                 Worth::Pruned(Some(objectives)) => {
-                    let worse = objectives.iter().zip(&medians).map(|(own, other)| own.max(*other));
-                    (worse.collect(), false)
+                    let pairs = objectives.iter().zip(&medians);
+                    (pairs.map(|(own, other)| own.max(*other)).collect(), false)
                 }
                 Worth::Pruned(None) => (medians.clone(), false),
                 Worth::Failed if failed => (worst.clone(), false),

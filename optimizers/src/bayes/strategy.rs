@@ -112,7 +112,9 @@ impl Bayes {
         let (table, mut processes) = self.processes(generator);
         let mut feasibility = self.records.has_infeasible().then(|| self.feasible_process());
         for process in processes.iter_mut().chain(&mut feasibility) {
-            pending_places.iter().for_each(|place| process.believe(place));
+            for place in &pending_places {
+                process.believe(place);
+            }
         }
         let weights = processes[0].weights().to_vec();
         let front = table.front();

@@ -42,7 +42,9 @@ impl Warp {
         let square = warped.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
         let deviation = sqrt(square / count);
         let unit = if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 };
-        warped.iter_mut().for_each(|value| *value = (*value - mean) / unit);
+        for value in &mut warped {
+            *value = (*value - mean) / unit;
+        }
         (warped, stretch - count * log(unit))
     }
 }

@@ -170,7 +170,11 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
-    use crate::draw::normals;
+    use crate::draw::normal_pair;
+
+    fn draws(generator: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
+        (0..count).map(|_| normal_pair(generator)[0]).collect()
+    }
 
     /// The largest entry of `C - Σ values[k] · vectors[k] · vectors[k]ᵀ`, relative to C's own.
     fn error(matrix: &[f64], eigen: &Eigen) -> f64 {
@@ -209,7 +213,7 @@ mod tests {
             for round in 0..20 {
                 // The scales of the axes differ by up to eight orders of magnitude.
                 let scale = |k: usize| if round % 2 == 0 { 1.0 } else { [1.0, 1e-4][k % 2] };
-                let factor = normals(&mut generator, dimensions * dimensions);
+                let factor = draws(&mut generator, dimensions * dimensions);
                 let mut matrix = vec![0.0; dimensions * dimensions];
                 for k in 0..dimensions {
                     for (place, entry) in matrix.iter_mut().enumerate() {

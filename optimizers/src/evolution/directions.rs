@@ -28,7 +28,7 @@ fn most_parts(width: usize, most: usize) -> usize {
     if width == 1 {
         return 1;
     }
-    (2..).take_while(|parts| count(width, *parts) <= most).last().unwrap_or(1)
+    (2..=most).take_while(|parts| count(width, *parts) <= most).last().unwrap_or(1)
 }
 
 /// In how many ways `parts` can be shared out among `width`: parts + width - 1 over width - 1.

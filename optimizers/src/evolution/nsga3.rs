@@ -158,12 +158,12 @@ impl Nsga3 {
         let mut chosen = Vec::with_capacity(wanted);
         while chosen.len() < wanted {
             let open = || (0..waiting.len()).filter(|direction| waiting[*direction] > 0);
-            let least = open().map(|direction| crowding[direction]).min().expect("some wait");
-            let ties: Vec<usize> = open().filter(|each| crowding[*each] == least).collect();
+            let fewest = open().map(|direction| crowding[direction]).min().expect("some wait");
+            let ties: Vec<usize> = open().filter(|each| crowding[*each] == fewest).collect();
             let direction = ties[below(generator, ties.len())];
             let mut members =
                 last.iter().enumerate().filter(|(_, each)| each.direction == direction);
-            let place = if least == 0 {
+            let place = if fewest == 0 {
                 let nearest = members.min_by(|a, b| a.1.distance.total_cmp(&b.1.distance));
                 nearest.expect("some wait").0
             } else {

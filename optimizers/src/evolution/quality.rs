@@ -80,6 +80,7 @@ fn attained(name: &str, on: &Problem, trials: u64, lag: u64, seed: u64) -> [f64;
 }
 
 /// Prints the medians over 15 seeds, and every one for those who want to test a difference.
+#[expect(clippy::print_stdout, reason = "it prints a table")]
 fn print_table(name: &str) {
     for on in ["zdt1", "zdt2", "zdt3", "zdt4", "zdt6", "dtlz2"] {
         let problem = problem(on);

@@ -43,11 +43,11 @@ impl Survival for SmsEmoa {
                 continue;
             }
             // Of the infeasible, a front are those that are equally so.
-            let least = match violations[last[0]] > 0.0 {
+            let goner = match violations[last[0]] > 0.0 {
                 true => last.len() - 1,
                 false => least_contributor(scores, last),
             };
-            last.remove(least);
+            last.remove(goner);
             surplus -= 1;
         }
         let ranked =

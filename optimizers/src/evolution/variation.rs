@@ -4,7 +4,7 @@
 //! * Crossover: Deb and Agrawal, "Simulated binary crossover for continuous search space",
 //!   Complex Systems 9(2), 1995, in the form for bounded variables of Deb and Beyer,
 //!   "Self-adaptive genetic algorithms with simulated binary crossover", Evol. Comput. 9(2), 2001.
-//! * Mutation: Deb and Goyal, "A combined genetic adaptive search (GeneAS) for engineering
+//! * Mutation: Deb and Goyal, "A combined genetic adaptive search (`GeneAS`) for engineering
 //!   design", Computer Science and Informatics 26(4), 1996, bounded.
 //!
 //! Ordered levels vary like numbers, in the coordinate of their scale, and settle on a level; a
@@ -48,9 +48,9 @@ impl Variation {
         self.cross(genes, &mut child, parents[1], generator);
         let free = genes.kinds().iter().filter(|kind| **kind != Kind::Fixed).count();
         let probability = (self.mutations / free.max(1) as f64).min(0.5);
-        for gene in 0..child.len() {
+        for (gene, own) in child.iter_mut().enumerate() {
             if genes.kinds()[gene] != Kind::Fixed && chance(generator, probability) {
-                child[gene] = self.mutated(genes, gene, child[gene], generator);
+                *own = self.mutated(genes, gene, *own, generator);
             }
         }
         if free > 0 && parents.contains(&&*child) {

@@ -193,13 +193,16 @@ pub fn dtlz2(width: usize) -> impl Fn(&[f64]) -> Vec<f64> {
 pub struct Problem {
     pub space: Arc<Space>,
     pub width: usize,
-    pub function: fn(&[f64]) -> Vec<f64>,
+    pub function: Function,
 }
+
+/// Objectives of numbers.
+pub type Function = fn(&[f64]) -> Vec<f64>;
 
 /// ZDT1 to 4 and 6, and DTLZ2 with three objectives, with the dimensions they were published with.
 pub fn problem(name: &str) -> Problem {
     let unit = |count| floats(count, 0.0, 1.0);
-    let (space, width, function): (_, _, fn(&[f64]) -> Vec<f64>) = match name {
+    let (space, width, function): (_, _, Function) = match name {
         "zdt1" => (unit(30), 2, |x| zdt(1)(x)),
         "zdt2" => (unit(30), 2, |x| zdt(2)(x)),
         "zdt3" => (unit(30), 2, |x| zdt(3)(x)),
