@@ -9,6 +9,7 @@ mod features;
 mod improvement;
 mod process;
 mod records;
+mod region;
 mod strategy;
 mod surrogate;
 

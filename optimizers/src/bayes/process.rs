@@ -53,7 +53,7 @@ pub(crate) struct Settings {
 
 /// Bounds of length scales, which are for features in [0, 1], and of the share of noise.
 const LENGTHS: (f64, f64) = (0.005, 300.0);
-const NOISE: (f64, f64) = (1e-10, 1.0);
+const NOISE: (f64, f64) = (1e-14, 1.0);
 
 impl Settings {
     /// A first guess for so many features.
@@ -214,10 +214,10 @@ fn prior(settings: &Settings, gradient: &mut [f64]) -> f64 {
         surprise += off * off / 6.0;
         *gradient -= off / 6.0;
     }
-    // Of the logarithm of the noise: little, and most likely next to none.
-    let off = settings.log_noise - log(1e-6);
-    gradient[features] += off / 16.0;
-    surprise + off * off / 32.0
+    // Of the logarithm of the noise, widely: most likely next to none.
+    let off = settings.log_noise - log(1e-10);
+    gradient[features] += off / 50.0;
+    surprise + off * off / 100.0
 }
 
 /// The most likely settings that are found from a start, and how unlikely they are.

@@ -12,6 +12,7 @@ use super::features::Features;
 use super::improvement::{All, Below, Hypervolume, Improvement, Low, Promise};
 use super::process::{Inputs, Process};
 use super::records::{Records, Table};
+use super::region::{Region, everywhere};
 use super::surrogate::{Surrogate, Warp};
 use crate::draw::unit;
 use crate::optimizer::{Origin, Strategy, Told};
@@ -38,8 +39,16 @@ pub(crate) struct Limits {
     pub points: usize,
 }
 
-/// Every so many proposals, one is greedy: the place with the lowest expected value.
-const GREED: u64 = 3;
+/// What a proposal is for; they take turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The greatest promise within the trust region.
+    Near,
+    /// The greatest promise of all.
+    Anywhere,
+    /// The lowest expected value.
+    Greedy,
+}
 
 /// A greedy proposal this near to a known point would tell nothing new.
 const NEAR: f64 = 2e-6;
@@ -67,6 +76,7 @@ pub(crate) struct Bayes {
     repeats: bool,
     /// Whether greed finds nothing new: the best point is the bottom of its valley.
     settled: bool,
+    region: Region,
 }
 
 impl Bayes {
@@ -83,6 +93,7 @@ impl Bayes {
             Manner::Hypervolume => (objectives, &[Warp::Plain]),
             Manner::Scalar => (1, &[Warp::Plain]),
         };
+        let region = Region::new(features.len());
         let surrogates = (0..count).map(|_| Surrogate::new(features.len(), warps)).collect();
         let feasibility = Surrogate::new(features.len(), &[Warp::Plain]);
         Self {
@@ -97,13 +108,14 @@ impl Bayes {
             feasibility,
             repeats: false,
             settled: false,
+            region,
         }
     }
 
     /// The most promising point.
     fn chosen(
         &mut self,
-        greedy: bool,
+        turn: Turn,
         generator: &mut ChaCha8Rng,
         pending: &[Point],
     ) -> Option<Point> {
@@ -131,17 +143,22 @@ impl Bayes {
             .take(front.len().clamp(3, 10))
             .map(|row| table.places[*row].clone())
             .collect();
+        let local = turn == Turn::Near && !self.settled;
+        let region = match local {
+            true => self.region.about(&self.features, &best[0]),
+            false => everywhere(&self.features),
+        };
         let ascent = Ascent {
             features: &self.features,
             promise: &All(promises),
             weights: &weights,
             best: &best,
-            region: &vec![(0.0, 1.0_f64.next_down()); self.features.len()],
+            region: &region,
             away: None,
         };
         let mut known = self.seen.clone();
         known.extend(pending.iter().map(Point::hash));
-        if greedy && feasibility.is_none() && processes.len() == 1 {
+        if turn == Turn::Greedy && feasibility.is_none() && processes.len() == 1 {
             let low = Low { process: &processes[0] };
             let greedy = Ascent { promise: &low, ..ascent };
             let point = greedy.summit(EFFORT, &known, generator)?;
@@ -246,14 +263,23 @@ impl Strategy for Bayes {
         if number < self.limits.startup || self.records.complete() < 3 {
             return self.design.point(number, generator);
         }
-        let greedy = number % GREED == GREED - 1;
-        self.chosen(greedy, generator, pending).or_else(|| random_point(&self.space, generator))
+        let turn = match number % 3 {
+            0 => Turn::Near,
+            1 => Turn::Anywhere,
+            _ => Turn::Greedy,
+        };
+        self.chosen(turn, generator, pending).or_else(|| random_point(&self.space, generator))
     }
 
     fn learn(&mut self, _: Origin, point: &Point, told: &Told) {
         self.repeats = !self.seen.insert(point.hash());
         if !self.repeats {
             self.records.add(self.features.place(point), told);
+            if let Told::Complete { objectives, violation } = told
+                && *violation <= 0.0
+            {
+                self.region.learn(objectives[0]);
+            }
         }
     }
 }
