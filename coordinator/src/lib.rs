@@ -35,6 +35,7 @@ mod progress;
 mod remote;
 mod run;
 mod say;
+mod scribe;
 mod signals;
 mod specification;
 mod stopping;

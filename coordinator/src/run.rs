@@ -20,6 +20,7 @@ use crate::frame::Frame;
 use crate::ingest::{Coverage, Ingest};
 use crate::pace::Pace;
 use crate::progress::{Progress, thousands};
+use crate::scribe::Scribe;
 use crate::study::{Goal, Study};
 use crate::tally::Tally;
 use crate::unasked::{Unasked, split};
@@ -28,21 +29,14 @@ use crate::unasked::{Unasked, split};
 /// held in memory, a few hundred bytes each.
 const MAX_WAITING: u64 = 1 << 18;
 
-/// Results that become durable together at most.
+/// Results that are collected at once at most.
 const MAX_GROUP: usize = 256;
-
-/// Results wait so long for others that become durable with them. An algorithm that waits for each
-/// result would otherwise wait for the disk as well.
-const GATHER: Duration = Duration::from_millis(25);
 
 /// Progress is told this often.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// So many trials that gave two results are named; what is wrong is clear by then.
 const MAX_CONTRADICTIONS: usize = 100;
-
-/// A disk that takes so long to make results durable keeps the study waiting.
-const SLOW: Duration = Duration::from_secs(1);
 
 /// The speed is measured over no less than this.
 const MEASURE: Duration = Duration::from_millis(4);
@@ -103,7 +97,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         contradictions: places.ledger.contradictions()?,
         ingest: Ingest::start(places.view, places.ledger.reader(), frame.clone()),
         was_complete: is_complete(&places.ledger)?,
-        ledger: places.ledger,
+        scribe: Scribe::new(places.ledger),
         driver: study.into_driver(),
         tally: Tally::new(&frame.schema, judge),
         frame,
@@ -111,8 +105,6 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         resumed: 0,
         unasked: Unasked::default(),
         answered: Vec::new(),
-        unwritten: Vec::new(),
-        unconfirmed: None,
         contradicted: 0,
         has_too_many_failures: false,
     };
@@ -131,7 +123,7 @@ struct Run<'a> {
     max_failures: Option<u64>,
     control: &'a Control,
     progress: &'a watch::Sender<Progress>,
-    ledger: Ledger,
+    scribe: Scribe,
     ingest: Ingest,
     driver: Driver,
     audit: Audit,
@@ -144,10 +136,6 @@ struct Run<'a> {
     unasked: Unasked,
     /// Answers that were there before the question.
     answered: Vec<JobResult>,
-    /// What the driver knows and the ledger does not yet, and since when there is something that
-    /// the queue may not forget.
-    unwritten: Vec<Record>,
-    unconfirmed: Option<Instant>,
     contradictions: Vec<Contradiction>,
     /// How many trials gave two results, named or not.
     contradicted: u64,
@@ -165,7 +153,7 @@ struct Collected {
 impl Run<'_> {
     /// Hands the ledger's records to the driver.
     fn replay(&mut self) -> Result<(), Failure> {
-        for record in self.ledger.records()? {
+        for record in self.scribe.ledger.records()? {
             let Record { job, result } = record?;
             self.driver.replay(job.id.0.0, job.work, result)?;
             while let Some(released) = self.driver.release() {
@@ -278,8 +266,9 @@ impl Run<'_> {
         }
         let (fresh, repeated) = self.sort(group);
         let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
-        self.unwritten.extend(records);
-        self.commit_where_due(collected.events == 0)?;
+        if self.scribe.take_down(records, collected.events == 0) {
+            self.commit()?;
+        }
         for result in fresh {
             let trials = result.trials.iter();
             collected.trials += result.trials.len() as u64;
@@ -301,24 +290,9 @@ impl Run<'_> {
         Ok(collected)
     }
 
-    /// Makes results durable once many have gathered, they have waited long enough, or nothing
-    /// else comes in.
-    #[expect(clippy::disallowed_methods, reason = "when results become durable shapes none")]
-    fn commit_where_due(&mut self, is_quiet: bool) -> Result<(), Failure> {
-        let since = *self.unconfirmed.get_or_insert_with(Instant::now);
-        if is_quiet || self.unwritten.len() >= MAX_GROUP || since.elapsed() >= GATHER {
-            self.commit()?;
-        }
-        Ok(())
-    }
-
     /// Makes what the driver knows durable, and tells the queue so.
     fn commit(&mut self) -> Result<(), Failure> {
-        if !self.unwritten.is_empty() {
-            write_down(&mut self.ledger, &self.unwritten)?;
-            self.unwritten.clear();
-        }
-        self.unconfirmed = None;
+        self.scribe.write()?;
         self.queue.confirm()?;
         Ok(())
     }
@@ -365,7 +339,7 @@ impl Run<'_> {
     /// A second result of a trial has to be the first one again, whichever job it came with.
     fn compare(&mut self, result: &JobResult) -> Result<(), Failure> {
         let (first, end) = (result.id.0.0, result.id.0.0 + result.trials.len() as u64);
-        for known in self.ledger.records_from(first)? {
+        for known in self.scribe.ledger.records_from(first)? {
             let known = known?;
             let begins = known.job.id.0.0;
             if begins >= end {
@@ -398,7 +372,7 @@ impl Run<'_> {
         if self.contradictions.len() < MAX_CONTRADICTIONS {
             let worker = source.worker.clone();
             let found = Contradiction { trial, first, again, worker };
-            self.ledger.contradict(std::slice::from_ref(&found))?;
+            self.scribe.ledger.contradict(std::slice::from_ref(&found))?;
             // Second results come in any order; people are told in that of the trials.
             let place = self.contradictions.partition_point(|each| each.trial < trial);
             self.contradictions.insert(place, found);
@@ -493,23 +467,10 @@ impl Run<'_> {
         if coverage == Coverage::Whole {
             progress.view_lag = 0;
         }
-        self.ledger.finish(&finished)?;
+        self.scribe.ledger.finish(&finished)?;
         let has_too_many_failures = self.has_too_many_failures;
         Ok(Ended { finished, progress, coverage, is_barren, has_too_many_failures })
     }
-}
-
-/// Makes results durable, and notes where the disk takes its time.
-#[expect(clippy::disallowed_methods, reason = "how long the disk takes shapes no result")]
-fn write_down(ledger: &mut Ledger, records: &[Record]) -> Result<(), Failure> {
-    let begun = Instant::now();
-    ledger.append(records)?;
-    let took = begun.elapsed();
-    if took >= SLOW {
-        let (seconds, jobs) = (took.as_secs_f64(), records.len());
-        tracing::info!(seconds, jobs, "the disk takes long to make results durable");
-    }
-    Ok(())
 }
 
 /// A study that came to its end stays complete, however it is opened again.
