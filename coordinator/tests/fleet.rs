@@ -241,8 +241,9 @@ fn a_process_that_cannot_begin_blames_no_trial() {
         fleet.place.run("status far --format json").json()["evaluated"].as_u64() > Some(2)
     };
     assert!((0..300).any(is_cached), "no trial is run");
-    // Somebody cleans up, and a worker dies: what it held cannot be run apart here.
-    std::fs::remove_dir_all(&cache).expect("it is there");
+    // Somebody cleans up, and a worker dies: what it held cannot be run apart here. The folder goes
+    // at once: one without its script would be a program that fails.
+    std::fs::rename(&cache, fleet.place.path().join("gone")).expect("it is there");
     first.kill().expect("alive");
     first.wait().expect("a child");
     sleep(Duration::from_secs(4));
