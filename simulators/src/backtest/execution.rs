@@ -134,7 +134,8 @@ impl Fees {
     /// The fees of one fill.
     pub(super) fn of(&self, value: f64, shares: f64, is_maker: bool, traded: f64) -> f64 {
         let fee = value * self.rate(is_maker, traded) + shares * self.per_share + self.per_order;
-        if self.minimum > fee { self.minimum } else { fee }
+        // A rebate stays one where there is no minimum.
+        if self.minimum > 0.0 && fee < self.minimum { self.minimum } else { fee }
     }
 }
 

@@ -72,7 +72,9 @@ impl<R: Recorder> Book<'_, '_, R> {
         let risk = self.rules.risk;
         let guard = &mut self.guard;
         guard.last = equity;
-        guard.peak = if equity > guard.peak { equity } else { guard.peak };
+        // While trading is halted there is no peak: it is counted anew when the halt ends.
+        let is_halted = tick < guard.halted_until;
+        guard.peak = if equity > guard.peak || is_halted { equity } else { guard.peak };
         let mut stops = false;
         if equity <= guard.before * (1.0 - risk.daily_loss_stop)
             && guard.blocked_day != Some(guard.day)
@@ -80,7 +82,7 @@ impl<R: Recorder> Book<'_, '_, R> {
             guard.blocked_day = Some(guard.day);
             stops = true;
         }
-        if equity <= guard.peak * (1.0 - risk.drawdown_stop) && tick >= guard.halted_until {
+        if equity <= guard.peak * (1.0 - risk.drawdown_stop) && !is_halted {
             // Without a cooldown this is the end of all trading.
             let bars = if risk.cooldown == 0 { usize::MAX - tick } else { risk.cooldown };
             guard.halted_until = tick + bars;
