@@ -141,7 +141,7 @@ fn settings() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_signals_give_the_same_bits_with_every_engine(
@@ -164,6 +164,7 @@ proptest! {
     #[test]
     fn leaping_over_bars_changes_nothing(
         settings in settings(),
+        next_close in any::<bool>(),
         rarities in [1..30_u32, 0..60_u32, 0..30_u32, 0..60_u32],
         orders in orders(),
         rules in rules(),
@@ -171,6 +172,10 @@ proptest! {
     ) {
         let folder = Folder::new();
         std::fs::write(folder.0.join("p.csv"), walk(400, seed)).expect("a file");
+        let settings = match next_close {
+            true => settings.replace("'next-open'", "'next-close'"),
+            false => settings,
+        };
         let settings = format!("{settings}\n{rules}");
         let strategy = format!("{}{orders}", random_rules(rarities));
         let [_, events, every_bar] = engines(&folder, &settings, &strategy);
@@ -214,9 +219,10 @@ fn rules() -> impl Strategy<Value = String> {
         any(&["", "size_at = 'decision'"]),
         any(&["", "execution.latency = 1", "execution.latency = [0.5, 0.5]"]),
         any(&["", "execution.fees.borrow_per_day = 0.0003", "execution.failure = 0.2"]),
-        any(&["", "risk.drawdown_stop = 0.3\nrisk.cooldown = 4", "risk.max_gross = 0.7"]),
+        any(&["", "risk.drawdown_stop = 0.3\nrisk.cooldown = 4", "risk.daily_loss_stop = 0.1"]),
+        any(&["", "execution.volume_share = 0.00001", "execution.slippage.fraction = 0.01"]),
     )
-        .prop_map(|(a, b, c, d, e, f, g)| [a, b, c, d, e, f, g].join("\n"))
+        .prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h].join("\n"))
 }
 
 /// What an account does until some bar does not depend on how many come after it.

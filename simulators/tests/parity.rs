@@ -45,12 +45,15 @@ fn crossovers_give_the_numbers_of_backtesting_py() {
         let point = ints(&[fast, slow].map(|n| n.parse().expect("a number")));
         let values = run(&backtest, &point);
         let exposure = ("Exposure Time [%]", "exposure", 100.0);
-        for ((statistic, metric, unit), value) in NAMES.iter().chain([&exposure]).zip(values) {
+        for ((statistic, metric, unit), value) in NAMES.iter().chain([&exposure]).zip(&values) {
             let expected = number(&expected[*statistic]) / unit;
             let error = (value / expected - 1.0).abs();
             let tolerance = if *metric == "trades" { 0.0 } else { 1e-8 };
             assert!(error <= tolerance, "{name}: {metric} {value} against {expected}");
         }
+        let preset = settings.replace(CONVENTIONS, "preset = 'backtesting.py'");
+        let preset = support::backtest(SMA_SPACE, &preset, SMA_CROSS);
+        assert_eq!(support::bits(&run(&preset, &point)), support::bits(&values));
         let bars = backtest.trace(&point).expect("no failure").equity.len();
         assert_eq!(bars as u64, expected["bars"].as_u64().expect("bars"));
     }

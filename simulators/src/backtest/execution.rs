@@ -211,10 +211,13 @@ mod tests {
             tiers: vec![(0.0, 0.01), (1000.0, 0.005)],
             ..Fees::default()
         };
-        assert_eq!(fees.of(1000.0, 100.0, false, 0.0), 12.0 + 1.0 + 1.0);
-        assert_eq!(fees.of(1000.0, 100.0, false, 1000.0), 7.0 + 1.0 + 1.0);
-        assert_eq!(fees.of(1000.0, 100.0, true, 999.0), 9.0 + 1.0 + 1.0);
-        assert_eq!(fees.of(10.0, 1.0, true, 0.0), 3.0);
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
+        near(fees.of(1000.0, 100.0, false, 0.0), 12.0 + 1.0 + 1.0);
+        near(fees.of(1000.0, 100.0, false, 1000.0), 7.0 + 1.0 + 1.0);
+        near(fees.of(1000.0, 100.0, true, 999.0), 9.0 + 1.0 + 1.0);
+        near(fees.of(10.0, 1.0, true, 0.0), 3.0);
+        let rebate = Fees { maker: -0.001, ..Fees::default() };
+        near(rebate.of(1000.0, 1.0, true, 0.0), -1.0);
         assert!(fees.at_fills());
         assert!(!Fees { borrow: 0.1, funding: 0.1, ..Fees::default() }.at_fills());
     }

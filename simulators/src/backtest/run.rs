@@ -39,8 +39,10 @@ impl Backtest {
         } else {
             let cash = self.settings.account.cash / real(self.all.len());
             let account = AccountRules { cash, ..self.settings.account };
-            scratch.total.clear();
-            scratch.total.resize(self.calendar.dates.len(), 0.0);
+            if self.all.len() > 1 {
+                scratch.total.clear();
+                scratch.total.resize(self.calendar.dates.len(), 0.0);
+            }
             for index in 0..self.all.len() {
                 self.run_one(index, &account, input, scratch, recorder)?;
                 if self.all.len() > 1 {
@@ -138,8 +140,6 @@ impl Backtest {
                 let market = [self.market_of(index, &inputs)];
                 let rules = self.rules(account);
                 let mut book = Book::new(rules, market.into_iter(), input.seed, trades, recorder);
-                // After a ruin nothing is marked any more.
-                equity.fill(0.0);
                 book.run(engine == Engine::Events, equity);
             }
         }

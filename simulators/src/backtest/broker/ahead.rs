@@ -55,40 +55,34 @@ impl Columns<'_> {
     /// them all.
     #[inline]
     fn may_touch(&self, holding: &mut Holding, from: usize) -> bool {
-        let lanes = |column: &[f64]| -> [f64; LANES] {
-            column[from..from + LANES].try_into().expect("so many lanes")
-        };
-        let (worst, best) = (lanes(self.worst), lanes(self.best));
-        let lowest = extreme(&worst.map(|price| self.sign * price), |a, b| a < b);
-        let highest = extreme(&best.map(|price| self.sign * price), |a, b| a > b);
-        if !holding.has_trail() {
-            return lowest <= holding.stop || highest >= holding.profit();
-        }
-        let followed = lanes(self.followed).map(|price| self.sign * price);
+        let (worst, best) = (self.lanes(self.worst, from), self.lanes(self.best, from));
+        let profit = holding.profit();
+        let mut cut = holding.stop;
         let mut after = *holding;
-        after.follow(extreme(&followed, |a, b| a > b));
-        // The stop only rises, so its last place is the one that is reached most easily.
-        let may = lowest <= after.cut() || highest >= holding.profit();
+        if holding.has_trail() {
+            // The stop only rises, so its last place is the one that is reached most easily.
+            let followed = self.lanes(self.followed, from);
+            after.follow(
+                followed.into_iter().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a }),
+            );
+            cut = after.cut();
+        }
+        let mut may = false;
+        for lane in 0..LANES {
+            may |= (worst[lane] <= cut) | (best[lane] >= profit);
+        }
         if !may {
             *holding = after;
         }
         may
     }
-}
 
-#[inline]
-fn extreme(values: &[f64; LANES], is_better: fn(f64, f64) -> bool) -> f64 {
-    let mut half = *values;
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            if is_better(half[lane + width], half[lane]) {
-                half[lane] = half[lane + width];
-            }
-        }
-        width /= 2;
+    /// The next prices of a column, times the sign.
+    #[inline]
+    fn lanes(&self, column: &[f64], from: usize) -> [f64; LANES] {
+        let lanes: [f64; LANES] = column[from..from + LANES].try_into().expect("so many lanes");
+        lanes.map(|price| self.sign * price)
     }
-    half[0]
 }
 
 impl<R: Recorder> Book<'_, '_, R> {
@@ -115,6 +109,9 @@ impl<R: Recorder> Book<'_, '_, R> {
             return until;
         }
         let until = until.min(desk.holding.deadline).max(from);
+        if !desk.holding.is_guarded() {
+            return until;
+        }
         let series = desk.market.series;
         let (high, low) = (series.price(Price::High), series.price(Price::Low));
         let (worst, best) = if size > 0.0 { (low, high) } else { (high, low) };

@@ -14,7 +14,7 @@ use super::super::settings::Shares;
 use super::fill::Entry;
 use super::finer::Finer;
 use super::guard::Guard;
-use super::holding::Holding;
+use super::holding::{Holding, Ladder, NO_LADDER};
 use super::order::{Leave, Order};
 
 /// The share of the equity that an entry uses; see `super::super::engine`.
@@ -44,6 +44,7 @@ pub(in super::super) struct Market<'a> {
 pub(super) struct Desk<'a> {
     pub market: Market<'a>,
     pub holding: Holding,
+    pub ladder: Ladder,
     pub order: Option<Order>,
     pub leave: Option<Leave>,
     /// The last price that is known.
@@ -93,6 +94,7 @@ impl<'a, 'r, R: Recorder> Book<'a, 'r, R> {
             price: market.series.price(Price::Open)[0],
             market,
             holding: Holding::NONE,
+            ladder: NO_LADDER,
             order: None,
             leave: None,
             free_from: 0,

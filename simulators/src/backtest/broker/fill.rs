@@ -6,7 +6,7 @@ use super::super::orders::{Level, Orders, Side, Size};
 use super::super::rules::SizeAt;
 use super::super::settings::Fill;
 use super::book::{At, Book, INVESTED};
-use super::holding::{Holding, Rung};
+use super::holding::{Holding, Ladder, Rung};
 use super::order::Order;
 
 /// An entry that is about to be filled.
@@ -230,7 +230,7 @@ impl<R: Recorder> Book<'_, '_, R> {
             }
         }
         holding.largest = holding.size.abs();
-        set_levels(holding, orders, order);
+        set_levels(holding, &mut desk.ladder, orders, order);
         desk.price = entry.at.price;
     }
 
@@ -265,7 +265,12 @@ fn cut(entry: &mut Entry, budget: f64) {
 }
 
 /// Sets the levels that guard a position, from what was known when it was decided.
-fn set_levels(holding: &mut Holding, orders: &Orders<Column<'_>>, order: &Order) {
+fn set_levels(
+    holding: &mut Holding,
+    ladder: &mut Ladder,
+    orders: &Orders<Column<'_>>,
+    order: &Order,
+) {
     let (sign, decided, price) = (order.sign, order.decided, holding.entry_price);
     let above = |level: &Level<Column<'_>>| level.signed(decided, sign, price, Side::Above);
     if let Some(stop) = &orders.stop_loss {
@@ -275,8 +280,11 @@ fn set_levels(holding: &mut Holding, orders: &Orders<Column<'_>>, order: &Order)
         holding.target = above(target);
     }
     let exits = &orders.partial_exits;
-    for (rung, (at, share)) in holding.rungs.iter_mut().zip(exits) {
-        *rung = Rung { level: above(at), share: share.at(decided) };
+    if !exits.is_empty() {
+        for (rung, (at, share)) in ladder.iter_mut().zip(exits) {
+            *rung = Rung { level: above(at), share: share.at(decided) };
+        }
+        ladder[..exits.len()].sort_by(|a, b| a.level.total_cmp(&b.level));
+        holding.rung_level = ladder.get(holding.rung).map_or(f64::INFINITY, |rung| rung.level);
     }
-    holding.rungs[..exits.len()].sort_by(|a, b| a.level.total_cmp(&b.level));
 }

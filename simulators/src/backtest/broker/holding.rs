@@ -13,6 +13,12 @@ pub(super) struct Rung {
     pub share: f64,
 }
 
+/// The partial exits of a position, ascending, and behind them levels that are never reached.
+/// They stay beside the holding, which is copied often.
+pub(super) type Ladder = [Rung; PARTIAL_EXITS];
+
+pub(super) const NO_LADDER: Ladder = [Rung { level: f64::INFINITY, share: 0.0 }; PARTIAL_EXITS];
+
 /// A position; its size is zero where there is none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holding {
@@ -34,9 +40,9 @@ pub(super) struct Holding {
     pub trailing: f64,
     pub trail_factor: f64,
     pub trail_offset: f64,
-    /// The partial exits, ascending; `rung` is the next of them.
-    pub rungs: [Rung; PARTIAL_EXITS],
+    /// The place of the next partial exit in the ladder, and its level.
     pub rung: usize,
+    pub rung_level: f64,
     /// The bar at whose close the time stop decides.
     pub deadline: usize,
 }
@@ -55,8 +61,8 @@ impl Holding {
         trailing: f64::NEG_INFINITY,
         trail_factor: 1.0,
         trail_offset: f64::INFINITY,
-        rungs: [Rung { level: f64::INFINITY, share: 0.0 }; PARTIAL_EXITS],
         rung: 0,
+        rung_level: f64::INFINITY,
         deadline: usize::MAX,
     };
 
@@ -79,8 +85,12 @@ impl Holding {
 
     /// The nearest level at which a profit is taken.
     pub(super) fn profit(&self) -> f64 {
-        let rung = self.rungs.get(self.rung).map_or(f64::INFINITY, |rung| rung.level);
-        if rung < self.target { rung } else { self.target }
+        if self.rung_level < self.target { self.rung_level } else { self.target }
+    }
+
+    /// Whether a bar can reach any level at all.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.has_trail() || self.stop > f64::NEG_INFINITY || self.profit() < f64::INFINITY
     }
 
     /// Lets a trailing stop follow a level that the price has reached.

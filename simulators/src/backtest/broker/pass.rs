@@ -116,12 +116,16 @@ impl<R: Recorder> Book<'_, '_, R> {
                 }
                 continue;
             }
-            let share = holding.rungs[holding.rung].share;
-            let so_far: f64 = holding.rungs[..=holding.rung].iter().map(|rung| rung.share).sum();
+            let desk = &mut self.desks[symbol];
+            let reached = &desk.ladder[..=holding.rung];
+            let so_far: f64 = reached.iter().map(|rung| rung.share).sum();
+            let wanted = holding.largest * reached[holding.rung].share;
+            desk.holding.rung += 1;
+            let next = desk.ladder.get(holding.rung + 1);
+            desk.holding.rung_level = next.map_or(f64::INFINITY, |rung| rung.level);
             // Shares that add up to the whole leave nothing behind that only rounding has made.
-            let part = if so_far >= 1.0 - 1e-12 { all } else { holding.largest * share };
-            let part = self.tradable(if part < all { part } else { all });
-            self.desks[symbol].holding.rung += 1;
+            let part = if so_far >= 1.0 - 1e-12 || wanted > all { all } else { wanted };
+            let part = self.tradable(part);
             if part > 0.0 {
                 self.close(symbol, bar, at, part, Reason::PartialExit);
             }

@@ -34,6 +34,8 @@ impl<R: Recorder> Book<'_, '_, R> {
                 bar += 1;
             }
         }
+        // After a ruin nothing is left.
+        equity[bar..].fill(0.0);
     }
 
     /// Trades several symbols in order of time, and fills in the equity of each date.
@@ -115,6 +117,8 @@ impl<R: Recorder> Book<'_, '_, R> {
             if fill == Fill::SameClose {
                 self.fill_at_market(present, Moment::Close);
                 equity = self.equity_at_close(present);
+                // What closing has cost is part of the loss, and of where a new peak begins.
+                self.is_to_stop(tick, equity);
             }
         }
         if fill != Fill::SameClose {
