@@ -154,6 +154,7 @@ pub(super) struct Signals<'a> {
 
 /// Which of the four rules hold at one bar.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent rules")]
 pub(super) struct Signs {
     pub long_entry: bool,
     pub long_exit: bool,

@@ -276,7 +276,9 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     fn recycle<const N: usize>(&mut self, columns: [Column<'_>; N]) {
-        columns.into_iter().for_each(|column| self.pool.take_back(column));
+        for column in columns {
+            self.pool.take_back(column);
+        }
     }
 }
 

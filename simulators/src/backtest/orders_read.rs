@@ -174,7 +174,7 @@ impl OrdersReader<'_> {
         };
         self.note(section, key, text.as_deref().unwrap_or_default());
         let percent = self.compiled(section, key, number)?;
-        self.positive(section, key, &percent)?;
+        positive(section, key, &percent)?;
         Ok(Some(Level::Percent(percent)))
     }
 
@@ -224,24 +224,9 @@ impl OrdersReader<'_> {
         }
         let distance = self.number(section, key)?;
         if let Some(distance) = &distance {
-            self.positive(section, key, distance)?;
+            positive(section, key, distance)?;
         }
         Ok(distance.map(Level::Distance))
-    }
-
-    /// Refuses a distance that would fail every trial in the same way.
-    fn positive(
-        &self,
-        section: &Section<'_>,
-        key: &str,
-        distance: &Number,
-    ) -> Result<(), TemplateError> {
-        match distance.constant() {
-            Some(value) if !(value > 0.0) => {
-                Err(section.error(key, format!("the distance {value}"), "a distance above 0"))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn trail(&mut self, section: &mut Section<'_>) -> Result<Trail, TemplateError> {
@@ -298,5 +283,15 @@ impl OrdersReader<'_> {
             return Err(section.error(KEY, exits.len().to_string(), allowed));
         }
         Ok(exits)
+    }
+}
+
+/// Refuses a distance that would fail every trial in the same way.
+fn positive(section: &Section<'_>, key: &str, distance: &Number) -> Result<(), TemplateError> {
+    match distance.constant() {
+        Some(value) if value.is_nan() || value <= 0.0 => {
+            Err(section.error(key, format!("the distance {value}"), "a distance above 0"))
+        }
+        _ => Ok(()),
     }
 }

@@ -30,6 +30,8 @@ named! {
     SameBar {
         /// The stop: the pessimist's rule.
         StopFirst = "stop-first",
+        /// The stop, also where the open has passed a profit level before.
+        StopRegardless = "stop-regardless",
         TargetFirst = "target-first",
         /// Whichever is nearer to the bar's open; the stop, where both are equally near.
         NearestToOpen = "nearest-to-open",
@@ -39,14 +41,14 @@ named! {
 }
 
 named! {
-    /// Which exits a position can meet at the bar at which it was opened. A position that was
-    /// opened at the bar's open has the whole bar before it, but for `NextBar`.
+    /// Which exits a position can meet at the bar at which it was opened. One that was opened at
+    /// the market and at the open has the whole bar before it, but for `NextBar`.
     EntryBar {
         /// Opened within the bar: the stop if the bar reaches it at all; a profit level only
         /// where it must have come after the entry, which is so for stop orders.
         Pessimistic = "pessimistic",
-        /// Opened within the bar: nothing but a profit level of a stop order where the bar does
-        /// not reach the stop; all else waits for the next bar.
+        /// Opened by an order that waited: nothing but a profit level of a stop order where the
+        /// bar does not reach the stop; all else waits for the next bar.
         Deferred = "deferred",
         /// None.
         NextBar = "next-bar",
@@ -163,7 +165,7 @@ impl OrderRules {
     }
 
     /// The rules as texts, of those only that differ from the project's own.
-    pub(super) fn texts(&self) -> Vec<String> {
+    pub(super) fn texts(self) -> Vec<String> {
         let own = Self::OWN;
         let rules = [
             ("same_bar", self.same_bar.name(), own.same_bar.name()),
@@ -198,7 +200,11 @@ impl Conventions {
                 at_end: AtEnd::LastOpen,
                 summation: Summation::Rolling,
                 statistics: Statistics::Geometric,
-                orders: OrderRules { entry_bar: EntryBar::Deferred, ..own.orders },
+                orders: OrderRules {
+                    same_bar: SameBar::StopRegardless,
+                    entry_bar: EntryBar::Deferred,
+                    ..own.orders
+                },
                 ..own
             },
             Preset::Vectorbt => Self {

@@ -32,19 +32,24 @@ const SEMANTICS: u32 = 1;
 /// - `adjust`: scale prices for splits and dividends [true where the data allow it];
 /// - `from`, `to`: first and last date [all bars];
 /// - `cash` [10000], `commission`: fraction of the traded value at each side [0];
-/// - `shares`: [`"whole"`] or `"fractional"`; `fill`: [`"next-open"`] or `"same-close"`;
+/// - `shares`: [`"whole"`] or `"fractional"`; `fill`: [`"next-open"`], `"same-close"` or
+///   `"next-close"`;
 ///   `at_end`: [`"last-close"`] or `"last-open"`; `crossing`: [`"strict"`] or `"touch"`;
 ///   `summation`: [`"exact"`] or `"rolling"`; `statistics`: [`"arithmetic"`] or `"geometric"`;
 /// - `metrics`: which to record, in which order [the twelve usual ones]; the definitions are in
 ///   `backtest/metrics.rs`;
-/// - `periods_per_year` [252].
+/// - `periods_per_year` [252]; `reports`: into how many parts a run is divided for reports [10];
+/// - `preset`, `same_bar`, `entry_bar`, `reentry`, `size_at`, `accounts`, `detail`: how orders are
+///   filled; the tables `execution` and `risk`. All are described in `docs/backtest.md`.
 ///
 /// The table `[backtest.strategy]` holds the rules `long_entry`, `long_exit`, `short_entry`,
 /// `short_exit`, at least one entry; an absent exit leaves the closing to the opposite entry.
 /// They are conditions over `open`, `high`, `low`, `close`, `volume`, the parameters of the space
 /// and numbers, with `sma`, `ema`, `highest`, `lowest`, `rsi`, `previous` (series, n),
 /// `cross_above`, `cross_below`, `min`, `max` (a, b) and `abs` (x). A comparison with a value
-/// that is not known (an indicator that warms up, an inactive parameter) is false.
+/// that is not known (an indicator that warms up, an inactive parameter) is false. Beside the
+/// rules stand the orders: `entry`, `expires`, `size`, `stop_loss`, `take_profit`,
+/// `trailing_stop`, `trail`, `time_stop`, `partial_exits`.
 pub struct Backtest {
     pub(super) settings: Settings,
     pub(super) strategy: Strategy,

@@ -149,7 +149,9 @@ impl<R: Recorder> Book<'_, '_, R> {
         let total: f64 = entries.iter().map(|entry| entry.budget).sum();
         if total > room {
             let part = if room > 0.0 { room / total } else { 0.0 };
-            entries.iter_mut().for_each(|entry| cut(entry, entry.budget * part));
+            for entry in entries.iter_mut() {
+                cut(entry, entry.budget * part);
+            }
         }
         if risk.max_net.is_finite() {
             let side = |sign: f64| -> f64 {

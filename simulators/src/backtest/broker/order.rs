@@ -58,7 +58,7 @@ pub(super) struct Touch {
     pub at_open: bool,
     /// Whether it was a limit that the price came to, and not a price that was there.
     pub is_maker: bool,
-    /// Whether the price was rising through the order's stop.
+    /// Whether this bar has taken the price to or beyond the order's stop, from below.
     pub rises: bool,
 }
 
@@ -75,9 +75,10 @@ impl Order {
             let touch = Touch { level, at_open: false, is_maker: false, rises: true };
             return (level <= self.limit).then_some(touch);
         }
+        let rises = self.stop > f64::NEG_INFINITY;
         self.stop = f64::NEG_INFINITY;
         if bar.open <= self.limit {
-            return Some(Touch { level: bar.open, at_open: true, is_maker: false, rises: false });
+            return Some(Touch { level: bar.open, at_open: true, is_maker: false, rises });
         }
         let touch = Touch { level: self.limit, at_open: false, is_maker: true, rises: false };
         (bar.lowest <= self.limit).then_some(touch)

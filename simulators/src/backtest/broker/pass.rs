@@ -56,9 +56,8 @@ impl<R: Recorder> Book<'_, '_, R> {
                 || order.stop.is_infinite() != desk.order.is_some_and(|o| o.stop.is_infinite())
         });
         match (enters, touched) {
-            (false, [true, true]) => true,
             (true, [false, false]) => desk.market.orders.guards(),
-            (true, _) => true,
+            (true, _) | (false, [true, true]) => true,
             _ => false,
         }
     }
@@ -75,10 +74,14 @@ impl<R: Recorder> Book<'_, '_, R> {
         let cut_is_first = match self.rules.orders.same_bar {
             SameBar::TargetFirst => false,
             SameBar::NearestToOpen => prices.open - cut <= profit - prices.open,
-            SameBar::StopFirst | SameBar::DrillDown => true,
+            SameBar::StopFirst | SameBar::StopRegardless | SameBar::DrillDown => true,
         };
-        // A profit level that the open has passed is met before anything else.
-        let reach = if is_cut && cut_is_first { prices.open } else { prices.highest };
+        let reach = match self.rules.orders.same_bar {
+            SameBar::StopRegardless if is_cut => f64::NEG_INFINITY,
+            // A profit level that the open has passed is met before anything else.
+            _ if is_cut && cut_is_first => prices.open,
+            _ => prices.highest,
+        };
         self.take_profits(symbol, bar, prices.open, reach);
         if is_cut && self.desks[symbol].holding.is_open() {
             self.cut_loss(symbol, bar, cut);
@@ -143,27 +146,36 @@ impl<R: Recorder> Book<'_, '_, R> {
         let signed = prices.signed(order.sign);
         let Some(touch) = order.touched(&signed) else { return };
         let (sign, is_more) = (order.sign, desk.holding.size * order.sign > 0.0);
+        let is_stop = touch.rises && order.limit == f64::INFINITY;
         let at = At { price: sign * touch.level, sign, is_maker: touch.is_maker };
         self.entries.push(Entry::new(symbol, bar, at, !touch.at_open));
         self.enter();
         if !is_more && self.desks[symbol].holding.size * sign > 0.0 {
-            self.pass_entry(symbol, bar, &signed, touch);
+            self.pass_entry(symbol, bar, &signed, touch, is_stop);
         }
     }
 
-    /// Lets the bar of an entry pass over the position that it has opened.
-    fn pass_entry(&mut self, symbol: usize, bar: usize, prices: &Signed, touch: Touch) {
+    /// Lets the bar of an entry pass over the position that it has opened; `is_stop` tells of a
+    /// stop order without a limit.
+    fn pass_entry(
+        &mut self,
+        symbol: usize,
+        bar: usize,
+        prices: &Signed,
+        touch: Touch,
+        is_stop: bool,
+    ) {
         let rule = self.rules.orders.entry_bar;
         let holding = &self.desks[symbol].holding;
         let is_cut = prices.lowest <= holding.cut();
         match rule {
             EntryBar::NextBar => {}
-            _ if touch.at_open => self.meet_levels(symbol, bar, prices),
             EntryBar::Deferred => {
-                if touch.rises && !is_cut {
+                if is_stop && !is_cut {
                     self.take_profits(symbol, bar, touch.level, prices.highest);
                 }
             }
+            EntryBar::Pessimistic if touch.at_open => self.meet_levels(symbol, bar, prices),
             EntryBar::Pessimistic => {
                 if is_cut {
                     let level = holding.cut();
