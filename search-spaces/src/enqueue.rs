@@ -25,7 +25,7 @@ pub(crate) fn read_points(
     space: &Space,
 ) -> Result<Vec<Point>, TemplateError> {
     let mut points = Vec::new();
-    for table in root.sections("enqueue")?.unwrap_or_default() {
+    for table in root.sections("enqueue")? {
         let point = read_point(table, space)?;
         if !points.contains(&point) {
             points.push(point);

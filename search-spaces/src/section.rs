@@ -149,6 +149,30 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether the value of `key` is a table, for keys that take a table or something shorter.
+    #[must_use]
+    pub fn is_table(&self, key: &str) -> bool {
+        let entry = self.entries().iter().find(|(name, _)| name == key);
+        entry.is_some_and(|(_, node)| matches!(node.kind, Kind::Table(_)))
+    }
+
+    /// Whether the value of `key` is a list, for keys that take a list or one item.
+    #[must_use]
+    pub fn is_list(&self, key: &str) -> bool {
+        let entry = self.entries().iter().find(|(name, _)| name == key);
+        entry.is_some_and(|(_, node)| matches!(node.kind, Kind::Array(_)))
+    }
+
+    /// What an expression is written as: text, or a finite number, which is given as its text.
+    ///
+    /// # Errors
+    /// The value is of another kind, NaN or infinite.
+    pub fn expression(&mut self, key: &str) -> Result<Option<String>, TemplateError> {
+        self.read(key, "a number, or an expression in quotes", |kind| {
+            as_text(kind).or_else(|| as_number(kind).map(|number| number.to_string()))
+        })
+    }
+
     /// Like [`Section::section`], for a table that may be left out: an absent one reads as
     /// empty.
     ///
@@ -163,12 +187,13 @@ impl<'a> Section<'a> {
         Ok(self.section(key)?.unwrap_or_else(|| Section::new(path, &EMPTY)))
     }
 
-    /// A list of tables, written as `[[key]]` or as `key = [{ … }, { … }]`.
+    /// A list of tables, written as `[[key]]` or as `key = [{ … }, { … }]`; empty where the key is
+    /// absent.
     ///
     /// # Errors
     /// The value, or one of its items, is of another kind.
-    pub fn sections(&mut self, key: &str) -> Result<Option<Vec<Section<'a>>>, TemplateError> {
-        let Some(node) = self.node(key) else { return Ok(None) };
+    pub fn sections(&mut self, key: &str) -> Result<Vec<Section<'a>>, TemplateError> {
+        let Some(node) = self.node(key) else { return Ok(Vec::new()) };
         let Kind::Array(items) = &node.kind else {
             return Err(self.error(key, node.to_string(), "a list of tables"));
         };
@@ -177,7 +202,7 @@ impl<'a> Section<'a> {
         }
         let path = self.path_of(key);
         let table = |(index, node)| Section::new(format!("{path}[{index}]"), node);
-        Ok(Some(items.iter().enumerate().map(table).collect()))
+        Ok(items.iter().enumerate().map(table).collect())
     }
 
     /// A number, truth value or text as a person writes it, without quotes.
@@ -290,5 +315,22 @@ mod tests {
         assert!(error.contains("t.toml:1: colour"), "{error}");
         assert!(error.contains("did you mean \"color\""), "{error}");
         assert!(error.contains("allowed: color, size"), "{error}");
+    }
+
+    #[test]
+    fn lists_of_tables_name_their_items_and_expressions_may_be_numbers() {
+        let text = "steps = [{ at = 1 }, { at = 'n', by = 2 }]\nnone = [1]\nflag = true\n";
+        let document = Document::parse("t.toml", text).unwrap();
+        let mut root = document.section();
+        let mut steps = root.sections("steps").unwrap();
+        assert_eq!(steps[0].expression("at").unwrap().as_deref(), Some("1"));
+        assert_eq!(steps[1].expression("at").unwrap().as_deref(), Some("n"));
+        let error = steps.pop().unwrap().finish().unwrap_err().to_string();
+        assert!(error.contains("t.toml:1: steps[1].by: found an unknown key"), "{error}");
+        assert!(root.is_list("steps") && !root.is_table("steps") && !root.is_list("flag"));
+        assert!(root.sections("absent").unwrap().is_empty());
+        let error = root.sections("none").unwrap_err().to_string();
+        assert!(error.contains("none: found 1, allowed: a list of tables"), "{error}");
+        assert!(root.expression("flag").unwrap_err().to_string().contains("an expression in"));
     }
 }

@@ -69,6 +69,12 @@ pub trait Watcher {
     /// Takes an intermediate value.
     fn report(&mut self, report: Report) -> Verdict;
 
+    /// Whether anything depends on reports. A simulator that would have to work for them only
+    /// makes them if it does.
+    fn wants_reports(&self) -> bool {
+        true
+    }
+
     /// The trial begins once more: what was reported before does not count.
     fn restart(&mut self);
 }
@@ -80,6 +86,10 @@ pub struct Unwatched;
 impl Watcher for Unwatched {
     fn report(&mut self, _report: Report) -> Verdict {
         Verdict::Continue
+    }
+
+    fn wants_reports(&self) -> bool {
+        false
     }
 
     fn restart(&mut self) {}

@@ -42,7 +42,7 @@ mod open;
 mod problem;
 mod problems;
 
-pub use backtest::{Action, Backtest, DataError, Date, Decision, Trace, Trade};
+pub use backtest::{Action, Backtest, DataError, Date, Decision, Engine, Reason, Trace, Trade};
 pub use command::{Command, lines, sweep_files};
 pub use contract::{
     Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,

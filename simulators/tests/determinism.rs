@@ -293,12 +293,42 @@ fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
         "metrics = ['sharpe']",
         "adjust = false",
         "from = 2005-01-03",
+        "fill = 'next-close'",
+        "preset = 'vectorbt'",
+        "same_bar = 'target-first'",
+        "entry_bar = 'deferred'",
+        "reentry = 'after-signal'",
+        "size_at = 'decision'",
+        "accounts = 'shared'",
+        "reports = 5",
+        "execution.spread = 0.1",
+        "execution.fees.tiers = [{ fraction = 0.1 }]",
+        "risk.max_gross = 2",
+        "risk.cooldown = 2",
     ] {
         all.push(print(SMA_SPACE, settings, SMA_CROSS));
     }
     let long = "long_entry = 'cross_above(sma(close, fast), sma(close, slow))'";
     all.push(print(SMA_SPACE, "", long));
     all.push(print(SMA_SPACE, "", &long.replace("long_entry", "short_entry")));
+    for order in [
+        "stop_loss = '3%'",
+        "stop_loss = 3",
+        "take_profit = '3%'",
+        "trailing_stop = '3%'",
+        "trail = 'close'",
+        "entry = { limit = '3%' }",
+        "entry = { stop = '3%' }",
+        "time_stop = 3",
+        "size = { shares = 3 }",
+        "size = { fraction = 3 }",
+        "partial_exits = [{ at = '3%', share = 0.5 }]",
+        "partial_exits = [{ at = '3%', share = 0.25 }]",
+    ] {
+        all.push(print(SMA_SPACE, "", &format!("{SMA_CROSS}\n{order}")));
+    }
+    let plain = format!("{SMA_CROSS}\nsize = 'all'\nentry = 'market'\ntrail = 'extreme'");
+    assert_eq!(same, print(SMA_SPACE, "preset = 'own'\nreports = 10", &plain));
     let swapped = "slow = { int = [1, 300] }\nfast = { int = [1, 300] }";
     all.push(print(swapped, "", SMA_CROSS));
     let ibm = base.replace("GOOG", "IBM");

@@ -1,9 +1,12 @@
 //! Parity with other engines: the numbers in `parity/` come from them, not from this project.
 
+#![expect(clippy::cast_precision_loss, reason = "small numbers")]
+
 mod support;
 
 use search_spaces::Value;
 use serde_json::Value as Json;
+use simulators::Trade;
 use support::{CONVENTIONS, SMA_CROSS, SMA_SPACE, backtest, ints, run};
 
 /// The statistics of backtesting.py, the metric of the same meaning, and its unit in theirs.
@@ -45,12 +48,15 @@ fn crossovers_give_the_numbers_of_backtesting_py() {
         let point = ints(&[fast, slow].map(|n| n.parse().expect("a number")));
         let values = run(&backtest, &point);
         let exposure = ("Exposure Time [%]", "exposure", 100.0);
-        for ((statistic, metric, unit), value) in NAMES.iter().chain([&exposure]).zip(values) {
+        for ((statistic, metric, unit), value) in NAMES.iter().chain([&exposure]).zip(&values) {
             let expected = number(&expected[*statistic]) / unit;
             let error = (value / expected - 1.0).abs();
             let tolerance = if *metric == "trades" { 0.0 } else { 1e-8 };
             assert!(error <= tolerance, "{name}: {metric} {value} against {expected}");
         }
+        let preset = settings.replace(CONVENTIONS, "preset = 'backtesting.py'");
+        let preset = support::backtest(SMA_SPACE, &preset, SMA_CROSS);
+        assert_eq!(support::bits(&run(&preset, &point)), support::bits(&values));
         let bars = backtest.trace(&point).expect("no failure").equity.len();
         assert_eq!(bars as u64, expected["bars"].as_u64().expect("bars"));
     }
@@ -92,5 +98,73 @@ fn arithmetic_statistics_are_those_of_empyrical() {
     ];
     for (value, expected) in values.iter().zip(expected) {
         assert!((value / expected - 1.0).abs() < 1e-8, "{value} against {expected}");
+    }
+}
+
+/// The strategies of `wiki_brackets.json`, in the order of their names: further settings, and rules
+/// with their orders. All levels are prices that are known when an entry is decided, as in
+/// backtesting.py, which looks at the first bar after the longest average is known.
+fn brackets() -> Vec<(&'static str, &'static str, String)> {
+    const LONG: &str = "long_entry = 'cross_above(sma(close, 10), sma(close, 30))'\n";
+    const SHORT: &str = "short_entry = 'cross_below(sma(close, 10), sma(close, 30))'\n";
+    const ABOVE: &str =
+        "long_entry = 'sma(close, 10) > sma(close, 30) and previous(sma(close, 30), 1) > 0'\n";
+    let long = |stop: &str, target: &str| {
+        format!("stop_loss = {{ price = '{stop}' }}\ntake_profit = {{ price = '{target}' }}\n")
+    };
+    let usual = long("close * (1 - 0.05)", "close * (1 + 0.08)");
+    let both = "stop_loss = { price = 'close * (1 - 0.05)', short_price = 'close * (1 + 0.05)' }\n\
+         take_profit = { price = 'close * (1 + 0.08)', short_price = 'close * (1 - 0.08)' }\n";
+    let short = "stop_loss = { short_price = 'close * (1 + 0.05)' }\n\
+         take_profit = { short_price = 'close * (1 - 0.08)' }\n";
+    let tight = long("close * (1 - 0.012)", "close * (1 + 0.015)");
+    let stop = long("close * (1 - 0.02)", "high * 1.002 * (1 + 0.02)");
+    let limit = long("low * (1 - 0.03)", "close * (1 + 0.03)");
+    vec![
+        ("bracket", "", format!("{LONG}{usual}")),
+        ("bracket with commission", "commission = 0.002", format!("{LONG}{usual}")),
+        ("bracket on close", "fill = 'same-close'", format!("{LONG}{usual}")),
+        ("short", "", format!("{SHORT}{short}")),
+        ("tight", "", format!("{ABOVE}{tight}")),
+        ("stop entry", "", format!("{ABOVE}entry = {{ stop = 'high * 1.002' }}\n{stop}")),
+        ("limit entry", "", format!("{ABOVE}entry = {{ limit = 'low * 0.998' }}\n{limit}")),
+        ("reversal", "", format!("{LONG}{SHORT}{both}")),
+        ("fraction", "", format!("{LONG}size = {{ fraction = 0.3 }}\n{usual}")),
+    ]
+}
+
+#[test]
+fn brackets_and_entries_that_wait_give_the_trades_of_backtesting_py() {
+    let file: Json =
+        serde_json::from_str(include_str!("parity/wiki_brackets.json")).expect("valid JSON");
+    let cases = file["cases"].as_object().expect("cases");
+    assert_eq!(cases.len(), 27);
+    for symbol in ["GOOG", "IBM", "AAPL"] {
+        for (name, settings, rules) in brackets() {
+            let expected = &cases[&format!("{symbol} {name}")];
+            let settings = format!(
+                "data = 'stocks-daily'\nsymbols = ['{symbol}']\npreset = 'backtesting.py'\n\
+                 metrics = ['equity_final']\n{settings}"
+            );
+            let found = backtest("n = { int = [1, 2] }", &settings, &rules);
+            let found = found.trace(&ints(&[1])).expect("no failure");
+            let sum = |term: fn(&Trade) -> f64| found.trades.iter().map(term).sum::<f64>();
+            let sums = [
+                ("final", found.metrics[0]),
+                ("trades", sum(|_| 1.0)),
+                ("sizes", sum(|trade| trade.size.abs())),
+                ("entry_bars", sum(|trade| trade.entry_bar as f64)),
+                ("exit_bars", sum(|trade| trade.exit_bar as f64)),
+                ("entry_prices", sum(|trade| trade.entry_price)),
+                ("exit_prices", sum(|trade| trade.exit_price)),
+            ];
+            for (key, found) in sums {
+                let expected = number(&expected[key]);
+                let error = (found / expected - 1.0).abs();
+                let exact = found.fract() == 0.0 && expected.fract() == 0.0;
+                let tolerance = if exact { 0.0 } else { 1e-8 };
+                assert!(error <= tolerance, "{symbol} {name}: {key} {found} against {expected}");
+            }
+        }
     }
 }

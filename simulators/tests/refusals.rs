@@ -83,7 +83,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("commission = 1.0", "backtest.commission: found 1, allowed: a fraction from 0"),
     ("commission = -0.1", "backtest.commission: found -0.1"),
     ("shares = 'half'", "allowed: \"whole\", \"fractional\""),
-    ("fill = 'now'", "allowed: \"next-open\", \"same-close\""),
+    ("fill = 'now'", "allowed: \"next-open\", \"same-close\", \"next-close\""),
     ("at_end = 'close'", "allowed: \"last-open\", \"last-close\""),
     ("summation = 'fast'", "allowed: \"exact\", \"rolling\""),
     ("crossing = 'near'", "allowed: \"strict\", \"touch\""),
@@ -149,4 +149,76 @@ fn what_the_data_lack_cannot_be_used() {
     assert!(volume.contains("found 'volume' at column 1"), "{volume}");
     assert!(volume.contains("the data have no volume"), "{volume}");
     assert!(adjust.contains("backtest.adjust: found true, but the data have no adjusted close"));
+}
+
+/// Keys of orders with a fault, and what the message says of it.
+const ORDERS: &[(&str, &str)] = &[
+    ("size = 'half'", "backtest.strategy.size: found \"half\", allowed: \"all\", or a table"),
+    ("size = { shares = 1, risk = 1 }", "backtest.strategy.size: found the keys shares, risk"),
+    ("size = { risk = 0.01 }", "found a size by its risk, allowed: a strategy with stop_loss"),
+    ("size = { volatility_target = 0.1 }", "size.volatility: found nothing"),
+    ("size = { share = 1 }", "found the keys share"),
+    ("size = { shares = 'close >' }", "size.shares: found a syntax error"),
+    ("stop_loss = 'close > 1'", "stop_loss: found a condition (of '>') at column 7"),
+    ("stop_loss = 'x%'", "stop_loss: found the unknown name 'x'"),
+    ("stop_loss = '0%'", "stop_loss: found the distance 0, allowed: a distance above 0"),
+    ("stop_loss = -1", "stop_loss: found the distance -1"),
+    ("stop_loss = { price = 'low' }", "stop_loss.short_price: found nothing"),
+    ("take_profit = {}", "take_profit: found a table without a price"),
+    (
+        "take_profit = { prise = 'low' }",
+        "take_profit.prise: found an unknown key (did you mean \"price\"?)",
+    ),
+    ("trailing_stop = { price = 'low', short_price = 'high' }", "trailing_stop: found a price"),
+    ("trail = 'low'", "trail: found \"low\", allowed: \"extreme\", \"close\""),
+    ("time_stop = 0", "time_stop: found 0, allowed: a whole number of bars"),
+    ("time_stop = 'close'", "time_stop: found a number that changes from bar to bar"),
+    ("expires = 3", "expires: found an entry at the market"),
+    ("entry = 'later'", "entry: found \"later\", allowed: \"market\", or a table"),
+    ("entry = {}", "entry: found neither stop nor limit"),
+    ("entry = { limit = 'low' }", "entry.short_limit: found nothing, allowed: a price"),
+    ("entry = { limit = '1%', stop = 'high' }", "entry.short_stop: found nothing"),
+    ("partial_exits = [{ at = '5%' }]", "partial_exits[0].share: found nothing"),
+    ("partial_exits = [{ at = '5%', share = 2 }]", "partial_exits[0].share: found 2"),
+    ("partial_exits = 3", "partial_exits: found 3, allowed: a list of tables"),
+    ("take_proffit = '3%'", "did you mean \"take_profit\""),
+];
+
+/// Rules and models with a fault, and what the message says of it.
+const MODELS: &[(&str, &str)] = &[
+    (
+        "preset = 'zipline'",
+        "backtest.preset: found \"zipline\", allowed: \"own\", \"backtesting.py\"",
+    ),
+    ("same_bar = 'first'", "backtest.same_bar: found \"first\", allowed: \"stop-first\""),
+    ("entry_bar = 'no'", "allowed: \"pessimistic\", \"deferred\", \"next-bar\""),
+    ("reentry = 'no'", "allowed: \"same-bar\", \"next-bar\", \"after-signal\""),
+    ("size_at = 'no'", "allowed: \"fill\", \"decision\""),
+    ("accounts = 'one'", "allowed: \"separate\", \"shared\""),
+    ("reports = -1", "backtest.reports: found -1, allowed: a whole number from 0"),
+    ("detail = ['none.csv']", "none.csv: found a file that cannot be read"),
+    ("execution.spread = 1", "backtest.execution.spread: found 1, allowed: a fraction from 0"),
+    ("execution.slippage.fixd = 1", "did you mean \"fixed\""),
+    ("execution.latency = -1", "backtest.execution.latency: found -1, allowed: a whole number"),
+    ("execution.latency = [0]", "backtest.execution.latency: found [0.0]"),
+    ("execution.volume_share = 2", "backtest.execution.volume_share: found 2"),
+    ("execution.fees.maker = 3", "backtest.execution.fees.maker: found 3"),
+    ("execution.fees.tiers = [{ from = 5 }, { from = 5 }]", "fees.tiers[1].from: found 5"),
+    ("risk.max_gross = 0", "backtest.risk.max_gross: found 0, allowed: a number above 0"),
+    ("risk.max_positions = 0", "backtest.risk.max_positions: found 0"),
+    ("risk.drawdown_stop = 1", "backtest.risk.drawdown_stop: found 1"),
+    ("risk.drawdown = 0.1", "backtest.risk.drawdown: found an unknown key"),
+];
+
+#[test]
+fn orders_and_models_with_a_fault_are_refused() {
+    let rules = "long_entry = 'close > open'\nshort_entry = 'close < open'\n";
+    for (order, expected) in ORDERS {
+        let message = refusal(&backtest_text(SPACE, DATA, &format!("{rules}{order}")));
+        assert!(message.contains(expected), "{order}: {message}");
+    }
+    for (model, expected) in MODELS {
+        let message = refusal(&backtest_text(SPACE, &format!("{DATA}\n{model}"), rules));
+        assert!(message.contains(expected), "{model}: {message}");
+    }
 }

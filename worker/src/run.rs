@@ -189,6 +189,10 @@ impl Watcher for Watch<'_> {
         if self.pruned.is_some() { Verdict::Stop } else { Verdict::Continue }
     }
 
+    fn wants_reports(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     fn restart(&mut self) {
         self.reports.clear();
     }

@@ -7,6 +7,8 @@ use search_spaces::{Domain, Parameter, Section, Space, TemplateError};
 use super::data::Price;
 use super::expression::{Comparison, Condition, Number, Operation, Strategy, whole_number};
 use super::indicators::Indicator;
+use super::orders::Orders;
+use super::orders_read::{Directions, OrdersReader};
 use super::text::printable;
 
 const CONDITION: &str = "a condition, such as close > sma(close, 50)";
@@ -15,24 +17,33 @@ const FUNCTIONS: &str = "sma, ema, highest, lowest, rsi, previous (series, n); \
                          cross_above, cross_below, min, max (a, b); abs (x)";
 
 /// A fault in an expression.
-struct Fault {
-    column: u32,
-    found: String,
-    allowed: String,
+pub(super) struct Fault {
+    pub column: u32,
+    pub found: String,
+    pub allowed: String,
 }
 
-type Compiled<T> = Result<T, Fault>;
+pub(super) type Compiled<T> = Result<T, Fault>;
 
 fn fault<T>(expr: &Expr, found: impl Into<String>, allowed: impl Into<String>) -> Compiled<T> {
     Err(Fault { column: expr.column, found: found.into(), allowed: allowed.into() })
 }
 
-/// Reads the table of rules; also gives their texts, in a fixed order, for the fingerprint.
+/// The texts of a strategy, in a fixed order, for the fingerprint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Texts {
+    /// The four rules.
+    pub rules: Vec<Option<String>>,
+    /// Everything else that is there, with its key.
+    pub orders: Vec<String>,
+}
+
+/// Reads the table of rules and orders.
 pub(super) fn strategy(
     mut section: Section<'_>,
     space: &Space,
     has_volume: bool,
-) -> Result<(Strategy, Vec<Option<String>>), TemplateError> {
+) -> Result<(Strategy, Texts), TemplateError> {
     let compiler = Compiler { parameters: space.parameters(), has_volume };
     let clash = |name: &&str| Price::NAMES.iter().any(|(price, _)| price == name);
     if let Some(name) = space.parameters().iter().map(Parameter::name).find(clash) {
@@ -52,26 +63,42 @@ pub(super) fn strategy(
         texts.push(text);
         Ok(condition)
     };
-    let strategy = Strategy {
+    let mut strategy = Strategy {
         long_entry: rule(&mut section, "long_entry")?,
         long_exit: rule(&mut section, "long_exit")?,
         short_entry: rule(&mut section, "short_entry")?,
         short_exit: rule(&mut section, "short_exit")?,
+        orders: Orders::default(),
     };
     if strategy.long_entry.is_none() && strategy.short_entry.is_none() {
         let allowed = "at least one of long_entry and short_entry";
         return Err(section.error("long_entry", "no entry", allowed));
     }
+    let directions =
+        Directions { long: strategy.long_entry.is_some(), short: strategy.short_entry.is_some() };
+    let mut reader = OrdersReader { compiler: &compiler, directions, texts: Vec::new() };
+    strategy.orders = reader.read(&mut section)?;
+    let orders = reader.texts;
     section.finish()?;
-    Ok((strategy, texts))
+    Ok((strategy, Texts { rules: texts, orders }))
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     parameters: &'a [Parameter],
     has_volume: bool,
 }
 
 impl Compiler<'_> {
+    /// A number, from its text.
+    pub(super) fn number_of(&self, text: &str) -> Compiled<Number> {
+        let expr = expr::parse(text).map_err(|error| Fault {
+            column: error.column,
+            found: format!("a syntax error ({})", error.message),
+            allowed: NUMBER.to_owned(),
+        })?;
+        self.number(&expr)
+    }
+
     fn rule(&self, text: &str) -> Compiled<Condition> {
         let expr = expr::parse(text).map_err(|error| Fault {
             column: error.column,

@@ -46,8 +46,10 @@ pub struct Trade {
     pub entry_price: f64,
     /// Price of a share at the exit, without commission.
     pub exit_price: f64,
-    /// Commission of both sides, in cash.
+    /// Commission and fees of both sides, and what holding has cost, in cash.
     pub commission: f64,
+    /// Why it was closed.
+    pub reason: Reason,
 }
 
 impl Trade {
@@ -63,6 +65,29 @@ impl Trade {
         let gross = self.size.signum() * (self.exit_price / self.entry_price - 1.0);
         gross - self.commission / (self.size.abs() * self.entry_price)
     }
+}
+
+/// Why a position, or a part of it, was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule of the strategy: its exit, or the opposite entry.
+    Signal,
+    /// Its stop loss.
+    StopLoss,
+    /// Its trailing stop.
+    TrailingStop,
+    /// Its take profit.
+    TakeProfit,
+    /// One of its partial exits.
+    PartialExit,
+    /// Its time stop.
+    TimeStop,
+    /// A limit of loss of the account.
+    RiskStop,
+    /// The account had nothing left.
+    Ruin,
+    /// The data ended.
+    End,
 }
 
 /// What is to be done at a fill.
@@ -127,6 +152,16 @@ pub(super) struct Signals<'a> {
     pub short_exit: Option<&'a Mask>,
 }
 
+/// Which of the four rules hold at one bar.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent rules")]
+pub(super) struct Signs {
+    pub long_entry: bool,
+    pub long_exit: bool,
+    pub short_entry: bool,
+    pub short_exit: bool,
+}
+
 impl Signals<'_> {
     fn word(mask: Option<&Mask>, word: usize) -> u64 {
         match mask {
@@ -152,8 +187,35 @@ impl Signals<'_> {
         }
     }
 
+    /// Which rules hold at a bar.
+    pub(super) fn at(&self, bar: usize) -> Signs {
+        let holds = |mask| Self::word(mask, bar / 64) >> (bar % 64) & 1 == 1;
+        Signs {
+            long_entry: holds(self.long_entry),
+            long_exit: holds(self.long_exit),
+            short_entry: holds(self.short_entry),
+            short_exit: holds(self.short_exit),
+        }
+    }
+
+    /// Whether the entry rule of a direction holds at all bars `from..to`.
+    pub(super) fn entry_holds_throughout(&self, sign: f64, from: usize, to: usize) -> bool {
+        let rule = if sign > 0.0 { self.long_entry } else { self.short_entry };
+        let mut bar = from;
+        while bar < to {
+            let missing = !Self::word(rule, bar / 64) >> (bar % 64);
+            let next = (bar / 64 + 1) * 64;
+            let end = if next < to { next } else { to };
+            if bar + (missing.trailing_zeros() as usize) < end {
+                return false;
+            }
+            bar = end;
+        }
+        true
+    }
+
     /// The first bar from `from` on at which an account with `size` shares acts, and how.
-    fn next(&self, size: f64, from: usize, end: usize) -> Option<(usize, Action)> {
+    pub(super) fn next(&self, size: f64, from: usize, end: usize) -> Option<(usize, Action)> {
         let mut unseen = !0 << (from % 64);
         for word in from / 64..end.div_ceil(64) {
             let [buy, sell_short, leave] = self.actions(size, word);
@@ -192,7 +254,7 @@ impl Account<'_> {
         size.abs() * price * self.rules.commission
     }
 
-    fn close(&mut self, bar: usize, price: f64) {
+    fn close(&mut self, bar: usize, price: f64, reason: Reason) {
         if self.size == 0.0 {
             return;
         }
@@ -208,6 +270,7 @@ impl Account<'_> {
             entry_price: self.entry_price,
             exit_price: price,
             commission: commission + self.commission(self.size, self.entry_price),
+            reason,
         });
         self.size = 0.0;
     }
@@ -231,7 +294,7 @@ impl Account<'_> {
     }
 
     fn act(&mut self, action: Action, bar: usize, price: f64) {
-        self.close(bar, price);
+        self.close(bar, price, Reason::Signal);
         match action {
             Action::Buy => self.open(bar, price, 1.0),
             Action::SellShort => self.open(bar, price, -1.0),
@@ -254,7 +317,7 @@ impl Account<'_> {
         let Some(ruin) = equity[from..to].iter().position(|equity| *equity <= 0.0) else {
             return false;
         };
-        self.close(from + ruin, closes[ruin]);
+        self.close(from + ruin, closes[ruin], Reason::Ruin);
         equity[from + ruin..].fill(0.0);
         true
     }
@@ -289,6 +352,7 @@ pub(super) fn trade(
         let fill = match rules.fill {
             Fill::NextOpen => bar + 1,
             Fill::SameClose => bar,
+            Fill::NextClose => unreachable!("the general engine does this"),
         };
         if account.mark(equity, marked, fill.min(bars)) {
             return;
@@ -299,8 +363,10 @@ pub(super) fn trade(
         match rules.fill {
             Fill::NextOpen if fill == bars => break,
             Fill::NextOpen => account.act(action, fill, opens[fill]),
-            Fill::SameClose if fill + 1 == bars => account.close(fill, closes[fill]),
-            Fill::SameClose => account.act(action, fill, closes[fill]),
+            Fill::SameClose if fill + 1 == bars => {
+                account.close(fill, closes[fill], Reason::Signal);
+            }
+            Fill::SameClose | Fill::NextClose => account.act(action, fill, closes[fill]),
         }
         seen = bar + 1;
         if seen == bars {
@@ -315,7 +381,7 @@ pub(super) fn trade(
             AtEnd::LastOpen => opens[bars - 1],
             AtEnd::LastClose => closes[bars - 1],
         };
-        account.close(bars - 1, price);
+        account.close(bars - 1, price, Reason::End);
         equity[bars - 1] = account.cash;
     }
 }

@@ -31,10 +31,18 @@ impl Pool {
             self.masks.push(bits);
         }
     }
+
+    /// Takes back the memory of a column.
+    pub(super) fn take_back(&mut self, column: Column<'_>) {
+        if let Column::Own(values) = column {
+            self.columns.push(values);
+        }
+    }
 }
 
 /// A number over all bars.
-enum Column<'a> {
+#[derive(Clone, Debug)]
+pub(super) enum Column<'a> {
     Same(f64),
     Data(&'a [f64]),
     Shared(Arc<[f64]>),
@@ -50,10 +58,24 @@ impl Column<'_> {
             Self::Own(values) => Ok(values),
         }
     }
+
+    /// The number at a bar.
+    #[inline]
+    pub(super) fn at(&self, bar: usize) -> f64 {
+        match self.slice() {
+            Ok(values) => values[bar],
+            Err(value) => value,
+        }
+    }
+
+    /// The number, where it is the same for all bars.
+    pub(super) fn fixed(&self) -> Option<f64> {
+        self.slice().err()
+    }
 }
 
 /// Evaluates the rules of one run on one symbol.
-pub(super) struct Evaluator<'a> {
+pub(super) struct Evaluator<'a, 'p> {
     pub series: &'a Series,
     /// Tells the symbol from others in the cache.
     pub symbol: u64,
@@ -61,12 +83,12 @@ pub(super) struct Evaluator<'a> {
     pub summation: Summation,
     pub crossing: Crossing,
     pub cache: &'a Cache,
-    pub pool: &'a mut Pool,
+    pub pool: &'p mut Pool,
     /// The first bar at which all indicators that were evaluated so far are known.
     pub warm_up: usize,
 }
 
-impl<'a> Evaluator<'a> {
+impl<'a> Evaluator<'a, '_> {
     /// The bars at which `condition` holds.
     ///
     /// # Errors
@@ -171,7 +193,11 @@ impl<'a> Evaluator<'a> {
         Ok(Mask::Bits(now))
     }
 
-    fn number(&mut self, number: &Number) -> Result<Column<'a>, Failure> {
+    /// The values of `number`.
+    ///
+    /// # Errors
+    /// A length of an indicator that is no whole number from 1 on.
+    pub(super) fn number(&mut self, number: &Number) -> Result<Column<'a>, Failure> {
         if let Some(value) = number.fixed(self.values) {
             return Ok(Column::Same(value));
         }
@@ -251,9 +277,7 @@ impl<'a> Evaluator<'a> {
 
     fn recycle<const N: usize>(&mut self, columns: [Column<'_>; N]) {
         for column in columns {
-            if let Column::Own(values) = column {
-                self.pool.columns.push(values);
-            }
+            self.pool.take_back(column);
         }
     }
 }

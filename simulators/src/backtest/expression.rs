@@ -10,14 +10,16 @@ use search_spaces::expr::BinaryOp;
 
 use super::data::Price;
 use super::indicators::Indicator;
+use super::orders::Orders;
 
-/// The four rules of a strategy; at least one entry is there.
+/// The four rules of a strategy, of which at least one entry is there, and its orders.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Strategy {
     pub long_entry: Option<Condition>,
     pub long_exit: Option<Condition>,
     pub short_entry: Option<Condition>,
     pub short_exit: Option<Condition>,
+    pub orders: Orders<Number>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,6 +33,14 @@ impl Calendar {
         Self { dates, places }
     }
 
+    /// How many bars a series has among the first `dates` dates, of which there is at least one.
+    pub(super) fn bars(&self, series: usize, dates: usize) -> usize {
+        match self.places.get(series) {
+            None => dates,
+            Some(places) => places[dates - 1] as usize,
+        }
+    }
+
     /// Adds the values of one series to `total`, which has a place for each date; `before` stands
     /// for the dates before its first bar.
     pub(super) fn add(&self, series: usize, values: &[f64], before: f64, total: &mut [f64]) {

@@ -4,11 +4,15 @@ use std::path::Path;
 
 use search_spaces::{Section, TemplateError};
 
+use super::broker::Finer;
 use super::data::Series;
 use super::date::Date;
 use super::engine::AccountRules;
+use super::execution::Execution;
 use super::metrics::{DEFAULTS, METRICS, Metric};
 use super::read;
+use super::risk::Risk;
+use super::rules::{Accounts, Conventions, OrderRules, Preset, Reentry, SizeAt};
 use crate::open::OpenError;
 
 /// When a decision is filled.
@@ -18,6 +22,8 @@ pub(super) enum Fill {
     NextOpen,
     /// At the close at which the decision was made.
     SameClose,
+    /// At the close of the bar after the decision.
+    NextClose,
 }
 
 /// What sizes a position can have.
@@ -71,11 +77,18 @@ pub(super) struct Settings {
     pub statistics: Statistics,
     pub periods_per_year: f64,
     pub metrics: Vec<Metric>,
+    pub orders: OrderRules,
+    pub execution: Execution,
+    pub risk: Risk,
+    /// Into how many parts of equal length a run is divided for its reports; 0 for none.
+    pub reports: u64,
 }
 
 impl Settings {
-    /// Reads everything but `strategy` and the data.
-    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, TemplateError> {
+    /// Reads everything but `strategy` and the data, of which `has_volume` tells enough.
+    pub(super) fn read(section: &mut Section<'_>, has_volume: bool) -> Result<Self, TemplateError> {
+        let preset = section.one_of("preset", Preset::NAMES)?.unwrap_or(Preset::Own);
+        let conventions = Conventions::of(preset);
         let cash = section.number("cash")?.unwrap_or(10_000.0);
         if cash <= 0.0 {
             return Err(section.error("cash", cash.to_string(), "a number above 0"));
@@ -86,14 +99,18 @@ impl Settings {
             return Err(section.error("commission", commission.to_string(), allowed));
         }
         let shares = [("whole", Shares::Whole), ("fractional", Shares::Fractional)];
-        let fill = [("next-open", Fill::NextOpen), ("same-close", Fill::SameClose)];
+        let fill = [
+            ("next-open", Fill::NextOpen),
+            ("same-close", Fill::SameClose),
+            ("next-close", Fill::NextClose),
+        ];
         let at_end = [("last-open", AtEnd::LastOpen), ("last-close", AtEnd::LastClose)];
         let account = AccountRules {
             cash,
             commission,
-            shares: section.one_of("shares", &shares)?.unwrap_or(Shares::Whole),
-            fill: section.one_of("fill", &fill)?.unwrap_or(Fill::NextOpen),
-            at_end: section.one_of("at_end", &at_end)?.unwrap_or(AtEnd::LastClose),
+            shares: section.one_of("shares", &shares)?.unwrap_or(conventions.shares),
+            fill: section.one_of("fill", &fill)?.unwrap_or(conventions.fill),
+            at_end: section.one_of("at_end", &at_end)?.unwrap_or(conventions.at_end),
         };
         let summation = [("exact", Summation::Exact), ("rolling", Summation::Rolling)];
         let crossing = [("strict", Crossing::Strict), ("touch", Crossing::Touch)];
@@ -106,14 +123,34 @@ impl Settings {
         }
         Ok(Self {
             account,
-            summation: section.one_of("summation", &summation)?.unwrap_or(Summation::Exact),
-            crossing: section.one_of("crossing", &crossing)?.unwrap_or(Crossing::Strict),
+            summation: section.one_of("summation", &summation)?.unwrap_or(conventions.summation),
+            crossing: section.one_of("crossing", &crossing)?.unwrap_or(conventions.crossing),
             statistics: section
                 .one_of("statistics", &statistics)?
-                .unwrap_or(Statistics::Arithmetic),
+                .unwrap_or(conventions.statistics),
             periods_per_year,
             metrics: metrics(section)?,
+            orders: OrderRules::read(section, &conventions)?,
+            execution: Execution::read(section, has_volume)?,
+            risk: Risk::read(section)?,
+            reports: reports(section)?,
         })
+    }
+
+    /// What keeps the rules and models from being run by the signals alone; none if nothing does.
+    pub(super) fn beyond_signals(&self, symbols: usize) -> Option<&'static str> {
+        let reasons = [
+            (self.account.fill == Fill::NextClose, "fill = \"next-close\""),
+            (self.orders.reentry != Reentry::SameBar, "reentry"),
+            (self.orders.size_at != SizeAt::Fill, "size_at = \"decision\""),
+            (
+                self.orders.accounts == Accounts::Shared && symbols > 1,
+                "accounts = \"shared\" with several symbols",
+            ),
+            (self.execution != Execution::default(), "[backtest.execution]"),
+            (self.risk != Risk::default(), "[backtest.risk]"),
+        ];
+        reasons.into_iter().find(|(is_so, _)| *is_so).map(|(_, reason)| reason)
     }
 
     /// Feeds all settings into a hash, in a fixed order.
@@ -133,6 +170,31 @@ impl Settings {
         for metric in &self.metrics {
             hasher.update(metric.name().as_bytes());
             hasher.update(&[0]);
+        }
+        // What says nothing new leaves the fingerprint that it had before there was anything new.
+        let texts = [self.orders.texts(), self.execution.texts(), self.risk.texts()].concat();
+        for text in texts {
+            hasher.update(b"rule");
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        if self.reports != REPORTS {
+            hasher.update(b"reports");
+            hasher.update(&self.reports.to_le_bytes());
+        }
+    }
+}
+
+/// The number of reports where the template does not say.
+const REPORTS: u64 = 10;
+
+fn reports(section: &mut Section<'_>) -> Result<u64, TemplateError> {
+    let reports = section.integer("reports")?.unwrap_or(REPORTS.cast_signed());
+    match u64::try_from(reports) {
+        Ok(reports) if reports <= 1000 => Ok(reports),
+        _ => {
+            let allowed = "a whole number from 0, for none, to 1000";
+            Err(section.error("reports", reports.to_string(), allowed))
         }
     }
 }
@@ -205,6 +267,49 @@ pub(super) fn data(section: &mut Section<'_>, folder: &Path) -> Result<Vec<Serie
         }
     }
     Ok(all)
+}
+
+/// Reads the finer bars of each symbol from the files that `detail` names, the coarsest first.
+pub(super) fn finer(
+    section: &mut Section<'_>,
+    folder: &Path,
+    files: &[String],
+    all: &[Series],
+) -> Result<Vec<Vec<Finer>>, OpenError> {
+    let adjust = section.boolean("adjust")? != Some(false);
+    let mut finer: Vec<Vec<Finer>> = all.iter().map(|_| Vec::new()).collect();
+    for (depth, file) in files.iter().enumerate() {
+        let mut found = read::read(file, folder)?;
+        // A file without a column of symbols has that of its name, which is no fault.
+        if let ([one], [only]) = (&mut found[..], all) {
+            one.symbol.clone_from(&only.symbol);
+        }
+        let mut matches = 0;
+        for mut series in found {
+            let Some(place) = all.iter().position(|one| one.symbol == series.symbol) else {
+                continue;
+            };
+            if adjust {
+                series.adjust();
+            }
+            let coarser = match finer[place].last() {
+                Some(finer) => finer.series(),
+                None => &all[place],
+            };
+            let finest = Finer::new(series, coarser);
+            if finer[place].len() == depth {
+                finer[place].push(finest);
+            }
+            matches += 1;
+        }
+        if matches == 0 {
+            let names: Vec<&str> = all.iter().map(|series| series.symbol.as_str()).collect();
+            let allowed = format!("files with finer bars of {}", names.join(", "));
+            let found = format!("{file:?}, which has bars of no symbol here");
+            return Err(section.error("detail", found, allowed).into());
+        }
+    }
+    Ok(finer)
 }
 
 fn date(section: &mut Section<'_>, key: &str) -> Result<Option<Date>, TemplateError> {

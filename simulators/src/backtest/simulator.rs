@@ -1,25 +1,23 @@
-//! The backtester as a simulator: one run from a point to metrics, and the same run in detail.
+//! The backtester as a simulator: opened from a template, and run in sessions or in detail.
 
 use std::path::Path;
 use std::sync::Mutex;
 
 use search_spaces::{Point, Section, Space};
 
+use super::broker::Finer;
 use super::cache::{self, Cache};
-use super::compile;
+use super::compile::{self, Texts};
 use super::data::{Price, Series};
 use super::date::Date;
-use super::engine::{self, AccountRules, Decision, NoRecorder, Recorder, Signals, Trade};
-use super::evaluate::{Evaluator, Pool};
-use super::expression::{Condition, Strategy};
-use super::facts::Outcome;
-use super::mask::Mask;
-use super::metrics::{Calculator, Metric};
+use super::engine::{Decision, NoRecorder, Trade};
+use super::evaluate::Pool;
+use super::expression::Strategy;
 use super::portfolio::Calendar;
 use super::read;
+use super::run::Input;
 use super::settings::{self, Settings};
-use crate::contract::{Failure, Session, Simulator, Trial, Watcher};
-use crate::numbers::real;
+use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
 use crate::open::OpenError;
 
 /// Raised whenever a rule, an indicator or a metric changes its values.
@@ -34,33 +32,44 @@ const SEMANTICS: u32 = 1;
 /// - `adjust`: scale prices for splits and dividends [true where the data allow it];
 /// - `from`, `to`: first and last date [all bars];
 /// - `cash` [10000], `commission`: fraction of the traded value at each side [0];
-/// - `shares`: [`"whole"`] or `"fractional"`; `fill`: [`"next-open"`] or `"same-close"`;
+/// - `shares`: [`"whole"`] or `"fractional"`; `fill`: [`"next-open"`], `"same-close"` or
+///   `"next-close"`;
 ///   `at_end`: [`"last-close"`] or `"last-open"`; `crossing`: [`"strict"`] or `"touch"`;
 ///   `summation`: [`"exact"`] or `"rolling"`; `statistics`: [`"arithmetic"`] or `"geometric"`;
 /// - `metrics`: which to record, in which order [the twelve usual ones]; the definitions are in
 ///   `backtest/metrics.rs`;
-/// - `periods_per_year` [252].
+/// - `periods_per_year` [252]; `reports`: into how many parts a run is divided for reports [10];
+/// - `preset`, `same_bar`, `entry_bar`, `reentry`, `size_at`, `accounts`, `detail`: how orders are
+///   filled; the tables `execution` and `risk`. All are described in `docs/backtest.md`.
 ///
 /// The table `[backtest.strategy]` holds the rules `long_entry`, `long_exit`, `short_entry`,
 /// `short_exit`, at least one entry; an absent exit leaves the closing to the opposite entry.
 /// They are conditions over `open`, `high`, `low`, `close`, `volume`, the parameters of the space
 /// and numbers, with `sma`, `ema`, `highest`, `lowest`, `rsi`, `previous` (series, n),
 /// `cross_above`, `cross_below`, `min`, `max` (a, b) and `abs` (x). A comparison with a value
-/// that is not known (an indicator that warms up, an inactive parameter) is false.
+/// that is not known (an indicator that warms up, an inactive parameter) is false. Beside the
+/// rules stand the orders: `entry`, `expires`, `size`, `stop_loss`, `take_profit`,
+/// `trailing_stop`, `trail`, `time_stop`, `partial_exits`.
 pub struct Backtest {
-    settings: Settings,
-    strategy: Strategy,
-    rules: Vec<Option<String>>,
-    parameters: Vec<(String, Vec<String>)>,
-    all: Vec<Series>,
-    calendar: Calendar,
-    market: Vec<f64>,
-    names: Vec<String>,
-    /// The data file, unless the data are built in.
-    file: Option<String>,
-    cache: Cache,
+    pub(super) settings: Settings,
+    pub(super) strategy: Strategy,
+    pub(super) texts: Texts,
+    pub(super) parameters: Vec<(String, Vec<String>)>,
+    pub(super) all: Vec<Series>,
+    pub(super) calendar: Calendar,
+    pub(super) market: Vec<f64>,
+    pub(super) names: Vec<String>,
+    /// The data files, but for data that are built in.
+    pub(super) files: Vec<String>,
+    /// For each symbol its finer bars, the coarsest of them first.
+    pub(super) finer: Vec<Vec<Finer>>,
+    /// What keeps the signals alone from deciding everything, if anything does.
+    pub(super) beyond_signals: Option<&'static str>,
+    /// The engine that was asked for, if any.
+    pub(super) engine: Option<Engine>,
+    pub(super) cache: Cache,
     /// Scratch memory of sessions that are gone, for those to come.
-    idle: Mutex<Vec<Scratch>>,
+    pub(super) idle: Mutex<Vec<Scratch>>,
 }
 
 /// A run in detail.
@@ -76,13 +85,28 @@ pub struct Trace {
     pub metrics: Vec<f64>,
 }
 
+/// Memory to work in, which one run leaves to the next.
 #[derive(Debug, Default)]
-struct Scratch {
-    pool: Pool,
-    trades: Vec<Trade>,
-    equity: Vec<f64>,
-    total: Vec<f64>,
-    returns: Vec<f64>,
+pub(super) struct Scratch {
+    pub pool: Pool,
+    pub trades: Vec<Trade>,
+    pub equity: Vec<f64>,
+    pub total: Vec<f64>,
+    pub returns: Vec<f64>,
+    /// The trades that were closed by the time of a report.
+    pub closed: Vec<Trade>,
+    pub warm_ups: Vec<usize>,
+}
+
+/// What runs a backtest. Wherever several can, they give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// From signal to signal: for rules that are filled at the market, whole and at once.
+    Signals,
+    /// From one bar to the next at which anything can happen.
+    Events,
+    /// Bar by bar.
+    EveryBar,
 }
 
 impl Backtest {
@@ -91,27 +115,37 @@ impl Backtest {
     /// # Errors
     /// A fault in the table, in an expression or in the data.
     pub fn open(mut section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, OpenError> {
-        let settings = Settings::read(&mut section)?;
         let all = settings::data(&mut section, folder)?;
-        let file = section.text("data")?.filter(|data| data != read::BUILT_IN);
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
+        let settings = Settings::read(&mut section, has_volume)?;
+        let mut files = section.texts("detail")?.unwrap_or_default();
+        let finer = settings::finer(&mut section, folder, &files, &all)?;
+        files.insert(0, section.text("data")?.unwrap_or_default());
+        files.retain(|file| file != read::BUILT_IN);
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
             return Err(section.missing("strategy", allowed).into());
         };
-        let (strategy, rules) = compile::strategy(strategy, space, has_volume)?;
+        let (strategy, texts) = compile::strategy(strategy, space, has_volume)?;
         section.finish()?;
         let parameters = space.parameters().iter();
         let parameters = parameters.map(|p| (p.name().to_owned(), p.labels().to_vec()));
         let calendar = Calendar::new(&all);
         let market = calendar.market(&all);
         let names = settings.metrics.iter().map(|metric| metric.name().to_owned());
+        let beyond_signals = match strategy.orders.is_plain() {
+            false => Some("the orders of [backtest.strategy]"),
+            true => settings.beyond_signals(all.len()),
+        };
         Ok(Self {
             names: names.collect(),
-            file,
+            files,
+            finer,
+            beyond_signals,
+            engine: None,
             settings,
             strategy,
-            rules,
+            texts,
             parameters: parameters.collect(),
             calendar,
             market,
@@ -134,7 +168,32 @@ impl Backtest {
         Self { cache: Cache::new(bytes), ..self }
     }
 
-    /// One run with all its trades and decisions, from the same engine as [`Session::run`].
+    /// The engine that runs it.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match (self.beyond_signals, self.engine) {
+            (None, None) => Engine::Signals,
+            (None, Some(engine)) => engine,
+            (Some(_), Some(Engine::EveryBar)) => Engine::EveryBar,
+            (Some(_), _) => Engine::Events,
+        }
+    }
+
+    /// What in the template keeps the engine of signals alone from running it; none if nothing
+    /// does.
+    #[must_use]
+    pub fn beyond_signals(&self) -> Option<&str> {
+        self.beyond_signals
+    }
+
+    /// The same backtest run by another engine, as far as that can. Results are the same with any.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine: Some(engine), ..self }
+    }
+
+    /// One run with all its trades and decisions, from the same engine as [`Session::run`] with
+    /// the seed 0.
     ///
     /// # Errors
     /// The [`Failure`] that the run would have.
@@ -142,105 +201,24 @@ impl Backtest {
     /// # Panics
     /// When the point does not belong to the space for which the backtest was opened.
     pub fn trace(&self, point: &Point) -> Result<Trace, Failure> {
+        self.trace_with_seed(point, 0)
+    }
+
+    /// Like [`Backtest::trace`], with what is left to chance drawn from `seed`.
+    ///
+    /// # Errors
+    /// The [`Failure`] that the run would have.
+    ///
+    /// # Panics
+    /// When the point does not belong to the space for which the backtest was opened.
+    pub fn trace_with_seed(&self, point: &Point, seed: u64) -> Result<Trace, Failure> {
         let mut scratch = Scratch::default();
         let mut decisions = Vec::new();
-        let metrics = self.run(point, &mut scratch, &mut decisions)?;
-        let equity = match self.all.len() {
-            1 => &scratch.equity,
-            _ => &scratch.total,
-        };
+        let input = Input { point, seed };
+        let metrics = self.run(input, &mut scratch, &mut decisions, &mut Unwatched)?;
+        let equity = if self.all.len() == 1 { &scratch.equity } else { &scratch.total };
         let equity = self.calendar.dates.iter().copied().zip(equity.iter().copied());
         Ok(Trace { equity: equity.collect(), trades: scratch.trades, decisions, metrics })
-    }
-
-    fn run(
-        &self,
-        point: &Point,
-        scratch: &mut Scratch,
-        recorder: &mut impl Recorder,
-    ) -> Result<Vec<f64>, Failure> {
-        assert_eq!(point.values().len(), self.parameters.len(), "the point belongs to the space");
-        let cash = self.settings.account.cash;
-        let account = AccountRules { cash: cash / real(self.all.len()), ..self.settings.account };
-        scratch.trades.clear();
-        scratch.total.clear();
-        scratch.total.resize(self.calendar.dates.len(), 0.0);
-        let mut buy_and_hold = 0.0;
-        for (index, series) in self.all.iter().enumerate() {
-            let warm_up = self.run_one(index, &account, point, scratch, recorder)?;
-            let close = series.price(Price::Close);
-            let first = close.get(warm_up).copied().unwrap_or(f64::NAN);
-            buy_and_hold += close[close.len() - 1] / first - 1.0;
-            if self.all.len() > 1 {
-                let Scratch { equity, total, .. } = scratch;
-                self.calendar.add(index, equity, account.cash, total);
-            }
-        }
-        let equity = match self.all.len() {
-            1 => &scratch.equity,
-            _ => &scratch.total,
-        };
-        let calculator = Calculator {
-            statistics: self.settings.statistics,
-            periods_per_year: self.settings.periods_per_year,
-            outcome: Outcome {
-                dates: &self.calendar.dates,
-                equity,
-                cash,
-                trades: &scratch.trades,
-                bars: self.all.iter().map(Series::len).sum(),
-                buy_and_hold: buy_and_hold / real(self.all.len()),
-                market: &self.market,
-            },
-        };
-        let metrics: &[Metric] = &self.settings.metrics;
-        Ok(calculator.values(metrics, &mut scratch.returns))
-    }
-
-    /// Trades one symbol; gives the first bar at which all its indicators are known.
-    fn run_one(
-        &self,
-        index: usize,
-        account: &AccountRules,
-        point: &Point,
-        scratch: &mut Scratch,
-        recorder: &mut impl Recorder,
-    ) -> Result<usize, Failure> {
-        let series = &self.all[index];
-        let mut evaluator = Evaluator {
-            series,
-            symbol: index as u64,
-            values: point.values(),
-            summation: self.settings.summation,
-            crossing: self.settings.crossing,
-            cache: &self.cache,
-            pool: &mut scratch.pool,
-            warm_up: 0,
-        };
-        let mut mask = |rule: &Option<Condition>| -> Result<Option<Mask>, Failure> {
-            rule.as_ref().map(|rule| evaluator.condition(rule)).transpose()
-        };
-        let masks = [
-            mask(&self.strategy.long_entry)?,
-            mask(&self.strategy.long_exit)?,
-            mask(&self.strategy.short_entry)?,
-            mask(&self.strategy.short_exit)?,
-        ];
-        let warm_up = evaluator.warm_up;
-        let signals = Signals {
-            long_entry: masks[0].as_ref(),
-            long_exit: masks[1].as_ref(),
-            short_entry: masks[2].as_ref(),
-            short_exit: masks[3].as_ref(),
-        };
-        let Scratch { trades, equity, .. } = scratch;
-        equity.resize(series.len(), 0.0);
-        let symbol = u32::try_from(index).expect("fewer symbols than 2^32");
-        engine::trade(account, series, symbol, &signals, trades, equity, recorder);
-        for mask in masks.into_iter().flatten() {
-            scratch.pool.recycle(mask);
-        }
-        Ok(warm_up)
     }
 }
 
@@ -258,9 +236,12 @@ impl Simulator for Backtest {
         text(&mut hasher, "backtest");
         hasher.update(&SEMANTICS.to_le_bytes());
         self.settings.hash(&mut hasher);
-        for rule in &self.rules {
+        for rule in &self.texts.rules {
             hasher.update(&[u8::from(rule.is_some())]);
             text(&mut hasher, rule.as_deref().unwrap_or(""));
+        }
+        for order in &self.texts.orders {
+            text(&mut hasher, order);
         }
         // The rules speak of parameters and labels by name, the points by index.
         for (name, labels) in &self.parameters {
@@ -271,15 +252,17 @@ impl Simulator for Backtest {
             }
         }
         self.all.iter().for_each(|series| series.hash(&mut hasher));
+        let finer = self.finer.iter().flatten();
+        finer.for_each(|finer| finer.series().hash(&mut hasher));
         *hasher.finalize().as_bytes()
     }
 
     fn reports(&self) -> bool {
-        false
+        self.settings.reports > 0
     }
 
     fn files(&self) -> Vec<String> {
-        self.file.iter().cloned().collect()
+        self.files.clone()
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
@@ -294,9 +277,10 @@ struct BacktestSession<'a> {
 }
 
 impl Session for BacktestSession<'_> {
-    fn run(&mut self, trial: &Trial<'_>, _watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
-        // Prices of the past are what they are: nothing here is drawn from the seed.
-        self.backtest.run(trial.point, &mut self.scratch, &mut NoRecorder)
+    fn run(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
+        // Prices of the past are what they are: only the execution of orders draws from the seed.
+        let input = Input { point: trial.point, seed: trial.seed };
+        self.backtest.run(input, &mut self.scratch, &mut NoRecorder, watcher)
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod bars;
+
 use std::path::Path;
 
 use search_spaces::{Document, Point, Space, Template, Value};

@@ -1,0 +1,138 @@
+//! Decisions at the close of a bar: what the signals ask of a position and of its orders.
+
+use super::super::engine::{Action, Decision, Reason, Recorder};
+use super::super::evaluate::Column;
+use super::super::orders::{Level, Side};
+use super::super::rules::Reentry;
+use super::super::settings::Fill;
+use super::book::Book;
+use super::order::{Leave, Order};
+
+/// The place of a direction in pairs of long and short.
+fn place(sign: f64) -> usize {
+    usize::from(sign < 0.0)
+}
+
+impl<R: Recorder> Book<'_, '_, R> {
+    /// Decides for one symbol at the close of its bar.
+    pub(super) fn decide(&mut self, tick: usize, symbol: usize, bar: usize) {
+        let desk = &self.desks[symbol];
+        let signs = desk.market.signals.at(bar);
+        let (buy, sell_short) =
+            (signs.long_entry && !signs.short_entry, signs.short_entry && !signs.long_entry);
+        for (place, holds) in [signs.long_entry, signs.short_entry].into_iter().enumerate() {
+            if !holds {
+                self.desks[symbol].used[place] = None;
+            }
+        }
+        let (holding, is_leaving) =
+            (self.desks[symbol].holding, self.desks[symbol].leave.is_some());
+        if holding.is_open() {
+            let (opposite, exit) = match holding.size > 0.0 {
+                true => (sell_short, signs.long_exit),
+                false => (buy, signs.short_exit),
+            };
+            let is_late = bar >= holding.deadline;
+            if opposite && self.may_enter(tick, symbol, bar, -holding.sign()) {
+                self.order(symbol, bar, -holding.sign());
+            } else if (opposite || exit || is_late) && !is_leaving {
+                let is_signal = opposite || exit;
+                let reason = if is_signal { Reason::Signal } else { Reason::TimeStop };
+                self.leave(symbol, bar, reason);
+            }
+            return;
+        }
+        if let Some(order) = self.desks[symbol].order {
+            let exit = if order.sign > 0.0 { signs.long_exit } else { signs.short_exit };
+            if exit {
+                self.desks[symbol].order = None;
+                self.note(symbol, bar, Action::Close);
+                return;
+            }
+        }
+        for (enters, sign) in [(buy, 1.0), (sell_short, -1.0)] {
+            if enters && self.may_enter(tick, symbol, bar, sign) {
+                self.order(symbol, bar, sign);
+            }
+        }
+    }
+
+    fn note(&mut self, symbol: usize, bar: usize, action: Action) {
+        let market = &self.desks[symbol].market;
+        let date = market.series.dates[bar];
+        let symbol = market.symbol;
+        self.recorder.decision(Decision { symbol, bar, date, action });
+    }
+
+    fn leave(&mut self, symbol: usize, bar: usize, reason: Reason) {
+        self.note(symbol, bar, Action::Close);
+        let active = self.arrival(bar);
+        let desk = &mut self.desks[symbol];
+        desk.leave = Some(Leave { active, reason });
+        desk.order = desk.order.filter(|order| !order.is_begun);
+    }
+
+    /// The bar at which an order at the market, decided at this bar, is filled.
+    fn arrival(&mut self, bar: usize) -> usize {
+        let next = usize::from(self.rules.account.fill != Fill::SameClose);
+        bar + next + self.delay()
+    }
+
+    /// Whether an entry can be decided at all.
+    fn may_enter(&mut self, tick: usize, symbol: usize, bar: usize, sign: f64) -> bool {
+        let desk = &mut self.desks[symbol];
+        if !self.guard.is_open(tick) || bar < desk.free_from {
+            return false;
+        }
+        if self.rules.orders.reentry != Reentry::AfterSignal {
+            return true;
+        }
+        let Some(used) = desk.used[place(sign)] else { return true };
+        if desk.market.signals.entry_holds_throughout(sign, used + 1, bar) {
+            // Known up to here, so that no bar is looked at twice.
+            desk.used[place(sign)] = Some(bar);
+            return false;
+        }
+        desk.used[place(sign)] = None;
+        true
+    }
+
+    /// Orders an entry, or moves the one that waits; none where a level is not known yet.
+    fn order(&mut self, symbol: usize, bar: usize, sign: f64) {
+        let desk = &self.desks[symbol];
+        // An order at the market that is on its way is not sent again.
+        if desk.order.is_some_and(|order| order.sign == sign && !order.waits) {
+            return;
+        }
+        let orders = desk.market.orders;
+        let price = desk.price;
+        let level = |level: &Option<Level<Column<'_>>>, side: Side, absent: f64| {
+            level.as_ref().map_or(absent, |level| level.signed(bar, sign, price, side))
+        };
+        let stop = level(&orders.entry_stop, Side::Above, f64::NEG_INFINITY);
+        let limit = level(&orders.entry_limit, Side::Below, f64::INFINITY);
+        if stop.is_nan() || limit.is_nan() || !orders.are_known(bar, sign, price) {
+            return;
+        }
+        let waits = orders.entry_stop.is_some() || orders.entry_limit.is_some();
+        let lifetime = orders.expires.as_ref().and_then(Column::fixed).map(|bars| bars as usize);
+        let action = if sign > 0.0 { Action::Buy } else { Action::SellShort };
+        self.note(symbol, bar, action);
+        let active = if waits { bar + 1 + self.delay() } else { self.arrival(bar) };
+        let mut order = Order {
+            sign,
+            decided: bar,
+            active,
+            last: lifetime.map_or(usize::MAX, |bars| active.saturating_add(bars - 1)),
+            waits,
+            stop,
+            limit,
+            shares: f64::NAN,
+            is_begun: false,
+        };
+        order.shares = self.shares_at_decision(symbol, &order);
+        let desk = &mut self.desks[symbol];
+        desk.order = Some(order);
+        desk.used[place(sign)] = Some(bar);
+    }
+}

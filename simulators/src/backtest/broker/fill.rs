@@ -1,0 +1,292 @@
+//! From orders to positions: sizes, limits, and the entries of one time together.
+
+use super::super::engine::{Reason, Recorder};
+use super::super::evaluate::Column;
+use super::super::orders::{Level, Orders, Side, Size};
+use super::super::rules::SizeAt;
+use super::super::settings::Fill;
+use super::book::{At, Book, INVESTED};
+use super::holding::{Holding, Ladder, Rung};
+use super::order::Order;
+
+/// An entry that is about to be filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub symbol: usize,
+    pub bar: usize,
+    pub at: At,
+    /// Whether it takes place within the bar.
+    pub is_within: bool,
+    /// What it may use, in cash; where its shares are given, what those cost.
+    budget: f64,
+    /// The shares that are wanted, if it is not the budget that counts.
+    shares: Option<f64>,
+}
+
+impl Entry {
+    pub(super) fn new(symbol: usize, bar: usize, at: At, is_within: bool) -> Self {
+        Self { symbol, bar, at, is_within, budget: 0.0, shares: None }
+    }
+}
+
+impl<R: Recorder> Book<'_, '_, R> {
+    /// Fills the entries that were gathered: all of one time, so that none of them has the first
+    /// pick. Each is cut to the limit of one symbol; then all in the same proportion to the limit
+    /// of all positions; then those of the side that weighs too much to the limit of longs less
+    /// shorts.
+    pub(super) fn enter(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.retain(|entry| {
+            let failed = self.fails();
+            if failed {
+                self.desks[entry.symbol].order = None;
+            }
+            !failed
+        });
+        for entry in &entries {
+            let holding = self.desks[entry.symbol].holding;
+            if holding.size * entry.at.sign < 0.0 {
+                let all = holding.size.abs();
+                self.close(entry.symbol, entry.bar, entry.at, all, Reason::Signal);
+            }
+        }
+        // A reversal whose first half is not filled yet waits for it.
+        entries.retain(|entry| self.desks[entry.symbol].holding.size * entry.at.sign >= 0.0);
+        let equity = self.equity();
+        self.keep_within_count(&mut entries);
+        for entry in &mut entries {
+            self.want(entry, equity);
+        }
+        entries.retain(|entry| {
+            let wanted = entry.budget > 0.0;
+            if !wanted {
+                self.desks[entry.symbol].order = None;
+            }
+            wanted
+        });
+        self.scale(&mut entries, equity);
+        for entry in &entries {
+            self.fill(entry);
+        }
+        entries.clear();
+        self.entries = entries;
+    }
+
+    /// Drops the entries beyond the limit on positions, the last symbols first.
+    fn keep_within_count(&mut self, entries: &mut Vec<Entry>) {
+        let limit = self.rules.risk.max_positions;
+        let mut open = self.desks.iter().filter(|desk| desk.holding.is_open()).count();
+        entries.retain(|entry| {
+            let desk = &mut self.desks[entry.symbol];
+            if desk.holding.is_open() {
+                return true;
+            }
+            open += 1;
+            if open > limit {
+                desk.order = None;
+            }
+            open <= limit
+        });
+    }
+
+    /// Works out what an entry wants, and cuts it to the limit of one symbol.
+    fn want(&mut self, entry: &mut Entry, equity: f64) {
+        let order = self.desks[entry.symbol].order.expect("an entry has an order");
+        let share_cost = self.share_cost(entry.at.price, entry.at.is_maker);
+        if order.shares.is_nan() {
+            (entry.budget, entry.shares) =
+                self.wanted(entry.symbol, &order, entry.at.price, equity, share_cost);
+        } else {
+            (entry.budget, entry.shares) = (order.shares * share_cost, Some(order.shares));
+        }
+        let most = self.rules.risk.max_position;
+        if most.is_finite() {
+            let held = self.desks[entry.symbol].holding;
+            let room = most * equity - held.size.abs() * entry.at.price;
+            cut(entry, room);
+        }
+    }
+
+    /// What the strategy's size comes to: a budget, and the shares if it is they that are given.
+    /// NaN, which is less than anything, where it is not known.
+    pub(super) fn wanted(
+        &self,
+        symbol: usize,
+        order: &Order,
+        price: f64,
+        equity: f64,
+        share_cost: f64,
+    ) -> (f64, Option<f64>) {
+        let orders = self.desks[symbol].market.orders;
+        let bar = order.decided;
+        let of_shares = |shares: f64| (shares * share_cost, Some(shares));
+        match &orders.size {
+            Size::All => (equity, None),
+            Size::Fraction(fraction) => (fraction.at(bar) * equity, None),
+            Size::Volatility { target, volatility } => {
+                (target.at(bar) / volatility.at(bar) * equity, None)
+            }
+            Size::Shares(shares) => of_shares(shares.at(bar)),
+            Size::Risk(fraction) => {
+                let stop =
+                    |level: &Level<Column<'_>>| level.signed(bar, order.sign, price, Side::Below);
+                let cut = orders.stop_loss.as_ref().map_or(f64::NEG_INFINITY, stop);
+                let trailing = orders.trailing_stop.as_ref().map_or(f64::NEG_INFINITY, stop);
+                let distance = order.sign * price - if trailing > cut { trailing } else { cut };
+                of_shares(fraction.at(bar) * equity / distance)
+            }
+        }
+    }
+
+    /// Scales the entries to the limits of all positions together.
+    fn scale(&self, entries: &mut [Entry], equity: f64) {
+        let risk = self.rules.risk;
+        let (gross, net) = self.gross_and_net();
+        let mut room = risk.max_gross * equity - gross;
+        if risk.max_exposure - gross < room {
+            room = risk.max_exposure - gross;
+        }
+        let total: f64 = entries.iter().map(|entry| entry.budget).sum();
+        if total > room {
+            let part = if room > 0.0 { room / total } else { 0.0 };
+            for entry in entries.iter_mut() {
+                cut(entry, entry.budget * part);
+            }
+        }
+        if risk.max_net.is_finite() {
+            let side = |sign: f64| -> f64 {
+                let of_side = entries.iter().filter(|entry| entry.at.sign == sign);
+                of_side.map(|entry| entry.budget).sum()
+            };
+            let (longs, shorts) = (side(1.0), side(-1.0));
+            let after = net + longs - shorts;
+            let excess = after.abs() - risk.max_net * equity;
+            let (sign, total) = if after > 0.0 { (1.0, longs) } else { (-1.0, shorts) };
+            if excess > 0.0 && total > 0.0 {
+                let part = if excess < total { 1.0 - excess / total } else { 0.0 };
+                let of_side = entries.iter_mut().filter(|entry| entry.at.sign == sign);
+                of_side.for_each(|entry| cut(entry, entry.budget * part));
+            }
+        }
+    }
+
+    /// Fills one entry as far as its budget, the limits on shares and the volume allow. What the
+    /// volume has kept back stays in the order.
+    fn fill(&mut self, entry: &Entry) {
+        let Entry { symbol, bar, at, .. } = *entry;
+        let wanted_at = |book: &Self, price: f64| match entry.shares {
+            Some(shares) => book.tradable(shares),
+            None => book.affordable(entry.budget, book.share_cost(price, at.is_maker)),
+        };
+        let held = self.desks[symbol].holding.size.abs();
+        let wanted = least(wanted_at(self, at.price), self.rules.risk.max_shares - held);
+        let limit = self.volume_limit(symbol, bar);
+        let first = least(wanted, limit);
+        let price = self.slipped(symbol, bar, at, first);
+        let shares = if price == at.price { first } else { least(first, wanted_at(self, price)) };
+        let left = if limit < wanted { wanted - shares } else { 0.0 };
+        let desk = &mut self.desks[symbol];
+        let mut order = desk.order.take().expect("an entry has an order");
+        if left > 0.0 {
+            order.shares = left;
+            order.stop = f64::NEG_INFINITY;
+            order.is_begun = order.is_begun || shares > 0.0;
+            desk.order = Some(order);
+        }
+        if shares > 0.0 && price > 0.0 {
+            self.take(entry, &order, shares, price);
+        }
+    }
+
+    /// Opens a position, or adds to it.
+    fn take(&mut self, entry: &Entry, order: &Order, shares: f64, price: f64) {
+        let fee = self.fees(shares, price, entry.at.is_maker);
+        self.cash -= fee;
+        self.traded += shares * price;
+        let sign = order.sign;
+        let desk = &mut self.desks[entry.symbol];
+        let holding = &mut desk.holding;
+        let orders = desk.market.orders;
+        if holding.is_open() {
+            let held = holding.size.abs();
+            holding.entry_price = (holding.entry_price * held + price * shares) / (held + shares);
+            holding.size += sign * shares;
+            holding.fees += fee;
+        } else {
+            *holding = Holding {
+                size: sign * shares,
+                entry_bar: entry.bar,
+                is_within: entry.is_within,
+                entry_price: price,
+                fees: fee,
+                ..Holding::NONE
+            };
+            if let Some(trail) = &orders.trailing_stop {
+                (holding.trail_factor, holding.trail_offset) = trail.trail(order.decided, sign);
+                holding.follow(sign * price);
+            }
+            if let Some(bars) = orders.time_stop.as_ref().and_then(Column::fixed) {
+                // With fills at the close of the decision, the bar of the decision has passed.
+                let passed = usize::from(self.rules.account.fill != Fill::SameClose);
+                holding.deadline = entry.bar.saturating_add(bars as usize - passed);
+            }
+        }
+        holding.largest = holding.size.abs();
+        set_levels(holding, &mut desk.ladder, orders, order);
+        desk.price = entry.at.price;
+    }
+
+    /// The shares of an order whose size is worked out when it is decided.
+    pub(super) fn shares_at_decision(&self, symbol: usize, order: &Order) -> f64 {
+        if self.rules.orders.size_at == SizeAt::Fill {
+            return f64::NAN;
+        }
+        let price = self.desks[symbol].price;
+        let share_cost = self.share_cost(price, false);
+        match self.wanted(symbol, order, price, self.equity(), share_cost) {
+            (_, Some(shares)) => self.tradable(shares),
+            (budget, None) => self.affordable(budget, share_cost),
+        }
+    }
+}
+
+/// The smaller number.
+fn least(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+/// Cuts an entry to a budget; shares that were asked for go down with it.
+fn cut(entry: &mut Entry, budget: f64) {
+    if budget < entry.budget {
+        let budget = if budget > 0.0 { budget } else { 0.0 };
+        if let Some(shares) = &mut entry.shares {
+            *shares *= budget / entry.budget * INVESTED;
+        }
+        entry.budget = budget;
+    }
+}
+
+/// Sets the levels that guard a position, from what was known when it was decided.
+fn set_levels(
+    holding: &mut Holding,
+    ladder: &mut Ladder,
+    orders: &Orders<Column<'_>>,
+    order: &Order,
+) {
+    let (sign, decided, price) = (order.sign, order.decided, holding.entry_price);
+    let above = |level: &Level<Column<'_>>| level.signed(decided, sign, price, Side::Above);
+    if let Some(stop) = &orders.stop_loss {
+        holding.stop = stop.signed(decided, sign, price, Side::Below);
+    }
+    if let Some(target) = &orders.take_profit {
+        holding.target = above(target);
+    }
+    let exits = &orders.partial_exits;
+    if !exits.is_empty() {
+        for (rung, (at, share)) in ladder.iter_mut().zip(exits) {
+            *rung = Rung { level: above(at), share: share.at(decided) };
+        }
+        ladder[..exits.len()].sort_by(|a, b| a.level.total_cmp(&b.level));
+        holding.rung_level = ladder.get(holding.rung).map_or(f64::INFINITY, |rung| rung.level);
+    }
+}

@@ -1,0 +1,45 @@
+//! Finer bars of a symbol, to look into a bar whose order of events matters.
+
+use super::super::data::{Price, Series};
+use super::order::Prices;
+
+/// The bars of one symbol at a finer scale, and which of them belong to each coarser bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Finer {
+    series: Series,
+    /// The first finer bar of each coarser bar, and their number at the end.
+    starts: Vec<usize>,
+}
+
+impl Finer {
+    /// A coarser bar holds the finer bars from its own date up to that of the next.
+    pub(crate) fn new(series: Series, coarser: &Series) -> Self {
+        let first = |date| series.dates.partition_point(|finer| finer < date);
+        let mut starts: Vec<usize> = coarser.dates.iter().map(first).collect();
+        starts.push(series.len());
+        Self { series, starts }
+    }
+
+    pub(crate) fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The finer bars of a coarser one.
+    pub(super) fn within(&self, coarser: usize) -> std::ops::Range<usize> {
+        self.starts[coarser]..self.starts[coarser + 1]
+    }
+
+    pub(super) fn prices(&self, bar: usize) -> Prices {
+        prices(&self.series, bar)
+    }
+}
+
+/// The prices of a bar.
+pub(super) fn prices(series: &Series, bar: usize) -> Prices {
+    Prices {
+        open: series.price(Price::Open)[bar],
+        high: series.price(Price::High)[bar],
+        low: series.price(Price::Low)[bar],
+        close: series.price(Price::Close)[bar],
+    }
+}

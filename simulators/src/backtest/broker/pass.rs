@@ -1,0 +1,190 @@
+//! What happens within a bar: stops and profit levels of a position, and entries that wait.
+
+use super::super::engine::{Reason, Recorder};
+use super::super::rules::{EntryBar, SameBar};
+use super::book::{At, Book};
+use super::fill::Entry;
+use super::order::{Leave, Prices, Signed, Touch};
+
+impl<R: Recorder> Book<'_, '_, R> {
+    /// Lets a bar pass over the position and the waiting order of a symbol. `scale` counts how
+    /// often the bar was refined, and `index` is its number at that scale.
+    pub(super) fn pass(
+        &mut self,
+        symbol: usize,
+        bar: usize,
+        prices: Prices,
+        scale: usize,
+        index: usize,
+    ) {
+        let same_bar = self.rules.orders.same_bar;
+        if same_bar == SameBar::DrillDown && self.is_ambiguous(symbol, bar, &prices) {
+            let finer = self.desks[symbol].market.finer.get(scale);
+            let within = finer.map(|finer| (finer, finer.within(index)));
+            if let Some((finer, within)) = within.filter(|(_, within)| !within.is_empty()) {
+                for index in within {
+                    self.pass(symbol, bar, finer.prices(index), scale + 1, index);
+                }
+                return;
+            }
+        }
+        let holding = &self.desks[symbol].holding;
+        let is_new = holding.entry_bar == bar;
+        if holding.is_open() && !(is_new && self.rules.orders.entry_bar == EntryBar::NextBar) {
+            let signed = prices.signed(holding.sign());
+            self.meet_levels(symbol, bar, &signed);
+        }
+        self.meet_order(symbol, bar, &prices);
+    }
+
+    /// Whether the order of events within the bar matters.
+    fn is_ambiguous(&self, symbol: usize, bar: usize, prices: &Prices) -> bool {
+        let desk = &self.desks[symbol];
+        let holding = &desk.holding;
+        let mut touched = [false; 2];
+        if holding.is_open() {
+            let signed = prices.signed(holding.sign());
+            if signed.open <= holding.cut() {
+                return false;
+            }
+            touched = [signed.lowest <= holding.cut(), signed.highest >= holding.profit()];
+        }
+        let order = desk.order.filter(|order| order.waits && order.active <= bar);
+        let enters = order.is_some_and(|mut order| {
+            let signed = prices.signed(order.sign);
+            order.touched(&signed).is_some_and(|touch| !touch.at_open)
+                || order.stop.is_infinite() != desk.order.is_some_and(|o| o.stop.is_infinite())
+        });
+        match (enters, touched) {
+            (true, [false, false]) => desk.market.orders.guards(),
+            (true, _) | (false, [true, true]) => true,
+            _ => false,
+        }
+    }
+
+    /// Meets the stop and the profit levels of a position over the whole of a bar.
+    fn meet_levels(&mut self, symbol: usize, bar: usize, prices: &Signed) {
+        let holding = &self.desks[symbol].holding;
+        let (cut, profit) = (holding.cut(), holding.profit());
+        if prices.open <= cut {
+            self.cut_loss(symbol, bar, prices.open);
+            return;
+        }
+        let is_cut = prices.lowest <= cut;
+        let cut_is_first = match self.rules.orders.same_bar {
+            SameBar::TargetFirst => false,
+            SameBar::NearestToOpen => prices.open - cut <= profit - prices.open,
+            SameBar::StopFirst | SameBar::StopRegardless | SameBar::DrillDown => true,
+        };
+        let reach = match self.rules.orders.same_bar {
+            SameBar::StopRegardless if is_cut => f64::NEG_INFINITY,
+            // A profit level that the open has passed is met before anything else.
+            _ if is_cut && cut_is_first => prices.open,
+            _ => prices.highest,
+        };
+        self.take_profits(symbol, bar, prices.open, reach);
+        if is_cut && self.desks[symbol].holding.is_open() {
+            self.cut_loss(symbol, bar, cut);
+        }
+    }
+
+    /// Closes the position at its stop. What cannot be filled is sold at the market from the next
+    /// bar on.
+    fn cut_loss(&mut self, symbol: usize, bar: usize, level: f64) {
+        let holding = self.desks[symbol].holding;
+        let is_trailing = holding.trailing > holding.stop;
+        let reason = if is_trailing { Reason::TrailingStop } else { Reason::StopLoss };
+        let sign = holding.sign();
+        let at = At { price: sign * level, sign: -sign, is_maker: false };
+        if self.fails() || !self.close(symbol, bar, at, holding.size.abs(), reason) {
+            self.desks[symbol].leave = Some(Leave { active: bar + 1, reason });
+        }
+    }
+
+    /// Takes the profits at the levels up to `reach`, at the open where that is better.
+    fn take_profits(&mut self, symbol: usize, bar: usize, open: f64, reach: f64) {
+        loop {
+            let holding = self.desks[symbol].holding;
+            let profit = holding.profit();
+            if !holding.is_open() || profit > reach || self.fails() {
+                return;
+            }
+            let sign = holding.sign();
+            let level = if open > profit { open } else { profit };
+            let at = At { price: sign * level, sign: -sign, is_maker: true };
+            let all = holding.size.abs();
+            if holding.target <= profit {
+                if !self.close(symbol, bar, at, all, Reason::TakeProfit) {
+                    return;
+                }
+                continue;
+            }
+            let desk = &mut self.desks[symbol];
+            let reached = &desk.ladder[..=holding.rung];
+            let so_far: f64 = reached.iter().map(|rung| rung.share).sum();
+            let wanted = holding.largest * reached[holding.rung].share;
+            desk.holding.rung += 1;
+            let next = desk.ladder.get(holding.rung + 1);
+            desk.holding.rung_level = next.map_or(f64::INFINITY, |rung| rung.level);
+            // Shares that add up to the whole leave nothing behind that only rounding has made.
+            let part = if so_far >= 1.0 - 1e-12 || wanted > all { all } else { wanted };
+            let part = self.tradable(part);
+            if part > 0.0 {
+                self.close(symbol, bar, at, part, Reason::PartialExit);
+            }
+        }
+    }
+
+    /// Fills an entry that waits, if the bar comes to it, and lets the rest of the bar pass over
+    /// the new position.
+    fn meet_order(&mut self, symbol: usize, bar: usize, prices: &Prices) {
+        let desk = &mut self.desks[symbol];
+        let Some(order) = desk.order.as_mut().filter(|order| order.waits && order.active <= bar)
+        else {
+            return;
+        };
+        let signed = prices.signed(order.sign);
+        let Some(touch) = order.touched(&signed) else { return };
+        let (sign, is_more) = (order.sign, desk.holding.size * order.sign > 0.0);
+        let is_stop = touch.rises && order.limit == f64::INFINITY;
+        let at = At { price: sign * touch.level, sign, is_maker: touch.is_maker };
+        self.entries.push(Entry::new(symbol, bar, at, !touch.at_open));
+        self.enter();
+        if !is_more && self.desks[symbol].holding.size * sign > 0.0 {
+            self.pass_entry(symbol, bar, &signed, touch, is_stop);
+        }
+    }
+
+    /// Lets the bar of an entry pass over the position that it has opened; `is_stop` tells of a
+    /// stop order without a limit.
+    fn pass_entry(
+        &mut self,
+        symbol: usize,
+        bar: usize,
+        prices: &Signed,
+        touch: Touch,
+        is_stop: bool,
+    ) {
+        let rule = self.rules.orders.entry_bar;
+        let holding = &self.desks[symbol].holding;
+        let is_cut = prices.lowest <= holding.cut();
+        match rule {
+            EntryBar::NextBar => {}
+            EntryBar::Deferred => {
+                if is_stop && !is_cut {
+                    self.take_profits(symbol, bar, touch.level, prices.highest);
+                }
+            }
+            EntryBar::Pessimistic if touch.at_open => self.meet_levels(symbol, bar, prices),
+            EntryBar::Pessimistic => {
+                if is_cut {
+                    let level = holding.cut();
+                    let level = if level < touch.level { level } else { touch.level };
+                    self.cut_loss(symbol, bar, level);
+                } else if touch.rises {
+                    self.take_profits(symbol, bar, touch.level, prices.highest);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The loop: bars of one symbol, or of several in order of time.
+
+use super::super::data::Price;
+use super::super::engine::{Reason, Recorder};
+use super::super::portfolio::Calendar;
+use super::super::rules::Trail;
+use super::super::settings::{AtEnd, Fill};
+use super::book::{At, Book};
+use super::fill::Entry;
+use super::finer::prices;
+use super::order::Leave;
+
+/// When orders at the market are filled within a bar.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Open,
+    Close,
+}
+
+impl<R: Recorder> Book<'_, '_, R> {
+    /// Trades the only symbol from its first bar to its last, and fills in the equity of each.
+    /// With `leaps`, bars at which nothing can happen are only marked.
+    pub(in super::super) fn run(&mut self, leaps: bool, equity: &mut [f64]) {
+        let last = self.desks[0].last_bar();
+        let mut bar = 0;
+        while bar <= last && !self.is_ruined {
+            if leaps {
+                let event = self.next_event(bar, last);
+                self.mark(bar, event, equity);
+                bar = event;
+            }
+            if !self.is_ruined {
+                equity[bar] = self.step(bar, &[(0, bar)]);
+                bar += 1;
+            }
+        }
+        // After a ruin nothing is left.
+        equity[bar..].fill(0.0);
+    }
+
+    /// Trades several symbols in order of time, and fills in the equity of each date.
+    pub(in super::super) fn run_together(&mut self, calendar: &Calendar, equity: &mut [f64]) {
+        let mut next = vec![0; self.desks.len()];
+        let mut present = Vec::with_capacity(next.len());
+        for (tick, date) in calendar.dates.iter().enumerate() {
+            present.clear();
+            for (symbol, bar) in next.iter_mut().enumerate() {
+                if self.desks[symbol].market.series.dates.get(*bar) == Some(date) {
+                    present.push((symbol, *bar));
+                    *bar += 1;
+                }
+            }
+            equity[tick] = if self.is_ruined { 0.0 } else { self.step(tick, &present) };
+        }
+        // Whoever looks at trades afterwards finds them symbol by symbol.
+        self.trades.sort_by_key(|trade| trade.symbol);
+    }
+
+    /// Marks the bars `from..to` of the only symbol with its present position.
+    fn mark(&mut self, from: usize, to: usize, equity: &mut [f64]) {
+        if from == to {
+            return;
+        }
+        let desk = &mut self.desks[0];
+        let closes = &desk.market.series.price(Price::Close)[from..to];
+        desk.price = closes[closes.len() - 1];
+        let (size, base) = (desk.holding.size, self.base());
+        let marked = &mut equity[from..to];
+        for (equity, close) in marked.iter_mut().zip(closes) {
+            *equity = base + size * close;
+        }
+        // A long position without credit is always worth more than nothing.
+        if size >= 0.0 && base > 0.0 {
+            self.guard_saw(marked[marked.len() - 1]);
+            return;
+        }
+        match marked.iter().position(|equity| *equity <= 0.0) {
+            Some(place) => {
+                self.desks[0].price = closes[place];
+                self.ruin(&[(0, from + place)]);
+                equity[from + place..].fill(0.0);
+            }
+            None => self.guard_saw(marked[marked.len() - 1]),
+        }
+    }
+
+    /// Lets one bar of each of the symbols pass that have one now; gives the equity at its close.
+    fn step(&mut self, tick: usize, present: &[(usize, usize)]) -> f64 {
+        let fill = self.rules.account.fill;
+        for (symbol, bar) in present {
+            self.begin_bar(*symbol, *bar);
+        }
+        if fill == Fill::NextOpen {
+            self.fill_at_market(present, Moment::Open);
+        }
+        for (symbol, bar) in present {
+            let whole = prices(self.desks[*symbol].market.series, *bar);
+            self.pass(*symbol, *bar, whole, 0, *bar);
+            self.follow(*symbol, *bar);
+            let desk = &mut self.desks[*symbol];
+            desk.order = desk.order.filter(|order| order.last > *bar);
+            desk.price = whole.close;
+        }
+        if fill == Fill::SameClose {
+            self.decide_all(tick, present);
+        }
+        if fill != Fill::NextOpen {
+            self.fill_at_market(present, Moment::Close);
+        }
+        let mut equity = self.equity_at_close(present);
+        if equity <= 0.0 {
+            self.ruin(present);
+            return 0.0;
+        }
+        if self.rules.risk.watches() && self.is_to_stop(tick, equity) {
+            self.stop_all(present, usize::from(fill != Fill::SameClose));
+            if fill == Fill::SameClose {
+                self.fill_at_market(present, Moment::Close);
+                equity = self.equity_at_close(present);
+                // What closing has cost is part of the loss, and of where a new peak begins.
+                self.is_to_stop(tick, equity);
+            }
+        }
+        if fill != Fill::SameClose {
+            self.decide_all(tick, present);
+        }
+        if self.end(present) { self.equity() } else { equity }
+    }
+
+    fn begin_bar(&mut self, symbol: usize, bar: usize) {
+        if self.rules.risk.watches() {
+            self.begin_day(self.desks[symbol].market.series.dates[bar].seconds());
+        }
+        self.carry(symbol, bar);
+    }
+
+    fn decide_all(&mut self, tick: usize, present: &[(usize, usize)]) {
+        for (symbol, bar) in present {
+            self.decide(tick, *symbol, *bar);
+        }
+    }
+
+    /// Equity at the close; fills may have left another price as the last known one.
+    fn equity_at_close(&mut self, present: &[(usize, usize)]) -> f64 {
+        for (symbol, bar) in present {
+            let desk = &mut self.desks[*symbol];
+            desk.price = desk.market.series.price(Price::Close)[*bar];
+        }
+        self.equity()
+    }
+
+    /// Fills the orders at the market that are due: exits first, then all entries together.
+    fn fill_at_market(&mut self, present: &[(usize, usize)], moment: Moment) {
+        for (symbol, bar) in present {
+            let due = self.desks[*symbol].leave.filter(|leave| leave.active <= *bar);
+            if let Some(leave) = due {
+                self.leave_at_market(*symbol, *bar, leave, moment);
+            }
+        }
+        for (symbol, bar) in present {
+            let desk = &self.desks[*symbol];
+            let due = desk.order.filter(|order| !order.waits && order.active <= *bar);
+            let Some(order) = due else { continue };
+            let at = At {
+                price: self.price_at(*symbol, *bar, moment),
+                sign: order.sign,
+                is_maker: false,
+            };
+            if moment == Moment::Close && *bar == self.desks[*symbol].last_bar() {
+                // Nothing is opened when there is no bar left; what is open the other way closes.
+                let held = self.desks[*symbol].holding.size;
+                if held * order.sign < 0.0 {
+                    self.close(*symbol, *bar, at, held.abs(), Reason::Signal);
+                }
+                self.desks[*symbol].order = None;
+                continue;
+            }
+            self.entries.push(Entry::new(*symbol, *bar, at, false));
+        }
+        if !self.entries.is_empty() {
+            self.enter();
+        }
+    }
+
+    fn leave_at_market(&mut self, symbol: usize, bar: usize, leave: Leave, moment: Moment) {
+        let size = self.desks[symbol].holding.size;
+        let price = self.price_at(symbol, bar, moment);
+        let at = At { price, sign: -size.signum(), is_maker: false };
+        // What is not filled is tried again at the next bar.
+        if !self.fails() {
+            self.close(symbol, bar, at, size.abs(), leave.reason);
+        }
+    }
+
+    fn price_at(&self, symbol: usize, bar: usize, moment: Moment) -> f64 {
+        let column = match moment {
+            Moment::Open => Price::Open,
+            Moment::Close => Price::Close,
+        };
+        self.desks[symbol].market.series.price(column)[bar]
+    }
+
+    /// Lets the trailing stop follow a bar that the position has seen whole. Of the bar in which
+    /// it was opened only the close is known to have come afterwards.
+    fn follow(&mut self, symbol: usize, bar: usize) {
+        let desk = &mut self.desks[symbol];
+        if !desk.holding.is_open() || !desk.holding.has_trail() {
+            return;
+        }
+        let series = desk.market.series;
+        let is_partly_seen = desk.holding.is_within && desk.holding.entry_bar == bar;
+        let column = match desk.market.orders.trail {
+            Trail::Close => Price::Close,
+            Trail::Extreme if is_partly_seen => Price::Close,
+            Trail::Extreme if desk.holding.size > 0.0 => Price::High,
+            Trail::Extreme => Price::Low,
+        };
+        let level = desk.holding.sign() * series.price(column)[bar];
+        desk.holding.follow(level);
+    }
+
+    /// Ends the account: everything is closed at the last known prices, and nothing is left.
+    fn ruin(&mut self, present: &[(usize, usize)]) {
+        self.is_ruined = true;
+        for symbol in 0..self.desks.len() {
+            let desk = &self.desks[symbol];
+            if desk.holding.is_open() {
+                let now = present.iter().find(|(other, _)| *other == symbol);
+                let dates = &desk.market.series.dates;
+                let reached = || {
+                    let (other, bar) = present[0];
+                    let now = self.desks[other].market.series.dates[bar];
+                    dates.partition_point(|date| *date <= now) - 1
+                };
+                let bar = now.map_or_else(reached, |(_, bar)| *bar);
+                let sign = -desk.holding.sign();
+                let at = At { price: desk.price, sign, is_maker: false };
+                let all = desk.holding.size.abs();
+                self.close(symbol, bar, at, all, Reason::Ruin);
+            }
+        }
+    }
+
+    /// Closes what is still open at the last bar of a symbol; says whether there was anything.
+    fn end(&mut self, present: &[(usize, usize)]) -> bool {
+        let mut closed = false;
+        for (symbol, bar) in present {
+            let desk = &self.desks[*symbol];
+            if *bar < desk.last_bar() || !desk.holding.is_open() {
+                continue;
+            }
+            // A position that was opened after the open cannot be closed there.
+            let moment = match self.rules.account.at_end {
+                AtEnd::LastOpen if !(desk.holding.is_within && desk.holding.entry_bar == *bar) => {
+                    Moment::Open
+                }
+                _ => Moment::Close,
+            };
+            let (sign, all) = (-desk.holding.sign(), desk.holding.size.abs());
+            let at = At { price: self.price_at(*symbol, *bar, moment), sign, is_maker: false };
+            self.close(*symbol, *bar, at, all, Reason::End);
+            closed = true;
+        }
+        closed
+    }
+}

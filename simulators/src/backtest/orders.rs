@@ -1,0 +1,282 @@
+//! What a strategy says beside its four rules: sizes, orders of entry, and the orders that guard a
+//! position. First as expressions, then evaluated for a run.
+
+use super::evaluate::{Column, Evaluator, Pool};
+use super::expression::{Number, whole_number};
+use super::rules::Trail;
+use crate::contract::Failure;
+
+/// So many partial exits a strategy can have.
+pub(super) const PARTIAL_EXITS: usize = 8;
+
+/// The orders of a strategy; `N` is an expression, or its values at all bars of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Orders<N> {
+    pub size: Size<N>,
+    /// Where an entry waits for a price; a market order where both are absent.
+    pub entry_stop: Option<Level<N>>,
+    pub entry_limit: Option<Level<N>>,
+    /// Bars for which an entry waits; for good where absent.
+    pub expires: Option<N>,
+    pub stop_loss: Option<Level<N>>,
+    pub take_profit: Option<Level<N>>,
+    pub trailing_stop: Option<Level<N>>,
+    pub trail: Trail,
+    /// Bars for which a position is held.
+    pub time_stop: Option<N>,
+    /// Profit levels, and the share of the position that is closed there.
+    pub partial_exits: Vec<(Level<N>, N)>,
+}
+
+impl<N> Default for Orders<N> {
+    fn default() -> Self {
+        Self {
+            size: Size::All,
+            entry_stop: None,
+            entry_limit: None,
+            expires: None,
+            stop_loss: None,
+            take_profit: None,
+            trailing_stop: None,
+            trail: Trail::Extreme,
+            time_stop: None,
+            partial_exits: Vec::new(),
+        }
+    }
+}
+
+/// How large a position is to be.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Size<N> {
+    /// As large as the equity.
+    All,
+    /// So many shares.
+    Shares(N),
+    /// A fraction of the equity.
+    Fraction(N),
+    /// The fraction of the equity at which the position is as volatile as wished: the target
+    /// divided by the symbol's volatility.
+    Volatility { target: N, volatility: N },
+    /// So large that the way to the stop loses this fraction of the equity.
+    Risk(N),
+}
+
+/// A price, given as such or by its distance from another.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Level<N> {
+    /// Percent of the other price.
+    Percent(N),
+    /// Cash for a share.
+    Distance(N),
+    /// The price itself, for long and for short positions.
+    Price { long: Option<N>, short: Option<N> },
+}
+
+impl<N> Level<N> {
+    fn evaluated<M>(
+        &self,
+        evaluate: &mut impl FnMut(&N) -> Result<M, Failure>,
+    ) -> Result<Level<M>, Failure> {
+        Ok(match self {
+            Self::Percent(number) => Level::Percent(evaluate(number)?),
+            Self::Distance(number) => Level::Distance(evaluate(number)?),
+            Self::Price { long, short } => Level::Price {
+                long: long.as_ref().map(&mut *evaluate).transpose()?,
+                short: short.as_ref().map(&mut *evaluate).transpose()?,
+            },
+        })
+    }
+}
+
+/// On which side of the other price a level lies, seen from a long position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Below,
+    Above,
+}
+
+impl Level<Column<'_>> {
+    /// The level at a bar for a position of this sign, as a price times the sign, so that shorts
+    /// read as longs; NaN where it is not known, or a distance is not above zero.
+    pub(super) fn signed(&self, bar: usize, sign: f64, other: f64, side: Side) -> f64 {
+        let toward = match side {
+            Side::Below => -sign,
+            Side::Above => sign,
+        };
+        let positive = |number: f64| if number > 0.0 { number } else { f64::NAN };
+        match self {
+            Self::Percent(percent) => {
+                sign * (other * (1.0 + toward * (positive(percent.at(bar)) / 100.0)))
+            }
+            Self::Distance(distance) => sign * (other + toward * positive(distance.at(bar))),
+            Self::Price { long, short } => {
+                let price = if sign > 0.0 { long } else { short };
+                price.as_ref().map_or(f64::NAN, |price| sign * price.at(bar))
+            }
+        }
+    }
+
+    /// How a trailing stop follows from a level times the sign: the factor, and what is taken off.
+    pub(super) fn trail(&self, bar: usize, sign: f64) -> (f64, f64) {
+        match self {
+            Self::Percent(percent) => (1.0 - sign * (percent.at(bar) / 100.0), 0.0),
+            Self::Distance(distance) => (1.0, distance.at(bar)),
+            Self::Price { .. } => unreachable!("the reader refuses it"),
+        }
+    }
+
+    /// The number from which a distance follows, where the level is one and the same for a run.
+    fn fixed(&self) -> Option<f64> {
+        match self {
+            Self::Percent(number) | Self::Distance(number) => number.fixed(),
+            Self::Price { .. } => None,
+        }
+    }
+}
+
+impl Orders<Column<'_>> {
+    /// Whether a position is guarded by any level.
+    pub(super) fn guards(&self) -> bool {
+        self.stop_loss.is_some()
+            || self.take_profit.is_some()
+            || self.trailing_stop.is_some()
+            || !self.partial_exits.is_empty()
+    }
+
+    /// Whether all levels of a position are known when it is decided; `price` stands for that of
+    /// its entry, which is not known yet.
+    pub(super) fn are_known(&self, bar: usize, sign: f64, price: f64) -> bool {
+        let is_known =
+            |level: &Level<Column<'_>>| !level.signed(bar, sign, price, Side::Below).is_nan();
+        self.stop_loss.iter().all(is_known)
+            && self.take_profit.iter().all(is_known)
+            && self.trailing_stop.iter().all(is_known)
+            && self.partial_exits.iter().all(|(at, share)| is_known(at) && share.at(bar) > 0.0)
+    }
+}
+
+impl<'a> Orders<Column<'a>> {
+    /// Gives the memory of all columns back.
+    pub(super) fn recycle(self, pool: &mut Pool) {
+        let mut level = |level: Option<Level<Column<'a>>>| match level {
+            Some(Level::Percent(column) | Level::Distance(column)) => pool.take_back(column),
+            Some(Level::Price { long, short }) => {
+                long.into_iter().chain(short).for_each(|column| pool.take_back(column));
+            }
+            None => {}
+        };
+        let Self { entry_stop, entry_limit, stop_loss, take_profit, trailing_stop, .. } = self;
+        [entry_stop, entry_limit, stop_loss, take_profit, trailing_stop]
+            .into_iter()
+            .for_each(&mut level);
+        for (at, share) in self.partial_exits {
+            level(Some(at));
+            level(Some(Level::Distance(share)));
+        }
+        match self.size {
+            Size::All => {}
+            Size::Shares(column) | Size::Fraction(column) | Size::Risk(column) => {
+                pool.take_back(column);
+            }
+            Size::Volatility { target, volatility } => {
+                pool.take_back(target);
+                pool.take_back(volatility);
+            }
+        }
+    }
+}
+
+impl Orders<Number> {
+    /// Whether a strategy has nothing beyond its four rules.
+    pub(super) fn is_plain(&self) -> bool {
+        *self == Self { trail: self.trail, ..Self::default() }
+    }
+
+    /// The values of all expressions in a run. A level whose parameter is inactive is absent.
+    ///
+    /// # Errors
+    /// A number of bars that is not whole, or a distance that is not above zero, for all bars.
+    pub(super) fn evaluated<'a>(
+        &self,
+        evaluator: &mut Evaluator<'a, '_>,
+    ) -> Result<Orders<Column<'a>>, Failure> {
+        let mut number = |number: &Number| evaluator.number(number);
+        let size = match &self.size {
+            Size::All => Size::All,
+            Size::Shares(shares) => Size::Shares(number(shares)?),
+            Size::Fraction(fraction) => Size::Fraction(number(fraction)?),
+            Size::Volatility { target, volatility } => {
+                Size::Volatility { target: number(target)?, volatility: number(volatility)? }
+            }
+            Size::Risk(fraction) => Size::Risk(number(fraction)?),
+        };
+        let mut level = |key: &str, level: &Option<Level<Number>>| match level {
+            None => Ok(None),
+            Some(level) => present(key, level.evaluated(&mut number)?),
+        };
+        let (entry_stop, entry_limit) =
+            (level("entry.stop", &self.entry_stop)?, level("entry.limit", &self.entry_limit)?);
+        let stop_loss = level("stop_loss", &self.stop_loss)?;
+        let take_profit = level("take_profit", &self.take_profit)?;
+        let trailing_stop = level("trailing_stop", &self.trailing_stop)?;
+        let mut partial_exits = Vec::new();
+        for (at, share) in &self.partial_exits {
+            let at = present("partial_exits.at", at.evaluated(&mut number)?)?;
+            let share = number(share)?;
+            if let Some(found) = share.fixed().filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+                if found.is_nan() {
+                    continue;
+                }
+                let message =
+                    format!("found the share {found} of partial_exits, allowed: above 0, up to 1");
+                return Err(Failure::new(message));
+            }
+            partial_exits.extend(at.map(|at| (at, share)));
+        }
+        let mut bars = |key: &str, bars: &Option<Number>| match bars {
+            None => Ok(None),
+            Some(bars) => whole(key, number(bars)?),
+        };
+        let (expires, time_stop) =
+            (bars("expires", &self.expires)?, bars("time_stop", &self.time_stop)?);
+        let trail = self.trail;
+        Ok(Orders {
+            size,
+            entry_stop,
+            entry_limit,
+            expires,
+            stop_loss,
+            take_profit,
+            trailing_stop,
+            trail,
+            time_stop,
+            partial_exits,
+        })
+    }
+}
+
+/// The level, unless its parameter is inactive.
+fn present<'a>(key: &str, level: Level<Column<'a>>) -> Result<Option<Level<Column<'a>>>, Failure> {
+    match level.fixed() {
+        Some(number) if number.is_nan() => Ok(None),
+        Some(number) if number <= 0.0 => {
+            let message =
+                format!("found the distance {number} of {key}, allowed: a number above 0");
+            Err(Failure::new(message))
+        }
+        _ => Ok(Some(level)),
+    }
+}
+
+/// A number of bars, unless its parameter is inactive.
+fn whole<'a>(key: &str, bars: Column<'a>) -> Result<Option<Column<'a>>, Failure> {
+    match bars.fixed() {
+        Some(number) if number.is_nan() => Ok(None),
+        Some(number) if whole_number(number).is_none() => {
+            let message =
+                format!("found {number} bars of {key}, allowed: a whole number from 1 on");
+            Err(Failure::new(message))
+        }
+        _ => Ok(Some(bars)),
+    }
+}
