@@ -126,6 +126,8 @@ def test_neither_ctrl_c_nor_the_end_of_python_ends_it(store, tmp_path, gate):
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.path.dirname(some.__file__)},
+        # Tests that were started in the background ignore Ctrl-C, and so would the script.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout.readline() == "gated\n"
     process.send_signal(signal.SIGINT)
