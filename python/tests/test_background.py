@@ -141,7 +141,7 @@ def test_neither_ctrl_c_nor_the_end_of_python_ends_it(store, tmp_path, gate):
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_what_cannot_start_says_so_at_once(store, tmp_path, monkeypatch, wait):
-    with pytest.raises(StudyError, match="allowed: grid") as caught:
+    with pytest.raises(StudyError, match="allowed: auto, grid") as caught:
         Study.start("problem:sphere", algorithm="guess", store=store, wait=wait)
     assert (caught.value.exit_code, caught.value.study) == (2, None)
     # Imported here, it works; in the processes of the study it does not.

@@ -128,7 +128,7 @@ def test_set_and_objectives_reach_the_program(store):
     ("arguments", "code", "message"),
     [
         ({"template": "nothing"}, 2, "--template"),
-        ({"template": "problem:sphere", "algorithm": "guess"}, 2, "allowed: grid"),
+        ({"template": "problem:sphere", "algorithm": "guess"}, 2, "allowed: auto, grid"),
         ({"template": "problem:sphere", "set": {"problem.name": "cube"}}, 2, "cube"),
         ({"template": "problem:sphere", "objectives": {"f": "up"}}, None, "allowed"),
         ({"template": "problem:sphere", "space": {"x": (0.0, 1.0)}}, None, "use set="),
