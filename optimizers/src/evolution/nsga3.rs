@@ -31,7 +31,7 @@ pub(crate) struct Nsga3 {
 }
 
 /// The distribution index of the crossover, table III.
-const CROSSOVER: f64 = 30.0;
+const CROSSOVER: u32 = 30;
 
 /// How much an objective other than the axis counts when the extreme points are looked for.
 const OFF_AXIS: f64 = 1e-6;
