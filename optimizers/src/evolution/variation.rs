@@ -48,9 +48,9 @@ impl Variation {
         self.cross(genes, &mut child, parents[1], generator);
         let free = genes.kinds().iter().filter(|kind| **kind != Kind::Fixed).count();
         let probability = (self.mutations / free.max(1) as f64).min(0.5);
-        for (gene, own) in child.iter_mut().enumerate() {
-            if genes.kinds()[gene] != Kind::Fixed && chance(generator, probability) {
-                *own = self.mutated(genes, gene, *own, generator);
+        for (gene, kind) in genes.kinds().iter().enumerate() {
+            if *kind != Kind::Fixed && chance(generator, probability) {
+                child[gene] = self.mutated(genes, gene, child[gene], generator);
             }
         }
         if free > 0 && parents.contains(&&*child) {

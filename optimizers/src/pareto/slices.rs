@@ -45,10 +45,10 @@ impl Slice {
         let (mut volume, mut from) = (0.0, z);
         let below = self.by_z.partition_point(|row| row[2] <= z);
         for &[other_x, other_y, other_z] in &self.by_z[below..] {
-            if (other_x >= quadrant.right) | (other_y >= quadrant.top) {
+            if other_x >= quadrant.right || other_y >= quadrant.top {
                 continue;
             }
-            if (other_x <= x) & (other_y <= y) {
+            if other_x <= x && other_y <= y {
                 return Some(volume + quadrant.free * (other_z - from));
             }
             let free = quadrant.free;
@@ -66,7 +66,7 @@ impl Slice {
             let place = rows.partition_point(|other| other[along] < row[along]);
             // Behind its place, no row is better along the order.
             let across = 2 - along;
-            let stays = |other: &[f64; 3]| (other[across] < row[across]) | (other[1] < row[1]);
+            let stays = |other: &[f64; 3]| other[across] < row[across] || other[1] < row[1];
             let from = place + rows[place..].iter().take_while(|other| stays(other)).count();
             let mut kept = from;
             for index in from..rows.len() {
@@ -110,8 +110,7 @@ impl Quadrant {
         self.steps.clear();
         let (mut left, mut top) = (x, y_end);
         for &[other_x, other_y, other_z] in rows {
-            // Both are looked at, because neither alone is easily foreseen.
-            if (other_y >= top) | (other_z > z) {
+            if other_y >= top || other_z > z {
                 continue;
             }
             if other_x > left {
