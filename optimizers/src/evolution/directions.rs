@@ -25,10 +25,12 @@ pub(crate) fn directions(width: usize, most: usize) -> Vec<Vec<f64>> {
 
 /// The most parts, 1 at least, that can be shared out in at most `most` ways.
 fn most_parts(width: usize, most: usize) -> usize {
-    if width == 1 {
-        return 1;
+    // One objective can have all parts in one way only.
+    let mut parts = 1;
+    while width > 1 && count(width, parts + 1) <= most {
+        parts += 1;
     }
-    (2..=most).take_while(|parts| count(width, *parts) <= most).last().unwrap_or(1)
+    parts
 }
 
 /// In how many ways `parts` can be shared out among `width`: parts + width - 1 over width - 1.

@@ -15,9 +15,9 @@ mod smsemoa;
 mod variation;
 
 pub(crate) use genes::{Genes, Genome, Kind};
-use moead::{Moead, Scalarisation, Settings};
 
 use de::DifferentialEvolution;
+use moead::{Moead, Scalarisation, Settings};
 use nsga2::Nsga2;
 use nsga3::Nsga3;
 use population::Evolution;

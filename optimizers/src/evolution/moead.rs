@@ -64,7 +64,7 @@ impl Settings {
 }
 
 /// The distribution index of the crossover, section V-C.
-const CROSSOVER: f64 = 20.0;
+const CROSSOVER: u32 = 20;
 
 /// The penalty of the paper, section III-C.
 const PENALTY: f64 = 5.0;
@@ -261,8 +261,7 @@ impl Strategy for Moead {
         let (home, within) =
             bred.as_ref().map_or((None, false), |bred| (Some(bred.home), bred.within));
         let genome = bred.map_or_else(|| self.breeding.genome(point), |bred| bred.genome);
-        let (objectives, violation) = (objectives.clone(), *violation);
-        let individual = Individual { genome, objectives, violation };
+        let individual = Individual::new(genome, point, objectives, *violation);
         self.scale(&individual);
         // The first solution of a subproblem is whatever was found for it.
         match home.filter(|home| self.subproblems[*home].solution.is_none()) {

@@ -1,8 +1,8 @@
 //! NSGA-II: survival by non-dominated rank, then by crowding distance.
 //!
 //! Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm:
-//! NSGA-II", IEEE Trans. Evol. Comput. 6(2), 2002. Of the front that does not fit in whole, the most
-//! crowded leave one by one instead of all at once, which keeps the survivors evenly spread.
+//! NSGA-II", IEEE Trans. Evol. Comput. 6(2), 2002. Of the front that does not fit in whole, the
+//! most crowded leave one by one instead of all at once, which keeps the survivors evenly spread.
 
 use std::cmp::Ordering;
 

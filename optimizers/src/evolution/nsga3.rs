@@ -31,7 +31,7 @@ pub(crate) struct Nsga3 {
 }
 
 /// The distribution index of the crossover, table III.
-const CROSSOVER: f64 = 30.0;
+const CROSSOVER: u32 = 30;
 
 /// How much an objective other than the axis counts when the extreme points are looked for.
 const OFF_AXIS: f64 = 1e-6;
@@ -45,6 +45,12 @@ struct Associated {
     index: usize,
     direction: usize,
     distance: f64,
+}
+
+/// Equation 4: the achievement scalarising function of the direction along one axis.
+fn off_axis(shares: &[f64], axis: usize) -> f64 {
+    let part = |(at, share): (usize, &f64)| if at == axis { *share } else { share / OFF_AXIS };
+    shares.iter().enumerate().map(part).fold(f64::NEG_INFINITY, f64::max)
 }
 
 impl Nsga3 {
@@ -63,67 +69,56 @@ impl Nsga3 {
         Variation { crossover_index: CROSSOVER, ..Variation::default() }
     }
 
-    /// Algorithm 2: every objective shifted to the ideal and divided by its intercept, the end of
-    /// the front on that axis.
+    /// Algorithm 2: how far the front reaches from the ideal on every axis, by which objectives
+    /// are divided.
     fn intercepts(&mut self, scores: Scores<'_>, front: &[usize], all: &[usize]) -> Vec<f64> {
-        let width = self.ideal.len();
         for index in all {
             for (best, value) in self.ideal.iter_mut().zip(scores.row(*index)) {
                 *best = best.min(*value);
             }
         }
-        let ideal = &self.ideal;
-        let shifted = |row: &[f64]| -> Vec<f64> {
-            row.iter().zip(ideal).map(|(value, best)| value - best).collect()
+        let ranges = self.ranges(scores, front, all);
+        let shares = |row: &[f64]| -> Vec<f64> {
+            let parts = row.iter().zip(&self.ideal).zip(&ranges);
+            parts.map(|((value, best), range)| (value - best) / range).collect()
         };
-        let rows: Vec<Vec<f64>> = front.iter().map(|index| shifted(scores.row(*index))).collect();
-        let worst: Vec<f64> =
-            (0..width).map(|at| rows.iter().map(|row| row[at]).fold(0.0, f64::max)).collect();
-        // An objective in which the front is flat is as wide as everything in sight.
-        let ranges: Vec<f64> = (0..width)
-            .map(|at| {
-                let reach = all.iter().map(|index| scores.row(*index)[at] - ideal[at]);
-                let reach = reach.fold(worst[at], f64::max);
-                let flat = FLAT * ideal[at].abs().max(f64::MIN_POSITIVE);
-                [worst[at], reach].into_iter().find(|range| *range > flat).unwrap_or(1.0)
-            })
-            .collect();
-        let candidates: Vec<&[f64]> = front
+        let candidates: Vec<(Vec<f64>, &[f64])> = front
             .iter()
             .map(|index| scores.row(*index))
             .chain(self.extremes.iter().map(Vec::as_slice))
+            .map(|row| (shares(row), row))
             .collect();
-        // Equation 4: the achievement scalarising function along each axis.
-        let off_axis = |row: &[f64], axis: usize| {
-            let part = |at: usize| {
-                let share = (row[at] - ideal[at]) / ranges[at];
-                if at == axis { share } else { share / OFF_AXIS }
-            };
-            (0..width).map(part).fold(f64::NEG_INFINITY, f64::max)
-        };
-        let extremes: Vec<Vec<f64>> = (0..width)
+        let extremes: Vec<&(Vec<f64>, &[f64])> = (0..ranges.len())
             .map(|axis| {
-                let nearest = candidates
-                    .iter()
-                    .min_by(|a, b| off_axis(a, axis).total_cmp(&off_axis(b, axis)));
-                nearest.expect("a front has rows").to_vec()
+                let order = |a: &&(Vec<f64>, &[f64]), b: &&(Vec<f64>, &[f64])| {
+                    off_axis(&a.0, axis).total_cmp(&off_axis(&b.0, axis))
+                };
+                candidates.iter().min_by(order).expect("a front has rows")
             })
             .collect();
-        let scaled: Vec<Vec<f64>> = extremes
-            .iter()
-            .map(|row| shifted(row).iter().zip(&ranges).map(|(part, range)| part / range).collect())
-            .collect();
-        self.extremes = extremes;
-        let scaled: Vec<&[f64]> = scaled.iter().map(Vec::as_slice).collect();
-        // Where the extreme points span no plane that cuts every axis in front of the worst row
-        // seen, the worst values of the front stand in for its intercepts.
-        let plane = solve_for_ones(&scaled).unwrap_or_default();
-        let intercepts: Vec<f64> = plane.iter().map(|part| 1.0 / part).collect();
-        let is_usable = |intercept: &f64| *intercept > OFF_AXIS && *intercept <= 1.0 / OFF_AXIS;
-        if intercepts.len() == width && intercepts.iter().all(is_usable) {
-            return intercepts.iter().zip(&ranges).map(|(share, range)| share * range).collect();
+        let corners: Vec<&[f64]> = extremes.iter().map(|(shares, _)| &**shares).collect();
+        let plane = solve_for_ones(&corners).unwrap_or_default();
+        self.extremes = extremes.iter().map(|(_, row)| row.to_vec()).collect();
+        // Where the extreme points span no plane that cuts every axis within reach, the worst
+        // values of the front stand in for its intercepts.
+        let is_usable = |part: &f64| (OFF_AXIS..=1.0 / OFF_AXIS).contains(part);
+        match plane.len() == ranges.len() && plane.iter().all(is_usable) {
+            true => plane.iter().zip(&ranges).map(|(part, range)| range / part).collect(),
+            false => ranges,
         }
-        ranges
+    }
+
+    /// The range of every objective from the ideal to the worst of the front. One in which the
+    /// front is flat is as wide as everything in sight.
+    fn ranges(&self, scores: Scores<'_>, front: &[usize], all: &[usize]) -> Vec<f64> {
+        let range = |(at, best): (usize, &f64)| {
+            let reach = |rows: &[usize]| {
+                rows.iter().map(|index| scores.row(*index)[at] - best).fold(0.0, f64::max)
+            };
+            let flat = FLAT * best.abs();
+            [reach(front), reach(all)].into_iter().find(|range| *range > flat).unwrap_or(1.0)
+        };
+        self.ideal.iter().enumerate().map(range).collect()
     }
 
     /// Algorithm 3: the direction that a row is nearest to, by perpendicular distance.

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
-use search_spaces::{Point, Space};
+use search_spaces::{Point, Space, Value};
 
 use super::breeding::Breeding;
 use super::genes::Genome;
 use super::variation::Variation;
 use crate::draw::{below, chance};
+use crate::hashing::keyed;
 use crate::optimizer::{Origin, Strategy, Told};
 use crate::sampling::Design;
 
@@ -27,6 +28,31 @@ pub(crate) struct Individual {
     /// All minimised.
     pub objectives: Vec<f64>,
     pub violation: f64,
+    /// By which a point is told from others at a glance.
+    mark: u64,
+}
+
+impl Individual {
+    /// What was learnt of a point, whose genome this is.
+    pub fn new(genome: Genome, point: &Point, objectives: &[f64], violation: f64) -> Self {
+        let mark = point.values().iter().fold(0, |mark, value| {
+            let (kind, bits) = match *value {
+                Value::Inactive => (0, 0),
+                // Adding zero turns -0.0 into 0.0, which compares equal to it.
+                Value::Float(value) => (1, (value + 0.0).to_bits()),
+                Value::Int(value) => (2, value.cast_unsigned()),
+                Value::Bool(value) => (3, u64::from(value)),
+                Value::Label(index) => (4, u64::from(index)),
+            };
+            keyed(mark ^ kind, bits)
+        });
+        Self { genome, objectives: objectives.to_vec(), violation, mark }
+    }
+
+    /// Whether both are of the same point; genomes may differ where parameters are inactive.
+    fn is_twin(&self, other: &Self) -> bool {
+        self.mark == other.mark && self.objectives == other.objectives
+    }
 }
 
 /// The objectives of a crowd, row after row, and its violations.
@@ -156,10 +182,9 @@ impl<S: Survival> Strategy for Evolution<S> {
         self.learnt += 1;
         if let Told::Complete { objectives, violation } = told {
             let genome = genome.unwrap_or_else(|| self.breeding.genome(point));
-            let is_there = |each: &Individual| each.genome == genome;
-            if !self.survivors.iter().chain(&self.young).any(is_there) {
-                let (objectives, violation) = (objectives.clone(), *violation);
-                self.young.push(Individual { genome, objectives, violation });
+            let newcomer = Individual::new(genome, point, objectives, *violation);
+            if !self.survivors.iter().chain(&self.young).any(|each| each.is_twin(&newcomer)) {
+                self.young.push(newcomer);
             }
         }
         self.turn();

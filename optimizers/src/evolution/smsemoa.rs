@@ -43,11 +43,11 @@ impl Survival for SmsEmoa {
                 continue;
             }
             // Of the infeasible, a front are those that are equally so.
-            let goner = match violations[last[0]] > 0.0 {
+            let leaving = match violations[last[0]] > 0.0 {
                 true => last.len() - 1,
                 false => least_contributor(scores, last),
             };
-            last.remove(goner);
+            last.remove(leaving);
             surplus -= 1;
         }
         let ranked =

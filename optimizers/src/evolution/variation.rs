@@ -21,9 +21,9 @@ use crate::draw::{below, chance, unit};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variation {
     /// The distribution index of the crossover; larger stays nearer to the parents.
-    pub crossover_index: f64,
+    pub crossover_index: u32,
     /// The distribution index of the mutation.
-    pub mutation_index: f64,
+    pub mutation_index: u32,
     /// How many genes of a child mutate on average.
     pub mutations: f64,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Variation {
 /// What suits most.
 impl Default for Variation {
     fn default() -> Self {
-        Self { crossover_index: 15.0, mutation_index: 20.0, mutations: 0.9 }
+        Self { crossover_index: 15, mutation_index: 20, mutations: 0.9 }
     }
 }
 
@@ -48,9 +48,9 @@ impl Variation {
         self.cross(genes, &mut child, parents[1], generator);
         let free = genes.kinds().iter().filter(|kind| **kind != Kind::Fixed).count();
         let probability = (self.mutations / free.max(1) as f64).min(0.5);
-        for (gene, own) in child.iter_mut().enumerate() {
-            if genes.kinds()[gene] != Kind::Fixed && chance(generator, probability) {
-                *own = self.mutated(genes, gene, *own, generator);
+        for (gene, kind) in genes.kinds().iter().enumerate() {
+            if *kind != Kind::Fixed && chance(generator, probability) {
+                child[gene] = self.mutated(genes, gene, child[gene], generator);
             }
         }
         if free > 0 && parents.contains(&&*child) {
@@ -99,11 +99,10 @@ impl Variation {
         let (low, high) = (a.min(b), a.max(b));
         let draw = unit(generator);
         let spread = |room: f64| {
-            let exponent = self.crossover_index + 1.0;
             let beta = 1.0 + 2.0 * room / (high - low);
-            let alpha = 2.0 - pow(beta, -exponent);
+            let alpha = 2.0 - 1.0 / power(beta, self.crossover_index + 1);
             let ratio = if draw <= 1.0 / alpha { draw * alpha } else { 1.0 / (2.0 - draw * alpha) };
-            pow(ratio, 1.0 / exponent)
+            root(ratio, self.crossover_index + 1)
         };
         // The child near the lower parent spreads by the room below it, the other by that above.
         match chance(generator, 0.5) {
@@ -117,18 +116,42 @@ impl Variation {
         if genes.kinds()[gene] == Kind::Choice {
             return genes.other_level(gene, own, generator);
         }
-        let exponent = self.mutation_index + 1.0;
+        let exponent = self.mutation_index + 1;
         let draw = unit(generator);
         let shift = if draw < 0.5 {
-            pow(2.0 * draw + (1.0 - 2.0 * draw) * pow(1.0 - own, exponent), 1.0 / exponent) - 1.0
+            let within = 2.0 * draw + (1.0 - 2.0 * draw) * power(1.0 - own, exponent);
+            root(within, exponent) - 1.0
         } else {
-            let beyond = 2.0 * (1.0 - draw) + (2.0 * draw - 1.0) * pow(own, exponent);
-            1.0 - pow(beyond, 1.0 / exponent)
+            let beyond = 2.0 * (1.0 - draw) + (2.0 * draw - 1.0) * power(own, exponent);
+            1.0 - root(beyond, exponent)
         };
         let settled = genes.settled(gene, own + shift);
         match settled == own && genes.kinds()[gene] == Kind::Ordered {
             true => genes.other_level(gene, own, generator),
             false => settled,
         }
+    }
+}
+
+/// By repeated squaring, which is several times as fast as a power with any exponent.
+fn power(base: f64, exponent: u32) -> f64 {
+    let (mut power, mut square, mut exponent) = (1.0, base, exponent);
+    while exponent > 0 {
+        if exponent % 2 == 1 {
+            power *= square;
+        }
+        square *= square;
+        exponent /= 2;
+    }
+    power
+}
+
+/// Square roots as far as they go.
+fn root(base: f64, degree: u32) -> f64 {
+    let halvings = degree.trailing_zeros();
+    let base = (0..halvings).fold(base, |base, _| base.sqrt());
+    match degree >> halvings {
+        1 => base,
+        odd => pow(base, 1.0 / f64::from(odd)),
     }
 }

@@ -184,8 +184,8 @@ mod tests {
             prop_assert_eq!(kept.len(), keep);
             // One more leaves, and it is the most crowded of those that were left.
             let fewer = least_crowded(front, keep - 1);
-            let left: Vec<&(usize, f64)> =
-                kept.iter().filter(|(row, _)| fewer.iter().all(|(other, _)| other != row)).collect();
+            let has_left = |row: &usize| fewer.iter().all(|(other, _)| other != row);
+            let left: Vec<&(usize, f64)> = kept.iter().filter(|(row, _)| has_left(row)).collect();
             prop_assert_eq!(left.len(), 1);
             prop_assert!(kept.iter().all(|(_, distance)| *distance >= left[0].1));
         }

@@ -3,7 +3,7 @@
 //! A slice is what the rows passed so far dominate in the other three, x, y and z. What a new row
 //! alone dominates of it is swept along z: where the row begins, the part of its quadrant of x and
 //! y that is still free lies below a staircase, which one walk along x finds; and it shrinks with
-//! every row that is passed on the way up.
+//! every row that is passed on the way up. So a slice is kept in both orders.
 
 /// The rows of the last slice. Those that a later one dominates are taken out: from there on they
 /// add nothing.
@@ -18,7 +18,9 @@ struct Slice {
 pub(super) fn sliced_volume(rows: &[f64], ends: [f64; 4]) -> f64 {
     let mut ordered: Vec<[f64; 4]> =
         rows.chunks_exact(4).map(|row| [row[3], row[2], row[1], row[0]]).collect();
-    ordered.sort_unstable_by(|a, b| a.partial_cmp(b).expect("objectives are finite"));
+    ordered.sort_unstable_by(|a, b| {
+        a[0].total_cmp(&b[0]).then_with(|| a.partial_cmp(b).expect("objectives are finite"))
+    });
     let mut slice = Slice::default();
     let mut quadrant = Quadrant::default();
     let mut total = 0.0;
@@ -39,17 +41,20 @@ impl Slice {
         [x_end, y_end, z_end, _]: [f64; 4],
         quadrant: &mut Quadrant,
     ) -> Option<f64> {
-        quadrant.open(self.by_x.iter().filter(|row| row[2] <= z), [x, y], [x_end, y_end])?;
+        quadrant.open(&self.by_x, [x, y, z], [x_end, y_end])?;
         let (mut volume, mut from) = (0.0, z);
         let below = self.by_z.partition_point(|row| row[2] <= z);
         for &[other_x, other_y, other_z] in &self.by_z[below..] {
-            if quadrant.is_cut_by(other_x, other_y) {
-                volume += quadrant.free * (other_z - from);
+            if other_x >= quadrant.right || other_y >= quadrant.top {
+                continue;
+            }
+            if other_x <= x && other_y <= y {
+                return Some(volume + quadrant.free * (other_z - from));
+            }
+            let free = quadrant.free;
+            if quadrant.cut(other_x, other_y) {
+                volume += free * (other_z - from);
                 from = other_z;
-                if other_x <= x && other_y <= y {
-                    return Some(volume);
-                }
-                quadrant.cut(other_x, other_y);
             }
         }
         Some(volume + quadrant.free * (z_end - from))
@@ -59,11 +64,16 @@ impl Slice {
     fn join(&mut self, row: [f64; 3]) {
         for (rows, along) in [(&mut self.by_x, 0), (&mut self.by_z, 2)] {
             let place = rows.partition_point(|other| other[along] < row[along]);
-            let stays = |other: &[f64; 3]| (0..3).any(|at| other[at] < row[at]);
-            let mut kept = place;
-            for index in place..rows.len() {
-                rows[kept] = rows[index];
-                kept += usize::from(stays(&rows[kept]));
+            // Behind its place, no row is better along the order.
+            let across = 2 - along;
+            let stays = |other: &[f64; 3]| other[across] < row[across] || other[1] < row[1];
+            let from = place + rows[place..].iter().take_while(|other| stays(other)).count();
+            let mut kept = from;
+            for index in from..rows.len() {
+                if stays(&rows[index]) {
+                    rows[kept] = rows[index];
+                    kept += 1;
+                }
             }
             rows.truncate(kept);
             rows.insert(place, row);
@@ -74,11 +84,13 @@ impl Slice {
 /// What is free of the quadrant above and right of a corner.
 #[derive(Debug, Default)]
 struct Quadrant {
+    /// The corner.
     x: f64,
     y: f64,
-    /// The boundary of what is taken: x ascends from that of the corner, y descends. Free is what
-    /// lies below the step on its left.
+    /// The boundary of what is taken: x ascends from that of the corner, y descends from `top` and
+    /// stays above that of the corner. Free is what lies below the step on its left.
     steps: Vec<(f64, f64)>,
+    top: f64,
     /// Where the boundary reaches the height of the corner.
     right: f64,
     /// The free area.
@@ -86,31 +98,35 @@ struct Quadrant {
 }
 
 impl Quadrant {
-    /// Opens it with what these rows, x ascending, leave free of it; none where that is nothing.
-    fn open<'a>(
+    /// Opens it with what these rows, x ascending, leave free of it where the corner is; none where
+    /// that is nothing.
+    fn open(
         &mut self,
-        rows: impl Iterator<Item = &'a [f64; 3]>,
-        [x, y]: [f64; 2],
+        rows: &[[f64; 3]],
+        [x, y, z]: [f64; 3],
         [x_end, y_end]: [f64; 2],
     ) -> Option<()> {
         (self.x, self.y, self.right, self.free) = (x, y, x_end, 0.0);
         self.steps.clear();
         let (mut left, mut top) = (x, y_end);
-        for &[other_x, other_y, _] in rows {
-            if other_y < top {
-                if other_x > left {
-                    self.step(left, top, other_x);
-                    left = other_x;
-                }
-                if other_y <= y {
-                    // Without a step so far, the row is left of the corner and below it.
-                    self.right = left;
-                    return (!self.steps.is_empty()).then_some(());
-                }
-                top = other_y;
+        for &[other_x, other_y, other_z] in rows {
+            if other_y >= top || other_z > z {
+                continue;
             }
+            if other_x > left {
+                self.step(left, top, other_x);
+                left = other_x;
+            }
+            if other_y <= y {
+                self.right = left;
+                // Without a step so far, the row lies below and left of the corner.
+                self.top = self.steps.first()?.1;
+                return Some(());
+            }
+            top = other_y;
         }
         self.step(left, top, x_end);
+        self.top = self.steps[0].1;
         Some(())
     }
 
@@ -120,26 +136,18 @@ impl Quadrant {
         self.free += (right - left) * (top - self.y);
     }
 
-    /// Whether a row takes anything that is still free.
-    fn is_cut_by(&self, x: f64, y: f64) -> bool {
-        if x >= self.right || y >= self.steps[0].1 {
-            return false;
-        }
-        let left = self.steps.iter().rev().find(|step| step.0 <= x);
-        left.is_none_or(|step| y < step.1)
-    }
-
-    /// Takes out the quadrant of a row that does not dominate the corner.
-    fn cut(&mut self, x: f64, y: f64) {
-        if !self.is_cut_by(x, y) {
-            return;
-        }
+    /// Takes out the quadrant of a row that does not dominate the corner; says whether anything of
+    /// it was free.
+    fn cut(&mut self, x: f64, y: f64) -> bool {
         let (x, y) = (x.max(self.x), y.max(self.y));
         // The steps from `first` on that are at least as high as the row are cut down to it.
         let first = self.steps.iter().rposition(|step| step.0 < x).map_or(0, |place| place + 1);
-        let mut left = x;
-        let mut top = if first > 0 { self.steps[first - 1].1 } else { self.steps[0].1 };
-        let mut end = first;
+        let mut top = self.steps[first.saturating_sub(1)].1;
+        let covers = |step: &(f64, f64)| step.0 == x && step.1 <= y;
+        if top <= y || x >= self.right || self.steps.get(first).is_some_and(covers) {
+            return false;
+        }
+        let (mut left, mut end) = (x, first);
         while let Some(&(step, height)) = self.steps.get(end).filter(|step| step.1 >= y) {
             self.free -= (step - left) * (top - y);
             (left, top) = (step, height);
@@ -153,5 +161,7 @@ impl Quadrant {
             self.steps.truncate(first);
             self.right = x;
         }
+        self.top = self.steps[0].1;
+        true
     }
 }

@@ -61,7 +61,9 @@ impl Staircase {
         let steps = &mut self.blocks[block];
         let end = place + covered(&steps[place..]);
         let is_open = end == steps.len();
-        steps[place..end].iter().for_each(|step| removed(step.0, step.1));
+        for &(covered_x, covered_y) in &steps[place..end] {
+            removed(covered_x, covered_y);
+        }
         if end > place {
             steps[place] = (x, y);
             steps.drain(place + 1..end);
@@ -70,7 +72,9 @@ impl Staircase {
         }
         while is_open && let Some(next) = self.blocks.get_mut(block + 1) {
             let end = covered(next);
-            next[..end].iter().for_each(|step| removed(step.0, step.1));
+            for &(covered_x, covered_y) in &next[..end] {
+                removed(covered_x, covered_y);
+            }
             if end < next.len() {
                 next.drain(..end);
                 break;
