@@ -145,7 +145,7 @@ pub(crate) struct Hypervolume<'a> {
 }
 
 impl<'a> Hypervolume<'a> {
-    /// Over a front of mutually non-dominated rows, and a reference that all of them dominate.
+    /// Over the rows of a front, and a reference that all of them dominate.
     pub fn new(processes: [&'a Process; 2], mut front: Vec<[f64; 2]>, reference: [f64; 2]) -> Self {
         front.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
         let mut steps = Vec::with_capacity(front.len() + 1);
@@ -154,7 +154,8 @@ impl<'a> Hypervolume<'a> {
             if first > from {
                 steps.push((from, first, height));
             }
-            (from, height) = (first, second);
+            // Expectations of the points of a front need not be a front themselves.
+            (from, height) = (first, height.min(second));
         }
         steps.push((from, reference[0], height));
         Self { processes, steps }
