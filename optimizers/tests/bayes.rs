@@ -197,3 +197,24 @@ fn equal_and_huge_values_are_survived() {
         }
     }
 }
+
+#[test]
+#[ignore = "prints a table"]
+#[expect(clippy::print_stdout, reason = "a table, by hand")]
+fn cost_table() {
+    let space = floats(6, 0.0, 1.0);
+    for name in ["bayes", "bayes:engine=egobox"] {
+        let task = Task::new(&space, 1, Some(1_000));
+        let trials = if name == "bayes" { 1_000 } else { 200 };
+        #[expect(clippy::disallowed_methods, reason = "the table says how long it took")]
+        let start = std::time::Instant::now();
+        let told = told(hartmann6);
+        run(name, &task, trials, 8, &|trial, point| {
+            if [50, 100, 200, 500, 999].contains(&trial) {
+                let time = start.elapsed().as_secs_f64();
+                println!("{name}: {trial} trials, {time:.1} s in all");
+            }
+            told(trial, point)
+        });
+    }
+}

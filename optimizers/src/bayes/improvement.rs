@@ -120,6 +120,14 @@ impl Promise for Below<'_> {
 /// The product of several promises, as a sum of logarithms.
 pub(crate) struct All<'a>(pub Vec<Box<dyn Promise + 'a>>);
 
+impl<'a> All<'a> {
+    /// What is promised, and that the place is feasible, each where it is known.
+    pub fn of(promise: Option<Box<dyn Promise + 'a>>, feasibility: Option<&'a Process>) -> Self {
+        let below = feasibility.map(|process| Box::new(Below { process }) as Box<dyn Promise>);
+        Self(promise.into_iter().chain(below).collect())
+    }
+}
+
 impl Promise for All<'_> {
     fn at(&self, place: &[f64], gradient: Option<&mut [f64]>) -> f64 {
         let Some(gradient) = gradient else {
@@ -145,7 +153,7 @@ pub(crate) struct Hypervolume<'a> {
 }
 
 impl<'a> Hypervolume<'a> {
-    /// Over a front of mutually non-dominated rows, and a reference that all of them dominate.
+    /// Over the rows of a front, and a reference that all of them dominate.
     pub fn new(processes: [&'a Process; 2], mut front: Vec<[f64; 2]>, reference: [f64; 2]) -> Self {
         front.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
         let mut steps = Vec::with_capacity(front.len() + 1);
@@ -154,7 +162,8 @@ impl<'a> Hypervolume<'a> {
             if first > from {
                 steps.push((from, first, height));
             }
-            (from, height) = (first, second);
+            // Expectations of the points of a front need not be a front themselves.
+            (from, height) = (first, height.min(second));
         }
         steps.push((from, reference[0], height));
         Self { processes, steps }

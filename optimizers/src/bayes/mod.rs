@@ -1,5 +1,19 @@
 //! Bayesian optimization: Gaussian processes say what is expected where, and how surely; the point
 //! that promises the greatest improvement comes next.
+//!
+//! There are two engines. The crate's own is the default: it fits noise, keeps what it has learnt
+//! from one proposal to the next, looks at more than one kernel and more than one way of writing
+//! the values down, and asks for nothing but numbers. `engine=egobox` asks `egobox` for every
+//! point. It does worse on three of the four problems that `tests/bayes.rs` measures and better on
+//! Rosenbrock's; it takes longer, has no noise, and so wants repeated measurements averaged.
+//!
+//! Options: `startup`, points spread evenly at first; `points`, what a model is made of at most (the
+//! best, the latest and those near the best), which bounds the time per proposal; `engine`; and
+//! with two objectives or more `several`, how they are made one: `hypervolume` or `scalar`, and for
+//! `egobox` also `matrix`.
+//!
+//! The model is made when a point is proposed and not when one is learnt, but a study that is
+//! resumed proposes all its points again, and takes the time for it.
 
 mod ascent;
 mod cholesky;

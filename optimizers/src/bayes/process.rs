@@ -136,7 +136,7 @@ pub(crate) struct Process {
 }
 
 /// The state of a process at some settings, while they are searched for.
-struct Trial {
+struct Attempt {
     correlations: Triangle,
     /// Derivatives by the squared distance.
     slopes: Triangle,
@@ -146,7 +146,7 @@ struct Trial {
     variance: f64,
 }
 
-impl Trial {
+impl Attempt {
     /// None where the covariance is not positive definite to rounding.
     fn new(inputs: &Inputs, values: &[f64], settings: &Settings) -> Option<Self> {
         let (weights, noise) = (settings.weights(), exp(settings.log_noise));
@@ -232,10 +232,10 @@ pub(crate) fn fit(
     bounds.push((log(NOISE.0), log(NOISE.1)));
     let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-7, |flat, gradient| {
         let settings = Settings::from_flat(start.shape, flat);
-        let Some(trial) = Trial::new(inputs, values, &settings) else { return f64::INFINITY };
+        let Some(attempt) = Attempt::new(inputs, values, &settings) else { return f64::INFINITY };
         gradient.fill(0.0);
-        trial.add_gradient(inputs, &settings, gradient);
-        trial.misfit() + prior(&settings, gradient)
+        attempt.add_gradient(inputs, &settings, gradient);
+        attempt.misfit() + prior(&settings, gradient)
     });
     (Settings::from_flat(start.shape, &found.place), found.value)
 }
@@ -253,13 +253,13 @@ impl Process {
     /// noise is added until it is.
     pub fn new(inputs: &Inputs, values: &[f64], settings: &Settings) -> Self {
         let mut settings = settings.clone();
-        let trial = loop {
-            match Trial::new(inputs, values, &settings) {
-                Some(trial) => break trial,
+        let attempt = loop {
+            match Attempt::new(inputs, values, &settings) {
+                Some(attempt) => break attempt,
                 None => settings.log_noise += log(10.0),
             }
         };
-        let Trial { factor, pulls, mean, variance, .. } = trial;
+        let Attempt { factor, pulls, mean, variance, .. } = attempt;
         let weights = settings.weights();
         let (choices, rows) = (Arc::clone(&inputs.choices), inputs.rows.clone());
         Self { settings, weights, choices, rows, factor, pulls, mean, variance }

@@ -1,4 +1,10 @@
 //! Bayesian optimization as a strategy: an even start, then the point that promises most.
+//!
+//! With one objective, proposals take turns: the greatest expected improvement within a trust
+//! region, the greatest of all, and plain greed, which ends a search in a smooth valley quickly (De
+//! Ath, Everson, Rahat and Fieldsend, "Greed is good: exploration and exploitation trade-offs in
+//! Bayesian optimization", 2021). Once greed finds nothing new, the rest of the trials look for a
+//! better valley.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +15,7 @@ use search_spaces::{Point, Space};
 
 use super::ascent::{Ascent, Effort};
 use super::features::Features;
-use super::improvement::{All, Below, Hypervolume, Improvement, Low, Promise};
+use super::improvement::{All, Hypervolume, Improvement, Low, Promise};
 use super::process::{Inputs, Process};
 use super::records::{Records, Table};
 use super::region::{Region, everywhere};
@@ -130,27 +136,24 @@ impl Bayes {
         }
         let weights = processes[0].weights().to_vec();
         let front = table.front();
-        let mut promises: Vec<Box<dyn Promise + '_>> = Vec::new();
-        if !front.is_empty() {
-            promises.push(promise(&processes, &table, &front));
-        }
-        if let Some(process) = &feasibility {
-            promises.push(Box::new(Below { process }));
-        }
+        // Without a feasible point, the first one is all that is looked for.
+        let improvement = (!front.is_empty()).then(|| promise(&processes, &table, &front));
+        let improvement = All::of(improvement, feasibility.as_ref());
         let ranked = table.ranked();
         let best: Vec<Vec<f64>> = ranked
             .iter()
             .take(front.len().clamp(3, 10))
             .map(|row| table.places[*row].clone())
             .collect();
-        let local = turn == Turn::Near && !self.settled;
-        let region = match local {
-            true => self.region.about(&self.features, &best[0]),
-            false => everywhere(&self.features),
+        // Turns are for one objective: several have no single best point.
+        let turn = if self.manner == Manner::Improvement { turn } else { Turn::Anywhere };
+        let region = match turn {
+            Turn::Near if !self.settled => self.region.about(&self.features, &best[0]),
+            _ => everywhere(&self.features),
         };
         let ascent = Ascent {
             features: &self.features,
-            promise: &All(promises),
+            promise: &improvement,
             weights: &weights,
             best: &best,
             region: &region,
@@ -158,8 +161,9 @@ impl Bayes {
         };
         let mut known = self.seen.clone();
         known.extend(pending.iter().map(Point::hash));
-        if turn == Turn::Greedy && feasibility.is_none() && processes.len() == 1 {
-            let low = Low { process: &processes[0] };
+        if turn == Turn::Greedy && !front.is_empty() {
+            let low = Box::new(Low { process: &processes[0] });
+            let low = All::of(Some(low), feasibility.as_ref());
             let greedy = Ascent { promise: &low, ..ascent };
             let point = greedy.summit(EFFORT, &known, generator)?;
             let place = self.features.place(&point);
