@@ -8,15 +8,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use results::{Batch, Finished, JobTelemetry, LedgerReader, ResultsError, Row, View};
+use results::{Batch, Finished, JobTelemetry, LedgerReader, ResultsError, View};
 
 use crate::frame::Frame;
 
 /// Rows and reports that go into the view together at most; bounds the memory that they take.
 const MAX_ROWS: usize = 250_000;
 
-/// Every append opens and closes the file, so that others can read it in between.
-const PERIOD: Duration = Duration::from_secs(1);
+/// Every append opens and closes the file, so that others can read it in between. The first ones
+/// come sooner: a short study would otherwise wait for all of its rows at the end.
+const PERIODS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
 /// Whether the view has every row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +140,10 @@ struct Follower {
 impl Follower {
     fn run(mut self) -> Result<Coverage, ResultsError> {
         let mut known = Coverage::Whole;
+        let [mut period, longest] = PERIODS;
         loop {
-            let mark = self.wait();
+            let mark = self.wait(period);
+            period = (2 * period).min(longest);
             let coverage = match &mark.end {
                 Some(End::Abandoned) => return Ok(Coverage::Behind),
                 _ => patient(self.catch_up(&mark))?,
@@ -156,22 +159,19 @@ impl Follower {
                     ),
                 }
             }
-            if let Some(End::Finished(finished)) = &mark.end {
-                return match coverage {
-                    Coverage::Whole => patient(self.view.finish(finished)),
-                    Coverage::Behind => Ok(Coverage::Behind),
-                };
+            if mark.end.is_some() {
+                return Ok(coverage);
             }
         }
     }
 
     /// Waits for a while, or for the end.
-    fn wait(&self) -> Mark {
+    fn wait(&self, period: Duration) -> Mark {
         let waiting = |mark: &mut Mark| mark.end.is_none();
         let (mark, _) = self
             .shared
             .changed
-            .wait_timeout_while(self.shared.lock(), PERIOD, waiting)
+            .wait_timeout_while(self.shared.lock(), period, waiting)
             .unwrap_or_else(PoisonError::into_inner);
         mark.clone()
     }
@@ -179,8 +179,12 @@ impl Follower {
     /// Appends what the ledger has and the view lacks, up to the mark.
     fn catch_up(&mut self, mark: &Mark) -> Result<(), ResultsError> {
         let (mut rows, mut jobs, mut weight) = (Vec::new(), Vec::new(), 0);
+        let ended = match &mark.end {
+            Some(End::Finished(finished)) => Some(finished),
+            _ => None,
+        };
         let first = self.view.high_water();
-        if first >= mark.trials {
+        if first >= mark.trials && ended.is_none() {
             return Ok(());
         }
         for record in self.ledger.records_from(first)? {
@@ -201,25 +205,28 @@ impl Follower {
             let reports = result.trials.iter().map(|trial| trial.reports.len());
             weight += result.trials.len() + reports.sum::<usize>();
             if weight >= MAX_ROWS && end < mark.trials {
-                self.append(&rows, &jobs, end, "")?;
+                let batch = Batch {
+                    rows: &rows,
+                    jobs: &jobs,
+                    high_water: end,
+                    results_hash: "",
+                    ended: None,
+                };
+                self.append(&batch)?;
                 (rows, jobs, weight) = (Vec::new(), Vec::new(), 0);
                 if matches!(self.shared.lock().end, Some(End::Abandoned)) {
                     return Ok(());
                 }
             }
         }
-        self.append(&rows, &jobs, mark.trials, &mark.hash)
+        let (rows, jobs) = (&rows, &jobs);
+        let (high_water, results_hash) = (mark.trials, &mark.hash);
+        self.append(&Batch { rows, jobs, high_water, results_hash, ended })
     }
 
-    fn append(
-        &mut self,
-        rows: &[Row],
-        jobs: &[JobTelemetry],
-        high_water: u64,
-        results_hash: &str,
-    ) -> Result<(), ResultsError> {
-        self.view.append(&Batch { rows, jobs, high_water, results_hash })?;
-        self.shared.covered.store(high_water, Ordering::Relaxed);
+    fn append(&mut self, batch: &Batch<'_>) -> Result<(), ResultsError> {
+        self.view.append(batch)?;
+        self.shared.covered.store(batch.high_water, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! What is the same for every algorithm that learns: points given first, repetitions, the end.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use rand_chacha::ChaCha8Rng;
 use search_spaces::{Point, Sequence, Space};
 
@@ -62,7 +65,7 @@ impl Search {
         let mut memory = Memory::default();
         for (point, told) in known {
             if let Ok(place) = memory.add(point) {
-                memory.known[place] = Known::Told(told.clone());
+                memory.set(place, Known::Told(told.clone()));
                 strategy.learn(Origin::Given, point, told);
             }
         }
@@ -81,7 +84,7 @@ impl Search {
 
     /// Gives a point to a trial.
     fn give(&mut self, trial: u64, point: Point, place: usize, origin: Option<u64>) -> Asked {
-        self.memory.known[place] = Known::Out(trial);
+        self.memory.set(place, Known::Out(trial));
         self.out.insert(trial, Waiting { place, origin, repetitions: Vec::new() });
         Asked::Point(point)
     }
@@ -143,7 +146,7 @@ impl Optimizer for Search {
 
     fn tell(&mut self, trial: u64, point: &Point, told: &Told) {
         let waiting = self.out.remove(&trial).expect("trials are told after they were asked");
-        self.memory.known[waiting.place] = Known::Told(told.clone());
+        self.memory.set(waiting.place, Known::Told(told.clone()));
         let origin = waiting.origin.map_or(Origin::Given, Origin::Proposed);
         self.strategy.learn(origin, point, told);
         for number in waiting.repetitions {
@@ -155,8 +158,7 @@ impl Optimizer for Search {
 /// The points given so far, by their hash, and what came of them.
 #[derive(Debug, Default)]
 struct Memory {
-    places: BTreeMap<u128, usize>,
-    known: Vec<Known>,
+    known: IndexMap<u128, Known, BuildHasherDefault<Digest>>,
 }
 
 #[derive(Debug)]
@@ -175,15 +177,38 @@ enum Seen {
 impl Memory {
     /// Adds a point, unless it is there; says where it is kept.
     fn add(&mut self, point: &Point) -> Result<usize, Seen> {
-        let next = self.known.len();
-        let place = *self.places.entry(point.hash()).or_insert(next);
-        match self.known.get(place) {
-            None => {
-                self.known.push(Known::Out(u64::MAX));
+        match self.known.entry(point.hash()) {
+            Entry::Vacant(entry) => {
+                let place = entry.index();
+                entry.insert(Known::Out(u64::MAX));
                 Ok(place)
             }
-            Some(Known::Out(trial)) => Err(Seen::Out(*trial)),
-            Some(Known::Told(told)) => Err(Seen::Told(told.clone())),
+            Entry::Occupied(entry) => match entry.get() {
+                Known::Out(trial) => Err(Seen::Out(*trial)),
+                Known::Told(told) => Err(Seen::Told(told.clone())),
+            },
         }
+    }
+
+    fn set(&mut self, place: usize, known: Known) {
+        self.known[place] = known;
+    }
+}
+
+/// The hash of a point is a digest already: any part of it is as good as a hash of it.
+#[derive(Debug, Default)]
+struct Digest(u64);
+
+impl Hasher for Digest {
+    fn write_u128(&mut self, digest: u128) {
+        self.0 = digest as u64;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the keys are digests");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -159,7 +159,9 @@ fn the_batches_make_no_difference() {
         hash.update(row);
     }
     let jobs: Vec<_> = (0..300).step_by(10).map(|first| (&job(first).result).into()).collect();
-    let batch = Batch { rows: &rows, jobs: &jobs, high_water: 300, results_hash: &hash.hex() };
+    let hash = &hash.hex();
+    let batch =
+        Batch { rows: &rows, jobs: &jobs, high_water: 300, results_hash: hash, ended: None };
     view.append(&batch).unwrap();
     view.append(&batch).unwrap();
     assert_eq!(all(&path), piecemeal);
@@ -177,7 +179,9 @@ fn the_end_is_written_down_and_a_resumed_study_runs_again() {
         reason: None,
         tainted: Some("by the clock".to_owned()),
     };
-    view.finish(&end).unwrap();
+    let nothing =
+        Batch { rows: &[], jobs: &[], high_water: 10, results_hash: &hash, ended: Some(&end) };
+    view.append(&nothing).unwrap();
     let state = "SELECT concat_ws(' ', status, results_hash, tainted) FROM studies";
     assert_eq!(single(&path, state), Cell::Text(format!("complete {hash} by the clock")));
     View::open(&path, &record("a"), &schema()).unwrap();
@@ -256,7 +260,8 @@ fn of_equal_trials_the_frontier_keeps_the_first_and_counts_the_rest() {
         let rows: Vec<_> = part
             .map(|trial| results::Row { trial, metrics: vec![1.0, 0.0, 9.0], ..template.clone() })
             .collect();
-        let batch = Batch { rows: &rows, jobs: &[], high_water: end, results_hash: "" };
+        let batch =
+            Batch { rows: &rows, jobs: &[], high_water: end, results_hash: "", ended: None };
         view.append(&batch).unwrap();
         // What an earlier process counted is read back.
         view = View::open(&path, &record("a"), &schema).unwrap();

@@ -51,6 +51,15 @@ pub struct MachineFault {
     pub message: String,
 }
 
+/// Which threads run the trials of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// All of the current rayon pool.
+    AllThreads,
+    /// The calling one.
+    OneThread,
+}
+
 /// Runs the trials of a job in parallel and returns their results in order.
 ///
 /// When `stop` is set, trials that have not begun are left out, and those that fail from then on,
@@ -67,22 +76,34 @@ pub fn run_job(
     stop: &AtomicBool,
     meter: &Meter,
 ) -> Result<Vec<TrialResult>, MachineFault> {
+    run_job_on(Spread::AllThreads, study, job, stop, meter)
+}
+
+/// As [`run_job`], on the threads that are named.
+pub(crate) fn run_job_on(
+    spread: Spread,
+    study: &Study,
+    job: &JobSpec,
+    stop: &AtomicBool,
+    meter: &Meter,
+) -> Result<Vec<TrialResult>, MachineFault> {
     assert_eq!(job.study, study.id, "a job of another study");
-    let results: Vec<Option<Result<TrialResult, MachineFault>>> = (0..job.len())
-        .into_par_iter()
-        .map_init(
-            || (study.simulator.session(), meter.at_work()),
-            |(session, _), offset| {
-                if stop.load(Ordering::Relaxed) || study.is_cancelled() {
-                    return None;
-                }
-                run_trial(study, job, offset, session, stop).filter(|_| !study.is_cancelled())
-            },
-        )
-        .collect();
+    let begin = || (study.simulator.session(), meter.at_work());
+    let trials = 0..job.len();
+    let results: Vec<Option<Result<TrialResult, MachineFault>>> = match spread {
+        Spread::AllThreads => trials
+            .into_par_iter()
+            .map_init(begin, |(session, _), offset| run_trial(study, job, offset, session, stop))
+            .collect(),
+        Spread::OneThread => {
+            let (mut session, _at_work) = begin();
+            trials.map(|offset| run_trial(study, job, offset, &mut session, stop)).collect()
+        }
+    };
     results.into_iter().map_while(|result| result).collect()
 }
 
+/// Runs one trial; nothing where the worker is to stop, or nobody wants the result.
 fn run_trial<'a>(
     study: &'a Study,
     job: &JobSpec,
@@ -90,6 +111,9 @@ fn run_trial<'a>(
     session: &mut Box<dyn Session + 'a>,
     stop: &AtomicBool,
 ) -> Option<Result<TrialResult, MachineFault>> {
+    if stop.load(Ordering::Relaxed) || study.is_cancelled() {
+        return None;
+    }
     let number = job.id.0.0 + offset;
     let derived;
     let point: &Point = match &job.work {
@@ -120,7 +144,7 @@ fn run_trial<'a>(
         Err(Failure::new(format!("the simulator panicked: {text}")))
     });
     let is_of_the_stop = ended.as_ref().is_err_and(|failure| comes_with_a_stop(failure, stop));
-    (!is_of_the_stop).then(|| watch.conclude(number, ended))
+    (!is_of_the_stop && !study.is_cancelled()).then(|| watch.conclude(number, ended))
 }
 
 /// So often, and after so long a pause each time, a stop is looked for that may have come with

@@ -9,7 +9,7 @@ use jobs::{JobResult, Lease, Queue, QueueError};
 
 use crate::apart::{Nursery, run_apart};
 use crate::meter::Meter;
-use crate::run::{Study, run_job};
+use crate::run::{Spread, Study, run_job_on};
 
 /// How a worker runs.
 #[derive(Clone)]
@@ -73,30 +73,52 @@ const LOOK_UP: Duration = Duration::from_millis(20);
 /// fetched ahead waits as well, and keeps other workers from it.
 const LOSS: f64 = 0.005;
 
+/// Jobs that take no longer than this, in seconds, are done sooner than another thread has woken up
+/// for them. Several go to one thread together then, and none is divided.
+const TINY: f64 = 30e-6;
+
+/// So many tiny jobs go together.
+const TOGETHER: usize = 16;
+
 /// How long a job takes, and how long it takes to get one.
 #[derive(Debug, Default)]
 struct Times {
     /// What a job takes of one thread, in seconds, lately.
     job: Option<f64>,
+    /// What the last ones took.
+    jobs: VecDeque<f64>,
     /// The last times, in seconds, in which the desk gave a job. The shortest is how long the way
     /// is: the others waited for a job to be there.
     ways: VecDeque<f64>,
 }
 
 /// So many times are looked at.
-const WAYS: usize = 32;
+const LAST: usize = 32;
+
+/// Adds the latest time.
+fn note(times: &mut VecDeque<f64>, seconds: f64) {
+    times.push_back(seconds);
+    if times.len() > LAST {
+        times.pop_front();
+    }
+}
 
 impl Times {
     fn took(&mut self, seconds: f64) {
         // Jobs that are much alike tell the next ones.
         self.job = Some(self.job.map_or(seconds, |known| 0.75 * known + 0.25 * seconds));
+        note(&mut self.jobs, seconds);
     }
 
     fn came(&mut self, seconds: f64) {
-        self.ways.push_back(seconds);
-        if self.ways.len() > WAYS {
-            self.ways.pop_front();
-        }
+        note(&mut self.ways, seconds);
+    }
+
+    /// How many jobs to give to a thread at once. One that is not tiny would keep those behind it
+    /// waiting: all of the last ones have to be.
+    fn together(&self) -> usize {
+        let are_tiny = self.jobs.len() == LAST && self.jobs.iter().all(|seconds| *seconds <= TINY);
+        if are_tiny { TOGETHER } else { 1 }
     }
 
     /// How many jobs to hold beyond one per thread.
@@ -149,7 +171,10 @@ pub fn serve(
     });
     while !stop.load(Ordering::Relaxed) && !shared.failed() {
         desk.tend();
-        let limit = threads + lock(&shared.times).spare(threads);
+        let (limit, together) = {
+            let times = lock(&shared.times);
+            ((threads + times.spare(threads)) * times.together(), times.together())
+        };
         let room = shared.room(limit);
         if room == 0 {
             continue;
@@ -159,18 +184,23 @@ pub fn serve(
         if !assignments.is_empty() {
             lock(&shared.times).came(asked.elapsed().as_secs_f64());
         }
-        for assignment in assignments {
-            options.meter.take();
-            *lock(&shared.in_pool) += 1;
+        let mut assignments = assignments.into_iter();
+        while assignments.len() > 0 {
+            let group: Vec<Assignment> = assignments.by_ref().take(together).collect();
+            group.iter().for_each(|_| options.meter.take());
+            *lock(&shared.in_pool) += group.len();
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
             let options = options.clone();
+            let spread = if together > 1 { Spread::OneThread } else { Spread::AllThreads };
             pool.spawn(move || {
-                match run_assigned(assignment, options, &stop) {
-                    Ok(seconds) => lock(&shared.times).took(seconds),
-                    Err(error) => _ = lock(&shared.failure).get_or_insert(error),
+                for assignment in group {
+                    match run_assigned(assignment, &options, &stop, spread) {
+                        Ok(seconds) => lock(&shared.times).took(seconds),
+                        Err(error) => _ = lock(&shared.failure).get_or_insert(error),
+                    }
+                    shared.finished.fetch_add(1, Ordering::Relaxed);
+                    *lock(&shared.in_pool) -= 1;
                 }
-                shared.finished.fetch_add(1, Ordering::Relaxed);
-                *lock(&shared.in_pool) -= 1;
                 shared.left_pool.notify_all();
             });
         }
@@ -187,8 +217,9 @@ pub fn serve(
 /// Runs a job and returns its result; how many seconds that took.
 fn run_assigned(
     assignment: Assignment,
-    options: Options,
+    options: &Options,
     stop: &AtomicBool,
+    spread: Spread,
 ) -> Result<f64, QueueError> {
     let Assignment { study, queue, lease } = assignment;
     let started = now();
@@ -197,7 +228,7 @@ fn run_assigned(
             let _at_work = options.meter.at_work();
             run_apart(&study, &lease.job, &**nursery, stop)
         }
-        _ => run_job(&study, &lease.job, stop, &options.meter),
+        _ => run_job_on(spread, &study, &lease.job, stop, &options.meter),
     };
     let trials =
         trials.map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
@@ -208,7 +239,7 @@ fn run_assigned(
         id: lease.job.id,
         attempt: lease.job.attempt,
         trials,
-        worker: options.name,
+        worker: options.name.clone(),
         elapsed_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
     };
     queue.finish(lease, result)?;
@@ -242,6 +273,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tiny_jobs_go_to_a_thread_together_until_one_is_not() {
+        let mut times = Times::default();
+        for _ in 0..LAST {
+            assert_eq!(times.together(), 1, "too little is known");
+            times.took(5e-6);
+        }
+        assert_eq!(times.together(), TOGETHER);
+        times.took(0.1);
+        assert_eq!(times.together(), 1);
+    }
 
     #[test]
     fn jobs_are_fetched_ahead_where_the_way_is_long_for_them() {

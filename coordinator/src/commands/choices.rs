@@ -14,6 +14,9 @@ use crate::study::Choices;
 /// Trials of a study that nothing else limits.
 const DEFAULT_TRIALS: u64 = 1000;
 
+/// So many jobs are out at a time where several trials share one.
+const JOBS: u64 = 8;
+
 /// What was chosen, and what is to be recorded of it.
 pub(super) struct Chosen {
     /// What the study is a function of.
@@ -42,15 +45,22 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
     let records = known.as_ref().map_or(Vec::new(), Known::records);
     // What refines the best trials comes on top of those that were asked for.
     let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
+    let lag = args.lag.unwrap_or(algorithm.lag());
     let choices = Choices {
         seed: args.seed,
         trials: trials.map(|trials| trials.saturating_add(algorithm.polish())),
-        chunk: args.chunk.unwrap_or(0),
-        lag: args.lag.unwrap_or(algorithm.lag()),
+        chunk: args.chunk.unwrap_or(default_chunk(template, lag)),
+        lag,
         algorithm,
         known,
     };
     Ok(Chosen { choices, reason, records })
+}
+
+/// Trials per job; 0 follows the speed of the workers, or is 1 where the algorithm learns. A trial
+/// of a built-in problem takes less time than the handling of its job, so that several share one.
+fn default_chunk(template: &Template, lag: u64) -> u64 {
+    if template.simulator == "problem" { lag / JOBS } else { 0 }
 }
 
 /// The algorithm that was asked for; where it is `auto`, the one that suits the study, and why.

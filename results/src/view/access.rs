@@ -16,7 +16,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const APPEND_PATIENCE: Duration = Duration::from_secs(3);
 
 const MEMORY: &str = "256MB";
-const THREADS: i64 = 2;
+/// Queries of people use two threads. Appending is the work of one: a second would be waited for
+/// in a loop, which keeps a processor from the trials.
+const READING_THREADS: i64 = 2;
+const WRITING_THREADS: i64 = 1;
 
 /// Files that this process has open.
 ///
@@ -147,11 +150,15 @@ fn open(path: &Path, patience: Duration, mode: &AccessMode) -> Result<Access, Fa
 
 fn try_open(path: &Path, mode: &AccessMode) -> Result<Access, Fault> {
     let hold = Hold::take(path).ok_or(Fault::Busy(Duration::ZERO))?;
+    let threads = match mode {
+        AccessMode::ReadOnly => READING_THREADS,
+        _ => WRITING_THREADS,
+    };
     let config = Config::default()
         .enable_autoload_extension(false)?
         .access_mode(mode.clone())?
         .max_memory(MEMORY)?
-        .threads(THREADS)?
+        .threads(threads)?
         .with("preserve_insertion_order", "true")?;
     let connection = Connection::open_with_flags(path, config)?;
     Ok(Access { connection, _hold: hold })

@@ -74,6 +74,8 @@ pub struct Batch<'a> {
     pub high_water: u64,
     /// Hash of the table up to there, in hexadecimal.
     pub results_hash: &'a str,
+    /// How the study ended, where this is the last part.
+    pub ended: Option<&'a Finished>,
 }
 
 /// The DuckDB view of a study, for the one process that runs the study.
@@ -160,6 +162,9 @@ impl View {
             self.state = read_state(&access.connection, &self.columns, &self.schema)?;
         }
         if batch.high_water <= high_water {
+            if let Some(finished) = batch.ended {
+                write_end(&access.connection, finished)?;
+            }
             return close(access);
         }
         let rows = &batch.rows[batch.rows.partition_point(|row| row.trial < high_water)..];
@@ -179,6 +184,9 @@ impl View {
             "UPDATE progress SET high_water = ?, results_hash = ?",
             params![batch.high_water, batch.results_hash],
         )?;
+        if let Some(finished) = batch.ended {
+            write_end(connection, finished)?;
+        }
         connection.execute_batch("COMMIT")?;
         self.state = State { high_water: batch.high_water, frontier };
         close(access)
@@ -206,22 +214,15 @@ impl View {
         telemetry.append_record_batch(batches::telemetry(new_jobs))?;
         Ok(telemetry.flush()?)
     }
+}
 
-    /// Writes down how the study ended.
-    ///
-    /// # Errors
-    /// As [`View::append`].
-    pub fn finish(&mut self, finished: &Finished) -> Result<(), ResultsError> {
-        let write = || {
-            let access = open_to_write(&self.path, APPEND_PATIENCE)?;
-            access.connection.execute(
-                "UPDATE studies SET status = ?, results_hash = ?, tainted = ?",
-                params![finished.state.name(), finished.results_hash, finished.tainted],
-            )?;
-            close(access)
-        };
-        write().map_err(|fault| fault.into_error(&self.path))
-    }
+/// Writes down how the study ended.
+fn write_end(connection: &Connection, finished: &Finished) -> Result<(), Fault> {
+    connection.execute(
+        "UPDATE studies SET status = ?, results_hash = ?, tainted = ?",
+        params![finished.state.name(), finished.results_hash, finished.tainted],
+    )?;
+    Ok(())
 }
 
 fn directions(schema: &StudySchema) -> Vec<Direction> {
