@@ -301,7 +301,7 @@ pub struct Start {
     #[arg(help_heading = "Scheduling")]
     pub chunk: Option<u64>,
     /// Trials that may be open when an algorithm that learns chooses the next: more keep more
-    /// workers busy, fewer learn faster [default: the algorithm's own]
+    /// workers busy, fewer learn faster [default: the algorithm's own, at most 1/64 of --trials]
     #[arg(long, value_name = "N", value_parser = count_to(1_000_000), allow_negative_numbers = true)]
     #[arg(help_heading = "Scheduling")]
     pub lag: Option<u64>,

@@ -78,6 +78,9 @@ static NAMES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
     [AUTO].into_iter().chain(SEQUENCES).chain(learning).collect()
 });
 
+/// The part of all trials that may be open by default.
+const LAG_SHARE: u64 = 64;
+
 impl Algorithm {
     /// The algorithm of a name, with the options behind it.
     ///
@@ -142,15 +145,23 @@ impl Algorithm {
     }
 
     /// How many trials may be open when a plan that learns is asked for the next, unless the
-    /// user says.
+    /// user says: so many that workers are busy, and no more than a 64th of all trials, because
+    /// what is chosen before anything is known is lost for the search.
     #[must_use]
-    pub fn lag(&self) -> u64 {
-        let own = self.entry().map_or(1, |entry| entry.lag);
+    pub fn lag(&self, trials: Option<u64>) -> u64 {
+        let most = trials.map_or(u64::MAX, |trials| (trials / LAG_SHARE).max(1));
+        let own = self.entry().map_or(1, |entry| entry.lag.min(most));
         // A sequence learns nothing and could have any; what refines it has so many simplexes.
         match self.polish {
             Some(_) => own.max(REFINING as u64),
             None => own,
         }
+    }
+
+    /// Whether its points depend on results.
+    #[must_use]
+    pub fn learns(&self) -> bool {
+        self.entry().is_some() || self.polish.is_some()
     }
 
     fn entry(&self) -> Option<&'static Entry> {

@@ -65,14 +65,14 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         name: "nsga2",
         about: "evolution by non-dominated rank and crowding; several objectives",
         objectives: Objectives::Any,
-        lag: 64,
+        lag: 32,
         make: evolution::nsga2,
     },
     Entry {
         name: "nsga3",
         about: "evolution by rank and evenly spread directions; three objectives or more",
         objectives: Objectives::Any,
-        lag: 64,
+        lag: 32,
         make: evolution::nsga3,
     },
     Entry {

@@ -2,20 +2,18 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use optimizers::{Algorithm, Task};
 use search_spaces::{Document, Template};
 use simulators::lines::LONGEST_LINE;
 
 use crate::ask::Session;
 use crate::cli::Ask;
+use crate::commands::choices::{Pace, Wanted};
 use crate::exit::{Exit, Failure};
 use crate::library;
 use crate::progress::thousands;
 use crate::say;
-use crate::study::Choices;
 
 /// What a template that only describes a space leaves out.
 const BARE: &str = "name = 'ask'\nsimulator = 'ask'\n";
@@ -33,16 +31,13 @@ const LARGE: usize = 1 << 16;
 /// Bad options, a template at fault, or a line that is no answer.
 pub fn ask(args: &Ask) -> Result<Exit, Failure> {
     let template = template(args)?;
-    let algorithm = algorithm(args, &template)?;
-    let choices = Choices {
-        seed: args.seed,
-        // What refines the best trials comes on top of those that were asked for.
-        trials: args.trials.map(|trials| trials.saturating_add(algorithm.polish())),
-        chunk: args.chunk.unwrap_or(0),
-        lag: args.lag.unwrap_or(algorithm.lag()),
-        algorithm,
-        known: None,
-    };
+    let wanted = Wanted { algorithm: &args.algorithm, seed: args.seed, trials: args.trials };
+    let (algorithm, reason) = wanted.algorithm(&template, None)?;
+    if let Some(reason) = reason.filter(|_| !args.quiet) {
+        say!("auto: {algorithm}, for {reason}");
+    }
+    let pace = Pace { chunk: args.chunk, lag: args.lag };
+    let choices = pace.choices(&template, algorithm, args.seed, args.trials, None);
     let mut session = Session::open(template, choices, args.lag.unwrap_or(OPEN))?;
     if let Some(path) = &args.told {
         replay(&mut session, path)?;
@@ -64,20 +59,6 @@ fn template(args: &Ask) -> Result<Template, Failure> {
     document.fill_from(&Document::parse("optimize ask", BARE)?);
     document.set("prune=[]")?;
     Ok(Template::read(document, &source.folder)?)
-}
-
-/// The algorithm that was asked for; where it is `auto`, the one that suits the study.
-fn algorithm(args: &Ask, template: &Template) -> Result<Algorithm, Failure> {
-    let failure = |error| Failure::usage(format!("--algorithm: {error}"));
-    let space = Arc::new(template.space.clone());
-    let task =
-        Task { objectives: template.objectives.len(), ..Task::new(&space, args.seed, args.trials) };
-    let algorithm = Algorithm::parse(&args.algorithm).map_err(failure)?;
-    let (algorithm, reason) = algorithm.resolved(&task).map_err(failure)?;
-    if let Some(reason) = reason.filter(|_| !args.quiet) {
-        say!("auto: {algorithm}, for {reason}");
-    }
-    Ok(algorithm)
 }
 
 /// Tells what an earlier process was told.

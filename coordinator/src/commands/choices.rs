@@ -15,7 +15,7 @@ use crate::study::Choices;
 const DEFAULT_TRIALS: u64 = 1000;
 
 /// So many jobs are out at a time where several trials share one.
-const JOBS: u64 = 8;
+const JOBS: u64 = 4;
 
 /// What was chosen, and what is to be recorded of it.
 pub(super) struct Chosen {
@@ -33,7 +33,10 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
         Some(from) => Some(Known::take_over(from, &args.store.store, template)?),
         None => None,
     };
-    let (mut algorithm, reason) = algorithm(args, template, known.as_ref())?;
+    // Without a word on trials or time, so many are planned for.
+    let planned = args.trials.or(args.run.max_time.is_none().then_some(DEFAULT_TRIALS));
+    let task = Wanted { algorithm: &args.algorithm, seed: args.seed, trials: planned };
+    let (mut algorithm, reason) = task.algorithm(template, known.as_ref())?;
     if let Some(trials) = args.polish {
         algorithm = algorithm
             .polished(trials)
@@ -43,41 +46,75 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
     let needs_trials = algorithm.to_string().starts_with("lhs");
     let unlimited = is_grid || (args.run.max_time.is_some() && !needs_trials);
     let records = known.as_ref().map_or(Vec::new(), Known::records);
-    // What refines the best trials comes on top of those that were asked for.
     let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
-    let lag = args.lag.unwrap_or(algorithm.lag());
-    let choices = Choices {
-        seed: args.seed,
-        trials: trials.map(|trials| trials.saturating_add(algorithm.polish())),
-        chunk: args.chunk.unwrap_or(default_chunk(template, lag)),
-        lag,
-        algorithm,
-        known,
-    };
+    let pace = Pace { chunk: args.chunk, lag: args.lag };
+    let choices = pace.choices(template, algorithm, args.seed, trials, known);
     Ok(Chosen { choices, reason, records })
 }
 
-/// Trials per job; 0 follows the speed of the workers, or is 1 where the algorithm learns. A trial
-/// of a built-in problem takes less time than the handling of its job, so that several share one.
-fn default_chunk(template: &Template, lag: u64) -> u64 {
-    if template.simulator == "problem" { lag / JOBS } else { 0 }
+/// What the command line says of the algorithm.
+pub(super) struct Wanted<'a> {
+    /// Its name, with options.
+    pub algorithm: &'a str,
+    /// The study's seed.
+    pub seed: u64,
+    /// The trials to plan for.
+    pub trials: Option<u64>,
 }
 
-/// The algorithm that was asked for; where it is `auto`, the one that suits the study, and why.
-fn algorithm(
-    args: &Start,
-    template: &Template,
-    known: Option<&Known>,
-) -> Result<(Algorithm, Option<String>), Failure> {
-    let failure = |error| Failure::usage(format!("--algorithm: {error}"));
-    let algorithm = Algorithm::parse(&args.algorithm).map_err(failure)?;
-    let space = Arc::new(template.space.clone());
-    let trials = args.trials.or(args.run.max_time.is_none().then_some(DEFAULT_TRIALS));
-    let task = Task {
-        objectives: template.objectives.len(),
-        // Whether there are any is all that matters.
-        known: known.map_or(Vec::new(), |known| known.results[..1].to_vec()),
-        ..Task::new(&space, args.seed, trials)
-    };
-    algorithm.resolved(&task).map_err(failure)
+impl Wanted<'_> {
+    /// The algorithm that was asked for; where it is `auto`, the one that suits the study, and why.
+    pub fn algorithm(
+        &self,
+        template: &Template,
+        known: Option<&Known>,
+    ) -> Result<(Algorithm, Option<String>), Failure> {
+        let failure = |error| Failure::usage(format!("--algorithm: {error}"));
+        let algorithm = Algorithm::parse(self.algorithm).map_err(failure)?;
+        let space = Arc::new(template.space.clone());
+        let task = Task {
+            objectives: template.objectives.len(),
+            // Whether there are any is all that matters.
+            known: known.map_or(Vec::new(), |known| known.results[..1].to_vec()),
+            ..Task::new(&space, self.seed, self.trials)
+        };
+        algorithm.resolved(&task).map_err(failure)
+    }
+}
+
+/// What the command line says of jobs.
+pub(super) struct Pace {
+    /// Trials per job.
+    pub chunk: Option<u64>,
+    /// Trials that may be open.
+    pub lag: Option<u64>,
+}
+
+impl Pace {
+    /// The choices of a study of so many trials, what refines the best ones not counted.
+    ///
+    /// Unless it is given, the chunk is 0: it follows the speed of the workers, or is 1 where the
+    /// algorithm learns. A trial of a built-in problem takes less time than the handling of its
+    /// job, so that several share one.
+    pub fn choices(
+        &self,
+        template: &Template,
+        algorithm: Algorithm,
+        seed: u64,
+        trials: Option<u64>,
+        known: Option<Known>,
+    ) -> Choices {
+        let lag = self.lag.unwrap_or(algorithm.lag(trials));
+        let shares = template.simulator == "problem" && algorithm.learns();
+        let chunk = if shares { lag / JOBS } else { 0 };
+        Choices {
+            seed,
+            // What refines the best trials comes on top of those that were asked for.
+            trials: trials.map(|trials| trials.saturating_add(algorithm.polish())),
+            chunk: self.chunk.unwrap_or(chunk),
+            lag,
+            algorithm,
+            known,
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::population::{Individual, Survival, scores_of, taken};
+use super::population::{Individual, Survival, Table, taken};
 use crate::pareto::{Scores, first_fronts, least_crowded};
 
 /// Its rule of survival.
@@ -25,9 +25,8 @@ impl Survival for Nsga2 {
         size: usize,
         _: &mut ChaCha8Rng,
     ) -> Vec<Individual> {
-        let (objectives, violations) = scores_of(&crowd);
-        let width = crowd[0].objectives.len();
-        let scores = Scores::new(&objectives, width).with_violations(&violations);
+        let table = Table::of(&crowd);
+        let (scores, width) = (table.scores(), table.width);
         let mut order = Vec::with_capacity(size);
         self.fitness.clear();
         for (rank, front) in first_fronts(scores, size).into_iter().enumerate() {

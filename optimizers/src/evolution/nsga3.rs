@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use rand_chacha::ChaCha8Rng;
 
 use super::directions::directions;
-use super::population::{Individual, Survival, scores_of, taken};
+use super::population::{Individual, Survival, Table, taken};
 use super::variation::Variation;
 use crate::draw::below;
 use crate::pareto::{Scores, first_fronts, solve_for_ones};
@@ -180,10 +180,10 @@ impl Survival for Nsga3 {
         size: usize,
         generator: &mut ChaCha8Rng,
     ) -> Vec<Individual> {
-        let (objectives, violations) = scores_of(&crowd);
-        let scores = Scores::new(&objectives, self.ideal.len()).with_violations(&violations);
+        let table = Table::of(&crowd);
+        let scores = table.scores();
         let mut fronts = first_fronts(scores, size);
-        let is_feasible = |front: &Vec<usize>| violations[front[0]] == 0.0;
+        let is_feasible = |front: &Vec<usize>| table.violations[front[0]] == 0.0;
         let feasible: Vec<usize> =
             fronts.iter().filter(|front| is_feasible(front)).flatten().copied().collect();
         let intercepts = match fronts.first().filter(|front| is_feasible(front)) {
@@ -193,7 +193,7 @@ impl Survival for Nsga3 {
         let last = fronts.pop().expect("somebody survives");
         let mut order = fronts.concat();
         let wanted = size - order.len();
-        if wanted == last.len() || violations[last[0]] > 0.0 {
+        if wanted == last.len() || table.violations[last[0]] > 0.0 {
             order.extend(&last[..wanted]);
         } else {
             let mut crowding = vec![0; self.directions.len()];
@@ -204,7 +204,7 @@ impl Survival for Nsga3 {
             let last = last.into_iter().map(associate).collect();
             order.extend(self.niched(last, crowding, wanted, generator));
         }
-        self.violations = order.iter().map(|index| violations[*index]).collect();
+        self.violations = order.iter().map(|index| table.violations[*index]).collect();
         taken(crowd, &order)
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A generation is every so many results, however the trials were scheduled: children are bred
 //! from the last survivors at any time, so nothing ever waits. Where each trial is told before the
-//! next is asked, this is the textbook's algorithm to the letter; with a lag, the first children of
-//! a generation have parents that are one generation older.
+//! next is asked, and a generation is as large as the population, this is the textbook's algorithm
+//! to the letter; with a lag, the first children of a generation have older parents.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::variation::Variation;
 use crate::draw::{below, chance};
 use crate::hashing::keyed;
 use crate::optimizer::{Origin, Strategy, Told};
+use crate::pareto::Scores;
 use crate::sampling::Design;
 
 /// A point that was evaluated.
@@ -56,10 +57,26 @@ impl Individual {
 }
 
 /// The objectives of a crowd, row after row, and its violations.
-pub(crate) fn scores_of(crowd: &[Individual]) -> (Vec<f64>, Vec<f64>) {
-    let objectives = crowd.iter().flat_map(|each| &each.objectives).copied().collect();
-    let violations = crowd.iter().map(|each| each.violation).collect();
-    (objectives, violations)
+#[derive(Debug)]
+pub(crate) struct Table {
+    objectives: Vec<f64>,
+    pub violations: Vec<f64>,
+    pub width: usize,
+}
+
+impl Table {
+    /// Of a crowd that has a member.
+    pub fn of(crowd: &[Individual]) -> Self {
+        Self {
+            objectives: crowd.iter().flat_map(|each| &each.objectives).copied().collect(),
+            violations: crowd.iter().map(|each| each.violation).collect(),
+            width: crowd[0].objectives.len(),
+        }
+    }
+
+    pub fn scores(&self) -> Scores<'_> {
+        Scores::new(&self.objectives, self.width).with_violations(&self.violations)
+    }
 }
 
 /// These of a crowd, each at most once, in this order.

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::population::{Individual, Survival, scores_of, taken};
+use super::population::{Individual, Survival, Table, taken};
 use crate::pareto::{Scores, first_fronts, hypervolume_contributions};
 
 /// Its rule of survival.
@@ -30,9 +30,8 @@ impl Survival for SmsEmoa {
         size: usize,
         _: &mut ChaCha8Rng,
     ) -> Vec<Individual> {
-        let (objectives, violations) = scores_of(&crowd);
-        let width = crowd[0].objectives.len();
-        let scores = Scores::new(&objectives, width).with_violations(&violations);
+        let table = Table::of(&crowd);
+        let scores = table.scores();
         let mut fronts = first_fronts(scores, crowd.len());
         let mut surplus = crowd.len() - size;
         while surplus > 0 {
@@ -43,7 +42,7 @@ impl Survival for SmsEmoa {
                 continue;
             }
             // Of the infeasible, a front are those that are equally so.
-            let leaving = match violations[last[0]] > 0.0 {
+            let leaving = match table.violations[last[0]] > 0.0 {
                 true => last.len() - 1,
                 false => least_contributor(scores, last),
             };
