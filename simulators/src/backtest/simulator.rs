@@ -12,11 +12,14 @@ use super::data::{Price, Series};
 use super::date::Date;
 use super::engine::{Decision, NoRecorder, Trade};
 use super::evaluate::Pool;
+use super::events::Events;
 use super::expression::Strategy;
+use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
 use super::run::Input;
 use super::settings::{self, Settings};
+use super::timeframe::Sessions;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
 use crate::open::OpenError;
 
@@ -56,6 +59,8 @@ pub struct Backtest {
     pub(super) texts: Texts,
     pub(super) parameters: Vec<(String, Vec<String>)>,
     pub(super) all: Vec<Series>,
+    pub(super) frames: Frames,
+    pub(super) events: Events,
     pub(super) calendar: Calendar,
     pub(super) market: Vec<f64>,
     pub(super) names: Vec<String>,
@@ -95,6 +100,8 @@ pub(super) struct Scratch {
     pub returns: Vec<f64>,
     /// The trades that were closed by the time of a report.
     pub closed: Vec<Trade>,
+    /// What was decided, where trades are told apart by events.
+    pub decisions: Vec<Decision>,
     pub warm_ups: Vec<usize>,
 }
 
@@ -115,30 +122,38 @@ impl Backtest {
     /// # Errors
     /// A fault in the table, in an expression or in the data.
     pub fn open(mut section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, OpenError> {
-        let all = settings::data(&mut section, folder)?;
+        let mut all = settings::data(&mut section, folder)?;
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
         let mut files = section.texts("detail")?.unwrap_or_default();
         let finer = settings::finer(&mut section, folder, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
+        let sessions = Sessions::read(&mut section)?;
+        let events = Events::read(&mut section, folder, &all)?;
+        files.extend(events.are_there().then(|| events.file.clone()));
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
             return Err(section.missing("strategy", allowed).into());
         };
-        let (strategy, texts) = compile::strategy(strategy, space, has_volume)?;
+        let (strategy, texts, needs) = compile::strategy(strategy, space, &all, &events)?;
         section.finish()?;
+        for series in &mut all {
+            series.forget_signals_but(&needs.signals);
+        }
+        let frames = Frames::new(&all, &needs.timeframes, sessions);
         let parameters = space.parameters().iter();
         let parameters = parameters.map(|p| (p.name().to_owned(), p.labels().to_vec()));
         let calendar = Calendar::new(&all);
         let market = calendar.market(&all);
         let names = settings.metrics.iter().map(|metric| metric.name().to_owned());
+        let names = names.chain(events.metric_names()).collect();
         let beyond_signals = match strategy.orders.is_plain() {
             false => Some("the orders of [backtest.strategy]"),
             true => settings.beyond_signals(all.len()),
         };
         Ok(Self {
-            names: names.collect(),
+            names,
             files,
             finer,
             beyond_signals,
@@ -150,6 +165,8 @@ impl Backtest {
             calendar,
             market,
             all,
+            frames,
+            events,
             cache: Cache::new(cache::BYTES),
             idle: Mutex::default(),
         })
@@ -251,6 +268,10 @@ impl Simulator for Backtest {
                 text(&mut hasher, label);
             }
         }
+        for rule in self.frames.sessions.texts() {
+            text(&mut hasher, &rule);
+        }
+        self.events.hash(&mut hasher);
         self.all.iter().for_each(|series| series.hash(&mut hasher));
         let finer = self.finer.iter().flatten();
         finer.for_each(|finer| finer.series().hash(&mut hasher));
