@@ -18,9 +18,9 @@ pub struct TemplateError {
     pub found: String,
     /// What would have been accepted.
     pub allowed: String,
-    /// The line at fault of a longer text, and below it a mark under the place; empty where
+    /// The line at fault of a longer text, and below it a mark under the place; none where
     /// `found` is all there is to see.
-    pub excerpt: String,
+    pub excerpt: Option<Box<str>>,
 }
 
 impl TemplateError {
@@ -47,7 +47,7 @@ impl TemplateError {
         let plain = |c: &char| if c.is_control() { ' ' } else { *c };
         let shown: String = whole[start.min(end)..end].iter().map(plain).collect();
         let indent = " ".repeat(in_line - start + left.chars().count());
-        self.excerpt = format!("    {left}{shown}{right}\n    {indent}^");
+        self.excerpt = Some(format!("    {left}{shown}{right}\n    {indent}^").into());
         self
     }
 }
@@ -62,10 +62,10 @@ impl fmt::Display for TemplateError {
             write!(out, ": {}", self.key)?;
         }
         write!(out, ": found {}, allowed: {}", self.found, self.allowed)?;
-        if !self.excerpt.is_empty() {
-            write!(out, "\n{}", self.excerpt)?;
+        match &self.excerpt {
+            Some(excerpt) => write!(out, "\n{excerpt}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
             key: "space.x".into(),
             found: "true".into(),
             allowed: "a table".into(),
-            excerpt: String::new(),
+            excerpt: None,
         };
         assert_eq!(error.to_string(), "a.toml:3: space.x: found true, allowed: a table");
     }

@@ -353,7 +353,9 @@ impl<'a> Evaluator<'a, '_> {
         let slices: Vec<&[f64]> =
             columns.iter().map(|column| column.slice().expect("made so above")).collect();
         let values = indicator.compute(&slices, &fixed, self.world.summation);
-        columns.into_iter().for_each(|column| self.pool.take_back(column));
+        for column in columns {
+            self.pool.take_back(column);
+        }
         Ok(values)
     }
 

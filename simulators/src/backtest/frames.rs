@@ -113,7 +113,9 @@ impl<'a> Evaluator<'a, '_> {
             }
         };
         let values = self.series.dates.iter().map(value).collect();
-        columns.into_iter().for_each(|(_, column)| self.pool.take_back(column));
+        for (_, column) in columns {
+            self.pool.take_back(column);
+        }
         Ok(values)
     }
 }

@@ -2,7 +2,7 @@
 //! uptrend and above it in a downtrend.
 //!
 //! The bands `(high + low) / 2 ± factor × atr` may only come nearer to the price while the close
-//! before was within them. The trend begins downward, as TradingView's does, and turns where the
+//! before was within them. The trend begins downward, as `TradingView`'s does, and turns where the
 //! close passes the band that is in force.
 
 /// The line, and the direction of the trend: 1 up, -1 down. Both are known from the bar on from

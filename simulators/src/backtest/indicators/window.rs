@@ -69,7 +69,7 @@ pub(super) fn rank(series: &[f64], length: usize) -> Vec<f64> {
             below += usize::from(*value < newest);
             equal += usize::from(*value == newest);
         }
-        (real(below) + (real(equal) + 1.0) / 2.0) / real(length)
+        (real(below) + f64::midpoint(real(equal), 1.0)) / real(length)
     })
 }
 
