@@ -109,7 +109,7 @@ fn number() -> impl Strategy<Value = String> {
         let unary = prop::sample::select(vec!["-", "abs", "log", "exp", "sqrt", "ffill"]);
         let across = prop::sample::select(vec!["rank_across", "mean_across"]);
         let operator = prop::sample::select(vec!["+", "-", "*", "/"]);
-        let place = prop::sample::select(vec!["@3m", "@1h", "@1d", "@1w", "@1mo", "@'A'", "@'B'"]);
+        let place = prop::sample::select(vec!["@2d", "@1h", "@1d", "@1w", "@1mo", "@'A'", "@'B'"]);
         prop_oneof![
             4 => (prop::sample::select(OF_SERIES.to_vec()), inner.clone(), length())
                 .prop_map(|(function, series, n)| format!("{function}({series}, {n})")),
@@ -152,7 +152,7 @@ fn orders() -> impl Strategy<Value = String> {
         "size = { shares = \"X\" }",
         "size = { volatility_target = 0.2, volatility = \"X\" }",
         "partial_exits = [{ at = \"X\", share = 0.5 }]",
-        "entry = { limit = \"X\" }",
+        "entry = { stop = \"1%\", limit = \"2%\" }",
         "time_stop = \"n\"",
     ]);
     let lines = prop::collection::vec((order, number()), 0..3);
