@@ -153,7 +153,10 @@ fn faults_in_events_and_their_rules_are_refused_in_words() {
         ),
         ("symbol < 'A'", "found an order of symbols at column 8"),
         ("symbol == 1", "found no text to compare 'symbol' with at column 11"),
-        ("close@'XYZ' > 1", "found the symbol 'XYZ' at column 6, allowed: a symbol of the study: A, B"),
+        (
+            "close@'XYZ' > 1",
+            "found the symbol 'XYZ' at column 6, allowed: a symbol of the study: A, B",
+        ),
         (
             "close@4x > 1",
             "found the timeframe '4x' at column 6, allowed: a whole number of s, m, h",

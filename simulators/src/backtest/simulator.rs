@@ -47,11 +47,11 @@ const SEMANTICS: u32 = 1;
 ///
 /// The table `[backtest.strategy]` holds the rules `long_entry`, `long_exit`, `short_entry`,
 /// `short_exit`, at least one entry; an absent exit leaves the closing to the opposite entry.
-/// They are conditions over `open`, `high`, `low`, `close`, `volume`, the parameters of the space
-/// and numbers, with `sma`, `ema`, `highest`, `lowest`, `rsi`, `previous` (series, n),
-/// `cross_above`, `cross_below`, `min`, `max` (a, b) and `abs` (x). A comparison with a value
-/// that is not known (an indicator that warms up, an inactive parameter) is false. Beside the
-/// rules stand the orders: `entry`, `expires`, `size`, `stop_loss`, `take_profit`,
+/// They are conditions over `open`, `high`, `low`, `close`, `volume`, further columns of the data,
+/// the parameters of the space and numbers, with indicators, on coarser bars (`close@1w`, for which
+/// the table `sessions` says when there are bars), at other symbols (`close@'IBM'`) and across all
+/// of them, and over the events of the file `events`. A comparison with a value that is not known
+/// (an indicator that warms up, an inactive parameter) is false. Beside the rules stand the orders: `entry`, `expires`, `size`, `stop_loss`, `take_profit`,
 /// `trailing_stop`, `trail`, `time_stop`, `partial_exits`.
 pub struct Backtest {
     pub(super) settings: Settings,
