@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use search_spaces::{Document, Point, Template};
-use simulators::{Backtest, Decision, Engine, OpenError, Trace};
+use simulators::{Backtest, Date, Decision, Engine, OpenError, Trace};
 use support::{backtest_text, bits, some_point};
 
 fn cases() -> u32 {
@@ -348,12 +348,21 @@ proptest! {
         if let (Ok(part), Ok(whole)) = (outcome(&part, &point), &whole) {
             // No entry is filled at the last close, so what follows on it may be decided otherwise.
             let spared = usize::from(settings.contains("next-close"));
-            let bars = ["A\n", "B\n"].map(|symbol| {
+            let kept = ["A\n", "B\n"].map(|symbol| {
                 let of = |line: &&(u64, String)| line.0 <= until && line.1.ends_with(symbol);
-                lines.iter().filter(of).count()
+                lines.iter().filter(of).map(|line| line.0).collect::<Vec<u64>>()
             });
-            let is_seen =
-                |decision: &&Decision| decision.bar + spared < bars[decision.symbol as usize];
+            // What a symbol whose bars end leaves behind in a shared account is there for others.
+            let ends = kept.each_ref().map(|times| *times.last().expect("both have the first"));
+            let last = match settings.contains("shared") {
+                true => ends.into_iter().min().expect("two"),
+                false => until,
+            };
+            let last = Date::parse(&date(last)).expect("a date");
+            let is_seen = |decision: &&Decision| {
+                let bars = kept[decision.symbol as usize].len();
+                decision.date <= last && decision.bar + spared < bars
+            };
             let [part, whole] = [&part, whole].map(|trace| {
                 trace.decisions.iter().filter(is_seen).copied().collect::<Vec<Decision>>()
             });

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use simulators::{Backtest, Simulator as _};
+use simulators::{Backtest, Simulator as _, Trial};
 use support::{backtest_in, backtest_text, bits, ints};
 
 const SPACE: &str = "n = { int = [1, 9] }\nvix = { int = [1, 9] }";
@@ -124,7 +124,13 @@ fn events_make_entries_and_their_tags_make_metrics() {
             assert!((value("return_good") - good).abs() < 1e-12);
             assert_eq!(value("return_bad"), profit(0, 1) / 10_000.0);
             assert_eq!(value("win_rate_bad"), 0.0);
-            assert_eq!(bits(&support::run(&backtest, &ints(&[3, 5]))), bits(&trace.metrics));
+            let mut reports: Vec<simulators::Report> = Vec::new();
+            let point = ints(&[3, 5]);
+            let values = backtest.session().run(&Trial::new(&point, 0), &mut reports);
+            assert_eq!(bits(&values.expect("it runs")), bits(&trace.metrics));
+            // At first nothing is closed, and at last all is.
+            assert_eq!(metric(&reports[0].values, "trades_good"), 0.0);
+            assert_eq!(bits(&reports[9].values), bits(&trace.metrics));
         }
     }
     let one_tag = "long_entry = \"event('long', 'bad') and symbol == 'A'\"";
@@ -231,4 +237,23 @@ fn an_inactive_length_is_never_known_wherever_it_stands() {
         let point = space.decode(&[0.0, 0.5]);
         assert!(backtest.trace(&point).expect("it runs").decisions.is_empty(), "{rule}");
     }
+}
+
+#[test]
+fn formulas_do_not_see_the_parameters_of_a_strategy() {
+    let folder = Folder::new(&[("p.csv", TWO)]);
+    let decisions = |space: &str, length: &str| {
+        let rule = format!("long_entry = \"close > keltner_upper({length}, 0.1, 2)\"");
+        let text = backtest_text(space, "data = 'p.csv'", &rule);
+        let (backtest, space) = backtest_in(&text, folder.path());
+        let trace = backtest.trace(&space.decode(&[0.5, 0.5])).expect("it runs");
+        trace.decisions.len()
+    };
+    // The names of the formula's own arguments, with values that would change it.
+    let clashing = "n = { int = [8, 9] }\nrange = { int = [8, 9] }";
+    let others = "a = { int = [8, 9] }\nb = { int = [8, 9] }";
+    assert_eq!(decisions(clashing, "2"), decisions(others, "2"));
+    assert!(decisions(others, "2") > 0);
+    // An argument that is a parameter of the same name is that of the strategy.
+    assert_eq!(decisions(clashing, "n"), 0);
 }

@@ -182,6 +182,9 @@ impl Events {
         cash: f64,
         values: &mut Vec<f64>,
     ) {
+        if self.tags.is_empty() {
+            return;
+        }
         let mut sums = vec![(0_usize, 0_usize, 0.0); self.tags.len()];
         for trade in trades {
             let Some(tag) = self.tag_of(trade, decisions, fill) else { continue };
