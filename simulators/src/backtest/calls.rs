@@ -51,7 +51,7 @@ impl Compiler<'_> {
             }
             Node::At(a, Place::Bars(timeframe)) => self.coarser(expr, a, timeframe, scope),
             Node::At(a, Place::Of(symbol)) => {
-                self.refuse_if_coarse(expr, &format!("@'{symbol}'"), scope)?;
+                refuse_if_coarse(expr, &format!("@'{symbol}'"), scope)?;
                 let index = self.symbol_index(expr, symbol)?;
                 let number = self.number(a, scope)?;
                 Ok(if number.is_fixed() { number } else { Number::Of(index, Box::new(number)) })
@@ -134,7 +134,7 @@ impl Compiler<'_> {
             return Ok(Number::Binary(*operation, boxed(a)?, boxed(b)?));
         }
         if let Some((_, across)) = Across::NAMES.iter().find(|(known, _)| *known == name) {
-            self.refuse_if_coarse(expr, name, scope)?;
+            refuse_if_coarse(expr, name, scope)?;
             let [a] = arguments_of(expr, name, arguments)?;
             return Ok(Number::Across(*across, boxed(a)?));
         }
@@ -259,7 +259,7 @@ impl Compiler<'_> {
         written: &str,
         scope: Scope<'_>,
     ) -> Compiled<Number> {
-        self.refuse_if_coarse(expr, &format!("@{written}"), scope)?;
+        refuse_if_coarse(expr, &format!("@{written}"), scope)?;
         let Some(timeframe) = Timeframe::parse(written) else {
             return fault(expr, format!("the timeframe '{written}'"), Timeframe::ALLOWED);
         };
@@ -282,18 +282,17 @@ impl Compiler<'_> {
         });
         Ok(Number::Coarser(index, Box::new(number)))
     }
+}
 
-    /// Coarse bars of different symbols may become known at different times, so symbols are only
-    /// looked at side by side where the bars are those of the data.
-    #[expect(clippy::unused_self, reason = "it reads as one step of compiling")]
-    fn refuse_if_coarse(&self, expr: &Expr, what: &str, scope: Scope<'_>) -> Compiled<()> {
-        if !scope.is_coarse {
-            return Ok(());
-        }
-        let allowed = "one timeframe for each number, inside of everything else: \
-                       rank_across(close@1d), close@1d@'AAPL'";
-        fault(expr, format!("'{what}' within a timeframe"), allowed)
+/// Coarse bars of different symbols may become known at different times, so symbols are only looked
+/// at side by side where the bars are those of the data.
+fn refuse_if_coarse(expr: &Expr, what: &str, scope: Scope<'_>) -> Compiled<()> {
+    if !scope.is_coarse {
+        return Ok(());
     }
+    let allowed = "one timeframe for each number, inside of everything else: \
+                   rank_across(close@1d), close@1d@'AAPL'";
+    fault(expr, format!("'{what}' within a timeframe"), allowed)
 }
 
 /// All functions that a strategy can call.
