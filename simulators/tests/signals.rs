@@ -193,6 +193,15 @@ fn faults_in_events_and_their_rules_are_refused_in_words() {
     assert!(message.contains("x.csv: found a file that cannot be read"), "{message}");
     let lines: String = (0..9).map(|day| format!("2020-02-0{},1,1,1,1\n", day + 1)).collect();
     let daily = Folder::new(&[("p.csv", &format!("Date,Open,High,Low,Close\n{lines}"))]);
+    let minutes: String =
+        (0..9).map(|minute| format!("2020-02-01 00:0{minute},1,1,1,1,M\n")).collect();
+    let both = lines.replace(",1\n", ",1,D\n") + &minutes;
+    let both = Folder::new(&[("p.csv", &format!("Date,Open,High,Low,Close,Ticker\n{both}"))]);
+    for rule in ["close@'D' > 1", "rank_across(close) == 1"] {
+        let message = both.refusal("", &format!("long_entry = \"{rule}\""));
+        let expected = "bars of 86400 seconds of 'D' beside bars of 60 seconds of 'M' at column";
+        assert!(message.contains(expected), "{message}");
+    }
     let message = daily.refusal("", "long_entry = 'close@4h > 1'");
     assert!(message.contains("timeframe '4h' of bars that are 86400 seconds long"), "{message}");
 }

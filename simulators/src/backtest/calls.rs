@@ -5,7 +5,8 @@ use search_spaces::expr::{self, BinaryOp, Expr, Node, Place};
 use search_spaces::{Domain, Parameter};
 
 use super::compile::{Compiled, Compiler, Fault, NUMBER, arguments_of, fault, meant};
-use super::data::Price;
+use super::data::{Price, Series};
+use super::date::Date;
 use super::expression::{Across, Function, Number, Operation, whole_number};
 use super::formulas::{FORMULAS, Formula};
 use super::indicators::{Argument, DEFINITIONS, Definition, Kind};
@@ -13,6 +14,9 @@ use super::timeframe::{Timeframe, lengths};
 
 const CONDITIONS: [&str; 3] = ["cross_above", "cross_below", "event"];
 const PAIRS: [(&str, Operation); 2] = [("min", Operation::Minimum), ("max", Operation::Maximum)];
+
+/// So few bars may all have a weekend between them: they do not tell how long bars are.
+const FEW: usize = 7;
 
 /// The name by which formulas know the number of the trading day.
 const SESSION: &str = "_session";
@@ -53,6 +57,7 @@ impl Compiler<'_> {
             Node::At(a, Place::Of(symbol)) => {
                 refuse_if_coarse(expr, &format!("@'{symbol}'"), scope)?;
                 let index = self.symbol_index(expr, symbol)?;
+                self.refuse_if_uneven(expr)?;
                 let number = self.number(a, scope)?;
                 Ok(if number.is_fixed() { number } else { Number::Of(index, Box::new(number)) })
             }
@@ -136,6 +141,7 @@ impl Compiler<'_> {
         if let Some((_, across)) = Across::NAMES.iter().find(|(known, _)| *known == name) {
             refuse_if_coarse(expr, name, scope)?;
             let [a] = arguments_of(expr, name, arguments)?;
+            self.refuse_if_uneven(expr)?;
             return Ok(Number::Across(*across, boxed(a)?));
         }
         let is_visible =
@@ -263,8 +269,7 @@ impl Compiler<'_> {
         let Some(timeframe) = Timeframe::parse(written) else {
             return fault(expr, format!("the timeframe '{written}'"), Timeframe::ALLOWED);
         };
-        // A few bars may all have a weekend between them.
-        let many = self.all.iter().filter(|series| series.len() > 7);
+        let many = self.all.iter().filter(|series| series.len() > FEW);
         let of_data = many.filter_map(|series| lengths(&series.dates).last()).max();
         if let Some(bars) = of_data.filter(|bars| *bars > timeframe.seconds()) {
             let found = format!("the timeframe '{written}' of bars that are {bars} seconds long");
@@ -281,6 +286,32 @@ impl Compiler<'_> {
             needs.timeframes.len() - 1
         });
         Ok(Number::Coarser(index, Box::new(number)))
+    }
+
+    /// A daily bar with the date of a minute bar is not known at its close. So where symbols are
+    /// looked at side by side, no symbol's shortest bar is longer than the usual one of another.
+    fn refuse_if_uneven(&self, expr: &Expr) -> Compiled<()> {
+        let many = || self.all.iter().filter(|series| series.len() > FEW);
+        let usual = |series: &&Series| {
+            let way = |pair: &[Date]| pair[1].seconds() - pair[0].seconds();
+            let mut ways: Vec<i64> = series.dates.windows(2).map(way).collect();
+            let middle = ways.len() / 2;
+            *ways.select_nth_unstable(middle).1
+        };
+        let shortest = |series: &&Series| lengths(&series.dates).last().unwrap_or(0);
+        let (Some(long), Some(short)) = (many().max_by_key(shortest), many().min_by_key(usual))
+        else {
+            return Ok(());
+        };
+        let (length, other) = (shortest(&long), usual(&short));
+        if length <= other {
+            return Ok(());
+        }
+        let found = format!(
+            "bars of {length} seconds of '{}' beside bars of {other} seconds of '{}'",
+            long.symbol, short.symbol
+        );
+        fault(expr, found, "symbols with bars of one length, which close at one time")
     }
 }
 
@@ -321,8 +352,6 @@ fn usage(name: &str, arguments: &[Argument]) -> String {
 mod tests {
     use std::cell::RefCell;
 
-    use super::super::data::Series;
-    use super::super::date::Date;
     use super::super::events::Events;
     use super::*;
 

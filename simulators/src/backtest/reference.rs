@@ -178,3 +178,50 @@ fn ranks_and_other_symbols_on_a_few_bars() {
     assert_eq!(shown(2, "rank_across(previous(close, 2))"), "NaN NaN 2");
     assert_eq!(all[0].price(Price::Close).len(), 4);
 }
+
+#[test]
+fn values_are_known_from_the_documented_bar_on() {
+    let ibm = [cut(&stocks()[3], 200)];
+    for (text, bar) in [
+        ("sma(close, 7)", 6),
+        ("wma(close, 7)", 6),
+        ("ema(close, 7)", 6),
+        ("rma(close, 7)", 6),
+        ("rsi(close, 7)", 7),
+        ("zscore(close, 7)", 6),
+        ("rank(close, 7)", 6),
+        ("median(close, 7)", 6),
+        ("previous(close, 7)", 7),
+        ("ffill(close)", 0),
+        ("roc(close, 7)", 7),
+        ("macd(close, 5, 9)", 8),
+        ("macd_signal(close, 5, 9, 4)", 11),
+        ("macd_hist(close, 5, 9, 4)", 11),
+        ("bbands_percent(close, 7)", 6),
+        ("true_range()", 1),
+        ("typical()", 0),
+        ("natr(7)", 7),
+        ("keltner_upper(9, 2, 5)", 8),
+        ("keltner_lower(5, 2, 9)", 9),
+        ("stochf_d(7, 4)", 9),
+        ("stoch_k(7, 4)", 9),
+        ("stoch_d(7, 4, 5)", 13),
+        ("willr(7)", 6),
+        ("plus_di(7)", 7),
+        ("adx(7)", 13),
+        ("cci(7)", 6),
+        ("ichimoku_base(7)", 6),
+        ("ichimoku_a(5, 7, 11)", 17),
+        ("ichimoku_b(7, 11)", 17),
+        ("supertrend(7)", 7),
+        ("obv()", 0),
+        ("mfi(7)", 7),
+        ("vwap()", 0),
+        ("rolling_vwap(7)", 6),
+        ("sma(rsi(close, 7), 3)", 9),
+    ] {
+        let values = values(&ibm, 0, text, Sessions::default());
+        assert_eq!(values.iter().position(|value| !value.is_nan()), Some(bar), "{text}");
+        assert!(values[bar..].iter().all(|value| !value.is_nan()), "{text}");
+    }
+}
