@@ -237,6 +237,25 @@ fn a_small_cache_changes_nothing() {
 }
 
 #[test]
+fn what_is_found_in_the_cache_knows_when_its_indicators_begin() {
+    let settings =
+        "data = 'stocks-daily'\nsymbols = ['GOOG']\nmetrics = ['buy_and_hold', 'trades']";
+    let rules = "long_entry = 'close > sma(close, fast) and close > ema(close, 90)'\n\
+         long_exit = 'rsi(close, slow) > 70'";
+    let cached = backtest(SMA_SPACE, settings, rules);
+    let uncached = backtest(SMA_SPACE, settings, rules).with_cache_bytes(0);
+    let mut seen = Vec::new();
+    for (fast, slow) in [(10, 5), (200, 5), (10, 5), (10, 150), (200, 150), (10, 5)] {
+        let point = ints(&[fast, slow]);
+        let values = support::run(&cached, &point);
+        assert_eq!(bits(&values), bits(&support::run(&uncached, &point)));
+        seen.push(values[0].to_bits());
+    }
+    assert_eq!(seen[0], seen[2]);
+    assert!(seen[0] != seen[1] && seen[0] != seen[3] && seen[1] == seen[4]);
+}
+
+#[test]
 fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
     let base = "data = 'stocks-daily'\nsymbols = ['GOOG']";
     let print = |space: &str, settings: &str, rules: &str| {

@@ -186,7 +186,7 @@ impl Compiler<'_> {
     ) -> Compiled<Condition> {
         let [a, b] = arguments_of(expr, name, arguments)?;
         let [a, b] = [self.number(a, Scope::RULE)?, self.number(b, Scope::RULE)?];
-        Ok(Condition::Cross(comparison, a, b))
+        Ok(Condition::Cross(comparison, a, b).kept(self.parameters.len()))
     }
 
     /// `event('long')`, or `event('long', 'tag')`.
@@ -289,7 +289,7 @@ impl Compiler<'_> {
             }
         }
         let [a, b] = [self.number(a, Scope::RULE)?, self.number(b, Scope::RULE)?];
-        Ok(Condition::Compare(comparison, a, b))
+        Ok(Condition::Compare(comparison, a, b).kept(self.parameters.len()))
     }
 
     /// The name of a choice or ordinal parameter, if the expression is one.

@@ -85,7 +85,9 @@ pub(super) struct World<'a> {
     pub values: &'a [Value],
     pub summation: Summation,
     pub crossing: Crossing,
-    pub cache: &'a Cache,
+    pub cache: &'a Cache<f64>,
+    /// Masks, each with a last word that is its warm-up.
+    pub masks: &'a Cache<u64>,
 }
 
 /// Evaluates the rules of one run on the bars of one symbol.
@@ -133,6 +135,7 @@ impl<'a> Evaluator<'a, '_> {
                 let (events, bits) = (self.world.events, self.pool.mask());
                 events.mask(self.symbol, *kind, *tag, self.series.len(), bits)
             }
+            Condition::Kept(inner) => self.kept_mask(inner)?,
             Condition::Compare(comparison, a, b) => self.compare(*comparison, a, b)?,
             Condition::Cross(after, a, b) => self.cross(*after, a, b)?,
             Condition::Not(inner) => match self.condition(inner)? {
@@ -148,6 +151,37 @@ impl<'a> Evaluator<'a, '_> {
             Condition::And(a, b) => self.join(a, b, false, |a, b| a & b)?,
             Condition::Or(a, b) => self.join(a, b, true, |a, b| a | b)?,
         })
+    }
+
+    /// The bars at which a comparison holds, looked for in the cache first.
+    fn kept_mask(&mut self, condition: &Condition) -> Result<Mask, Failure> {
+        let mut key = std::mem::take(&mut self.pool.key);
+        key.clear();
+        key.push(self.symbol as u64);
+        condition.identify(self.world.values, &mut key);
+        let before = std::mem::take(&mut self.warm_up);
+        let masks = self.world.masks;
+        let found = masks.get(&key, || match self.condition(condition) {
+            Ok(Mask::Bits(mut bits)) => {
+                bits.push(self.warm_up as u64);
+                Ok(bits)
+            }
+            other => Err(other),
+        });
+        self.pool.key = key;
+        let mask = match found {
+            Ok(found) => {
+                let (warm_up, found) = found.split_last().expect("it has its warm-up");
+                self.warm_up = *warm_up as usize;
+                let mut bits = self.pool.mask();
+                bits.clear();
+                bits.extend_from_slice(found);
+                Ok(Mask::Bits(bits))
+            }
+            Err(other) => other,
+        };
+        self.warm_up = self.warm_up.max(before);
+        mask
     }
 
     /// Joins two conditions; `decisive` is the value of the first with which the second does not

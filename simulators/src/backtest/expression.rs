@@ -4,6 +4,7 @@
 //! for each bar. Conditions likewise.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use search_spaces::Value;
 use search_spaces::expr::BinaryOp;
@@ -162,6 +163,28 @@ impl Number {
         }
     }
 
+    /// Adds the indices of all parameters in it.
+    fn collect_parameters(&self, found: &mut BTreeSet<usize>) {
+        match self {
+            Self::Constant(_) | Self::Price(_) | Self::Signal(_) | Self::Session => {}
+            Self::Parameter(index) => {
+                found.insert(*index);
+            }
+            Self::Unary(_, a)
+            | Self::Kept(a)
+            | Self::Coarser(_, a)
+            | Self::Of(_, a)
+            | Self::Across(_, a) => a.collect_parameters(found),
+            Self::Binary(_, a, b) => {
+                a.collect_parameters(found);
+                b.collect_parameters(found);
+            }
+            Self::Indicator(_, series, numbers) => {
+                series.iter().chain(numbers).for_each(|each| each.collect_parameters(found));
+            }
+        }
+    }
+
     /// Appends words that identify the series at a point: two numbers with the same words have
     /// the same values on the same bars.
     pub(super) fn identify(&self, values: &[Value], words: &mut Vec<u64>) {
@@ -271,10 +294,37 @@ pub(super) enum Condition {
     /// Whether an event of the direction, and of the tag with this index if there is one, became
     /// known with the bar.
     Event(EventKind, Option<usize>),
+    /// A comparison or a cross that comes again at other points.
+    Kept(Box<Condition>),
     Compare(Comparison, Number, Number),
     /// The first number crosses the second: from below to above it, or the other way with `Less`.
     Cross(Comparison, Number, Number),
     Not(Box<Condition>),
     And(Box<Condition>, Box<Condition>),
     Or(Box<Condition>, Box<Condition>),
+}
+
+impl Condition {
+    /// A comparison or a cross, marked to be kept where it comes again at other points: those that
+    /// differ in a parameter that it does not have.
+    pub(super) fn kept(self, parameters: usize) -> Self {
+        let mut found = BTreeSet::new();
+        if let Self::Compare(_, a, b) | Self::Cross(_, a, b) = &self {
+            a.collect_parameters(&mut found);
+            b.collect_parameters(&mut found);
+        }
+        if found.len() < parameters { Self::Kept(Box::new(self)) } else { self }
+    }
+
+    /// Appends words that identify a comparison or a cross at a point.
+    pub(super) fn identify(&self, values: &[Value], words: &mut Vec<u64>) {
+        let (kind, comparison, a, b) = match self {
+            Self::Compare(comparison, a, b) => (0, comparison, a, b),
+            Self::Cross(comparison, a, b) => (1, comparison, a, b),
+            _ => unreachable!("no other condition is kept"),
+        };
+        words.extend([kind, *comparison as u64]);
+        a.identify(values, words);
+        b.identify(values, words);
+    }
 }

@@ -29,7 +29,7 @@ fn values(all: &[Series], symbol: usize, text: &str, sessions: Sessions) -> Vec<
     let number = compiler.number_of(text);
     let number = number.unwrap_or_else(|fault| panic!("{text}: found {}", fault.found));
     let frames = Frames::new(all, &compiler.needs.borrow().timeframes, sessions);
-    let cache = Cache::new(BYTES);
+    let (cache, masks) = (Cache::new(BYTES), Cache::new(BYTES));
     let world = World {
         all,
         frames: &frames,
@@ -38,6 +38,7 @@ fn values(all: &[Series], symbol: usize, text: &str, sessions: Sessions) -> Vec<
         summation: Summation::Exact,
         crossing: Crossing::Strict,
         cache: &cache,
+        masks: &masks,
     };
     let (series, mut pool) = (&all[symbol], Pool::default());
     let pool = &mut pool;

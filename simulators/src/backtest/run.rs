@@ -119,6 +119,7 @@ impl Backtest {
             summation: self.settings.summation,
             crossing: self.settings.crossing,
             cache: &self.cache,
+            masks: &self.masks,
         };
         let series = &self.all[index];
         let mut evaluator =

@@ -23,6 +23,9 @@ use super::timeframe::Sessions;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
 use crate::open::OpenError;
 
+/// A bar of a mask takes a bit where one of a column takes 64: a part of the bytes is plenty.
+const MASKS: usize = 4;
+
 /// Raised whenever a rule, an indicator or a metric changes its values.
 const SEMANTICS: u32 = 1;
 
@@ -72,7 +75,8 @@ pub struct Backtest {
     pub(super) beyond_signals: Option<&'static str>,
     /// The engine that was asked for, if any.
     pub(super) engine: Option<Engine>,
-    pub(super) cache: Cache,
+    pub(super) cache: Cache<f64>,
+    pub(super) masks: Cache<u64>,
     /// Scratch memory of sessions that are gone, for those to come.
     pub(super) idle: Mutex<Vec<Scratch>>,
 }
@@ -168,6 +172,7 @@ impl Backtest {
             frames,
             events,
             cache: Cache::new(cache::BYTES),
+            masks: Cache::new(cache::BYTES / MASKS),
             idle: Mutex::default(),
         })
     }
@@ -178,11 +183,11 @@ impl Backtest {
         self.all.iter().map(|series| series.symbol.as_str()).collect()
     }
 
-    /// The same backtest with a cache of indicators of at most `bytes` bytes (64 MiB by default),
-    /// or without one for 0. Results are the same with any.
+    /// The same backtest with a cache of indicators of at most `bytes` bytes (64 MiB by default) and
+    /// one of comparisons of a quarter of that, or without any for 0. Results are the same with any.
     #[must_use]
     pub fn with_cache_bytes(self, bytes: usize) -> Self {
-        Self { cache: Cache::new(bytes), ..self }
+        Self { cache: Cache::new(bytes), masks: Cache::new(bytes / MASKS), ..self }
     }
 
     /// The engine that runs it.
