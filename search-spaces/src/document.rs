@@ -55,6 +55,7 @@ impl Document {
             key: String::new(),
             found: format!("a syntax error ({})", error.message().replace('\n', ", ")),
             allowed: "TOML".to_owned(),
+            excerpt: None,
         })?;
         let origin = Origin { file: file.to_owned(), line: None };
         let entries = table_entries(table.get_ref(), file, &lines)?;
@@ -82,6 +83,7 @@ impl Document {
             key: String::new(),
             found: found.to_owned(),
             allowed: allowed.to_owned(),
+            excerpt: None,
         };
         let (key, value) = assignment
             .split_once('=')
@@ -202,6 +204,7 @@ fn node_of(
         key: key.get_ref().to_string(),
         found,
         allowed: allowed.to_owned(),
+        excerpt: None,
     };
     let kind = match value.get_ref() {
         DeValue::String(text) => Kind::Text(text.to_string()),

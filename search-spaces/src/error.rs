@@ -18,6 +18,38 @@ pub struct TemplateError {
     pub found: String,
     /// What would have been accepted.
     pub allowed: String,
+    /// The line at fault of a longer text, and below it a mark under the place; none where
+    /// `found` is all there is to see.
+    pub excerpt: Option<Box<str>>,
+}
+
+impl TemplateError {
+    /// The same error at a place in a text, such as an expression: `column` counts its characters
+    /// from 1. Says where it is, and shows it.
+    #[must_use]
+    pub fn pointing_at(mut self, text: &str, column: u32) -> Self {
+        /// So many characters are shown at most on either side of the place.
+        const AROUND: usize = 60;
+        let at = (column as usize).saturating_sub(1).min(text.chars().count());
+        let before: String = text.chars().take(at).collect();
+        let line = before.matches('\n').count();
+        let in_line = before.chars().rev().take_while(|c| *c != '\n').count();
+        self.found += &match text.trim_end().contains('\n') {
+            true => format!(" at line {}, column {} of the text", line + 1, in_line + 1),
+            false => format!(" at column {column}"),
+        };
+        let whole: Vec<char> = text.split('\n').nth(line).unwrap_or_default().chars().collect();
+        let start = in_line.saturating_sub(AROUND);
+        let end = whole.len().min(in_line + AROUND);
+        let (left, right) =
+            (if start > 0 { "…" } else { "" }, if end < whole.len() { "…" } else { "" });
+        // A control character would act on the terminal, and a tab would shift the mark.
+        let plain = |c: &char| if c.is_control() { ' ' } else { *c };
+        let shown: String = whole[start.min(end)..end].iter().map(plain).collect();
+        let indent = " ".repeat(in_line - start + left.chars().count());
+        self.excerpt = Some(format!("    {left}{shown}{right}\n    {indent}^").into());
+        self
+    }
 }
 
 impl fmt::Display for TemplateError {
@@ -29,7 +61,11 @@ impl fmt::Display for TemplateError {
         if !self.key.is_empty() {
             write!(out, ": {}", self.key)?;
         }
-        write!(out, ": found {}, allowed: {}", self.found, self.allowed)
+        write!(out, ": found {}, allowed: {}", self.found, self.allowed)?;
+        match &self.excerpt {
+            Some(excerpt) => write!(out, "\n{excerpt}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -88,7 +124,29 @@ mod tests {
             key: "space.x".into(),
             found: "true".into(),
             allowed: "a table".into(),
+            excerpt: None,
         };
         assert_eq!(error.to_string(), "a.toml:3: space.x: found true, allowed: a table");
+    }
+
+    #[test]
+    fn an_expression_is_shown_with_a_mark_under_the_place() {
+        let document = crate::Document::parse("a.toml", "x = 1").expect("valid");
+        let shown = |text: &str, column: u32| {
+            let error = document.section().error("x", "a fault", "none");
+            error.pointing_at(text, column).to_string()
+        };
+        let first = "a.toml:1: x: found a fault at column 5, allowed: none\n    a < b\n        ^";
+        assert_eq!(shown("a < b", 5), first);
+        assert_eq!(
+            shown("a <\n\tb or c\n", 11),
+            "a.toml:1: x: found a fault at line 2, column 7 of the text, allowed: none\n     \
+             b or c\n          ^"
+        );
+        let long = shown(&"a + ".repeat(200), 401);
+        let lines: Vec<&str> = long.lines().collect();
+        assert_eq!(lines[1].chars().count(), 4 + 1 + 120 + 1);
+        assert_eq!(lines[1].chars().nth(lines[2].chars().count() - 1), Some('a'));
+        assert!(shown("", 1).ends_with("\n    \n    ^") && shown("a", 99).ends_with("\n     ^"));
     }
 }

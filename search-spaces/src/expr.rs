@@ -7,7 +7,8 @@
 //! compare := sum ( ("<" | "<=" | ">" | ">=" | "==" | "!=") sum )?
 //! sum     := product ( ("+" | "-") product )*
 //! product := unary ( ("*" | "/") unary )*
-//! unary   := "-" unary | primary
+//! unary   := "-" unary | placed
+//! placed  := primary ( "@" ( timeframe | text ) )*
 //! primary := number | text | "true" | "false" | name ( "(" or ("," or)* ")" )? | "(" or ")"
 //! ```
 //!
@@ -45,6 +46,17 @@ pub enum Node {
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// A function call.
     Call(String, Vec<Expr>),
+    /// Something that is looked at elsewhere, such as `close@4h` or `close@'AAPL'`.
+    At(Box<Expr>, Place),
+}
+
+/// Where an expression is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On bars of a length, as in `@4h`.
+    Bars(String),
+    /// At what a text in quotes names, as in `@'AAPL'`.
+    Of(String),
 }
 
 /// The operators between two operands.
@@ -151,6 +163,8 @@ enum Token {
     Text(String),
     Word(String),
     Symbol(&'static str),
+    /// `@` with the timeframe behind it, which may begin with a digit.
+    AtBars(String),
     End,
 }
 
@@ -161,13 +175,15 @@ impl fmt::Display for Token {
             Self::Text(text) => write!(out, "'{text}'"),
             Self::Word(word) => write!(out, "'{word}'"),
             Self::Symbol(symbol) => write!(out, "'{symbol}'"),
+            Self::AtBars(timeframe) => write!(out, "'@{timeframe}'"),
             Self::End => out.write_str("end"),
         }
     }
 }
 
 /// Longer symbols first, so that `<=` is not read as `<`.
-const SYMBOLS: [&str; 13] = ["<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "(", ")", ","];
+const SYMBOLS: [&str; 14] =
+    ["<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "(", ")", ",", "@"];
 
 fn tokens(source: &str) -> Result<Vec<(Token, u32)>, ExprError> {
     let characters: Vec<char> = source.chars().collect();
@@ -186,6 +202,9 @@ fn tokens(source: &str) -> Result<Vec<(Token, u32)>, ExprError> {
         } else if first.is_alphabetic() || first == '_' {
             let length = run(&|c| c.is_alphanumeric() || c == '_');
             (Token::Word(rest[..length].iter().collect()), length)
+        } else if first == '@' && rest.get(1).is_some_and(char::is_ascii_alphanumeric) {
+            let length = rest[1..].iter().take_while(|c| c.is_ascii_alphanumeric()).count();
+            (Token::AtBars(rest[1..=length].iter().collect()), length + 1)
         } else if first == '\'' || first == '"' {
             let length = rest[1..].iter().take_while(|c| **c != first).count();
             if length + 1 >= rest.len() {
@@ -345,7 +364,32 @@ impl Parser {
             let operand = self.nested(Self::unary)?;
             return Ok(Expr { node: Node::Negate(Box::new(operand)), column });
         }
-        self.primary()
+        self.placed()
+    }
+
+    fn placed(&mut self) -> Result<Expr, ExprError> {
+        let mut expr = self.primary()?;
+        loop {
+            let column = self.column();
+            let place = match self.peek().clone() {
+                Token::AtBars(timeframe) => Place::Bars(timeframe),
+                Token::Symbol("@") => match self.tokens[self.at + 1].clone() {
+                    (Token::Text(name), _) => {
+                        self.at += 1;
+                        Place::Of(name)
+                    }
+                    (token, column) => {
+                        let message = format!(
+                            "expected a timeframe or a name in quotes after '@', found {token}"
+                        );
+                        return Err(ExprError { column, message });
+                    }
+                },
+                _ => return Ok(expr),
+            };
+            self.at += 1;
+            expr = Expr { node: Node::At(Box::new(expr), place), column };
+        }
     }
 
     fn primary(&mut self) -> Result<Expr, ExprError> {
@@ -368,7 +412,7 @@ impl Parser {
                 _ if self.take_symbol("(") => Node::Call(word, self.arguments()?),
                 _ => Node::Name(word),
             },
-            Token::Symbol(_) | Token::End => return Err(fault),
+            Token::Symbol(_) | Token::AtBars(_) | Token::End => return Err(fault),
         };
         Ok(Expr { node, column })
     }
@@ -411,6 +455,8 @@ mod tests {
                 let arguments: Vec<String> = arguments.iter().map(shown).collect();
                 format!("{name}({})", arguments.join(", "))
             }
+            Node::At(inner, Place::Bars(timeframe)) => format!("({}@{timeframe})", shown(inner)),
+            Node::At(inner, Place::Of(name)) => format!("({}@'{name}')", shown(inner)),
         }
     }
 
@@ -423,6 +469,7 @@ mod tests {
             ("f(a, g(1)) == 'x'", "(f(a, g(1)) == 'x')"),
             ("(a or b) and true", "((a or b) and true)"),
             ("1_000 != \"y\"", "(1000 != 'y')"),
+            ("-a@4h * f(b)@'X'@1d", "((-(a@4h)) * ((f(b)@'X')@1d))"),
         ];
         for (source, expected) in cases {
             assert_eq!(shown(&parse(source).expect(source)), expected);
@@ -441,6 +488,9 @@ mod tests {
             ("1.2.3", 1, "no finite number"),
             ("1e999", 1, "no finite number"),
             ("and", 1, "expected a value"),
+            ("a @ b", 5, "expected a timeframe or a name in quotes after '@', found 'b'"),
+            ("a@", 3, "after '@', found end"),
+            ("@4h", 1, "expected a value, found '@4h'"),
             ("", 1, "expected a value"),
         ];
         for (source, column, message) in cases {
@@ -452,6 +502,8 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused_not_overflown() {
+        let long = "a".to_owned() + &"@1d".repeat(3000);
+        assert!(parse(&long).unwrap_err().message.contains("more than 2000 words"));
         for open in ["(", "-", "not ", "f("] {
             let error = parse(&open.repeat(900)).unwrap_err();
             assert!(error.message.contains("more than 64 levels of nesting"), "{error}");

@@ -236,6 +236,7 @@ impl<'a> Section<'a> {
             key: self.path_of(key),
             found: found.into(),
             allowed: allowed.into(),
+            excerpt: None,
         }
     }
 

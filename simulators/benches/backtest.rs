@@ -3,7 +3,8 @@
 //!
 //! - `sma crossover`: signals alone, on Google's 2,148 daily bars, over many pairs of lengths;
 //! - `orders`: the same crossover on a random walk of 200,000 bars, with signals alone, with the
-//!   general engine for the same, and with a stop, a target, a trailing stop, orders that wait.
+//!   general engine for the same, and with a stop, a target, a trailing stop, orders that wait;
+//! - `expressions`: signals alone on the same walk, from a rule of ten comparisons.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -46,7 +47,16 @@ fn pairs(slow: &[i64]) -> Vec<Point> {
 }
 
 fn bench(criterion: &mut Criterion, group: &str, name: &str, backtest: &Backtest, slow: &[i64]) {
-    let points = pairs(slow);
+    bench_points(criterion, group, name, backtest, &pairs(slow));
+}
+
+fn bench_points(
+    criterion: &mut Criterion,
+    group: &str,
+    name: &str,
+    backtest: &Backtest,
+    points: &[Point],
+) {
     let bars = backtest.trace(&points[0]).expect("valid").equity.len();
     let mut session = backtest.session();
     let mut group = criterion.benchmark_group(group);
@@ -119,5 +129,17 @@ fn orders(criterion: &mut Criterion) {
     run("entries that wait", "entry = { limit = \"0.1%\" }\nexpires = 30", Engine::Events);
 }
 
-criterion_group!(benches, crossover, orders);
+fn expressions(criterion: &mut Criterion) {
+    let walk = Walk::new(200_000);
+    let exit = "long_exit = \"\"\"ema(close, fast) < ema(close, slow) * 0.999 or adx(14) < 10 or \
+                rsi(close, fast) > 75 or cci(20) > 200 or willr(14) > -5 or \
+                close > bbands_upper(close, slow, 3) or macd_hist(close) < -2 * atr(14) or \
+                zscore(close, slow) > 3 or close@1h < sma(close, 20)@1h or \
+                roc(close, fast) < -2\"\"\"";
+    let backtest = opened("data = \"walk.csv\"\ncash = 1e9", exit, &walk.0);
+    // Fewer pairs than above: each has some ten columns in the cache.
+    bench_points(criterion, "expressions", "ten deep", &backtest, &pairs(&[120])[..2]);
+}
+
+criterion_group!(benches, crossover, orders, expressions);
 criterion_main!(benches);

@@ -1,8 +1,6 @@
 //! What makes the results hash possible: no look-ahead, and the same bits in any session, in any
 //! order, with and without the cache.
 
-#![expect(clippy::cast_precision_loss, reason = "small numbers")]
-
 mod support;
 
 use std::fmt::Write as _;
@@ -11,14 +9,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use search_spaces::{Point, Template, Value};
 use simulators::{Backtest, Decision, Simulator as _, Trial, Unwatched};
-use support::{SMA_CROSS, SMA_SPACE, backtest, backtest_in, backtest_text, bits, ints};
+use support::{SMA_CROSS, SMA_SPACE, backtest, backtest_in, backtest_text, bits, ints, some_point};
 
-const TEMPLATES: [&str; 4] = [
-    include_str!("../../search-spaces/templates/sma-crossover.toml"),
-    include_str!("../../search-spaces/templates/ema-crossover.toml"),
-    include_str!("../../search-spaces/templates/breakout.toml"),
-    include_str!("../../search-spaces/templates/rsi-reversal.toml"),
-];
+const CROSSOVER: &str = include_str!("../../search-spaces/templates/sma-crossover.toml");
+const REVERSAL: &str = include_str!("../../search-spaces/templates/rsi-reversal.toml");
 
 fn opened(text: &str) -> (Template, Backtest) {
     let template = support::template(text);
@@ -28,35 +22,9 @@ fn opened(text: &str) -> (Template, Backtest) {
     (template, backtest)
 }
 
-/// A point of the space from a number, spread over all its parameters.
-fn some_point(template: &Template, number: u64) -> Point {
-    let unit: Vec<f64> = (0..template.space.parameters().len())
-        .map(|i| (number as f64 * 0.618_033_988_75 * (i + 1) as f64 + 0.1 * i as f64).fract())
-        .collect();
-    template.space.decode(&unit)
-}
-
-#[test]
-fn the_built_in_templates_trade_and_their_objectives_are_recorded() {
-    for text in TEMPLATES {
-        let (template, backtest) = opened(text);
-        for objective in &template.objectives {
-            assert!(backtest.metrics().contains(&objective.metric), "{}", objective.metric);
-        }
-        let mut traded = 0;
-        for number in 0..30 {
-            let point = some_point(&template, number);
-            let trace = backtest.trace(&point).expect("no failure");
-            assert_eq!(bits(&support::run(&backtest, &point)), bits(&trace.metrics));
-            traded += u32::from(!trace.trades.is_empty());
-        }
-        assert!(traded >= 20, "{} of 30 points of {} trade", traded, template.name);
-    }
-}
-
 #[test]
 fn interleaved_sessions_and_threads_give_the_same_bits() {
-    let (template, backtest) = opened(TEMPLATES[3]);
+    let (template, backtest) = opened(REVERSAL);
     let points: Vec<Point> = (0..40).map(|number| some_point(&template, number)).collect();
     let alone: Vec<Vec<u64>> =
         points.iter().map(|point| bits(&support::run(&backtest, point))).collect();
@@ -269,6 +237,25 @@ fn a_small_cache_changes_nothing() {
 }
 
 #[test]
+fn what_is_found_in_the_cache_knows_when_its_indicators_begin() {
+    let settings =
+        "data = 'stocks-daily'\nsymbols = ['GOOG']\nmetrics = ['buy_and_hold', 'trades']";
+    let rules = "long_entry = 'close > sma(close, fast) and close > ema(close, 90)'\n\
+         long_exit = 'rsi(close, slow) > 70'";
+    let cached = backtest(SMA_SPACE, settings, rules);
+    let uncached = backtest(SMA_SPACE, settings, rules).with_cache_bytes(0);
+    let mut seen = Vec::new();
+    for (fast, slow) in [(10, 5), (200, 5), (10, 5), (10, 150), (200, 150), (10, 5)] {
+        let point = ints(&[fast, slow]);
+        let values = support::run(&cached, &point);
+        assert_eq!(bits(&values), bits(&support::run(&uncached, &point)));
+        seen.push(values[0].to_bits());
+    }
+    assert_eq!(seen[0], seen[2]);
+    assert!(seen[0] != seen[1] && seen[0] != seen[3] && seen[1] == seen[4]);
+}
+
+#[test]
 fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
     let base = "data = 'stocks-daily'\nsymbols = ['GOOG']";
     let print = |space: &str, settings: &str, rules: &str| {
@@ -343,7 +330,7 @@ fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
 /// release that does not raise the semantics version.
 #[test]
 fn golden_values() {
-    let (_, backtest) = opened(TEMPLATES[0]);
+    let (_, backtest) = opened(CROSSOVER);
     let mut digest = blake3::Hasher::new();
     for fast in (2..60).step_by(7) {
         for slow in (60..200).step_by(20) {
@@ -352,7 +339,7 @@ fn golden_values() {
             }
         }
     }
-    let (template, backtest) = opened(TEMPLATES[3]);
+    let (template, backtest) = opened(REVERSAL);
     for number in 0..20 {
         for value in support::run(&backtest, &some_point(&template, number)) {
             digest.update(&value.to_bits().to_le_bytes());

@@ -31,7 +31,7 @@ impl Outside {
 fn mention(expression: &Expr, names: &mut Vec<String>) {
     match &expression.node {
         Node::Name(name) if !names.contains(name) => names.push(name.clone()),
-        Node::Not(inner) | Node::Negate(inner) => mention(inner, names),
+        Node::Not(inner) | Node::Negate(inner) | Node::At(inner, _) => mention(inner, names),
         Node::Binary(_, left, right) => {
             mention(left, names);
             mention(right, names);

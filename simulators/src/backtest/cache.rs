@@ -1,4 +1,4 @@
-//! Indicator columns shared by all sessions of a simulator.
+//! Indicator columns, and bars at which comparisons hold, shared by all sessions of a simulator.
 //!
 //! A grid of crossovers asks for few different averages very often. The cache holds what was asked
 //! for lately, within a bound on its bytes. It cannot change a result: a column is a pure function
@@ -16,20 +16,20 @@ pub(super) const BYTES: usize = 64 << 20;
 /// Two generations: when the young one has half of the bytes, it becomes the old one and the
 /// former old one goes. So what is in use stays, at the price of one map lookup more.
 #[derive(Debug, Default)]
-struct Generations {
-    young: BTreeMap<Box<Key>, Arc<[f64]>>,
-    old: BTreeMap<Box<Key>, Arc<[f64]>>,
+struct Generations<T> {
+    young: BTreeMap<Box<Key>, Arc<[T]>>,
+    old: BTreeMap<Box<Key>, Arc<[T]>>,
     young_bytes: usize,
 }
 
 /// A bounded map from keys to columns, for any number of threads.
 #[derive(Debug)]
-pub(super) struct Cache {
-    generations: RwLock<Generations>,
+pub(super) struct Cache<T> {
+    generations: RwLock<Generations<T>>,
     bytes: usize,
 }
 
-impl Cache {
+impl<T: Default> Cache<T> {
     /// A cache of at most `bytes` bytes of columns; with 0, nothing is kept.
     pub(super) fn new(bytes: usize) -> Self {
         Self { generations: RwLock::default(), bytes }
@@ -42,8 +42,8 @@ impl Cache {
     pub(super) fn get<E>(
         &self,
         key: &Key,
-        compute: impl FnOnce() -> Result<Vec<f64>, E>,
-    ) -> Result<Arc<[f64]>, E> {
+        compute: impl FnOnce() -> Result<Vec<T>, E>,
+    ) -> Result<Arc<[T]>, E> {
         // A panic elsewhere leaves the maps whole: nothing between the insertions can panic.
         let found = {
             let generations = self.generations.read();
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_not_kept() {
-        let cache = Cache::new(BYTES);
+        let cache: Cache<f64> = Cache::new(BYTES);
         assert_eq!(cache.get(&[1], || Err("no")), Err("no"));
         let column = cache.get(&[1], || Ok::<_, ()>(vec![2.0]));
         assert_eq!(*column.expect("computed"), [2.0]);

@@ -1,20 +1,25 @@
 //! From expression text to a typed [`Strategy`]: names resolved, kinds checked, faults with their
-//! column.
+//! place. Numbers are in `calls.rs`.
+
+use std::cell::RefCell;
 
 use search_spaces::expr::{self, BinaryOp, Expr, Node};
 use search_spaces::{Domain, Parameter, Section, Space, TemplateError};
 
-use super::data::Price;
-use super::expression::{Comparison, Condition, Number, Operation, Strategy, whole_number};
-use super::indicators::Indicator;
+use super::calls::Scope;
+use super::data::{Price, Series};
+use super::events::{EventKind, Events};
+use super::expression::{Comparison, Condition, Number, Strategy};
 use super::orders::Orders;
 use super::orders_read::{Directions, OrdersReader};
 use super::text::printable;
+use super::timeframe::Timeframe;
 
 const CONDITION: &str = "a condition, such as close > sma(close, 50)";
-const NUMBER: &str = "a number or a series of numbers";
-const FUNCTIONS: &str = "sma, ema, highest, lowest, rsi, previous (series, n); \
-                         cross_above, cross_below, min, max (a, b); abs (x)";
+pub(super) const NUMBER: &str = "a number or a series of numbers";
+
+/// The name that says which symbol a rule is looked at for.
+const SYMBOL: &str = "symbol";
 
 /// A fault in an expression.
 pub(super) struct Fault {
@@ -25,7 +30,19 @@ pub(super) struct Fault {
 
 pub(super) type Compiled<T> = Result<T, Fault>;
 
-fn fault<T>(expr: &Expr, found: impl Into<String>, allowed: impl Into<String>) -> Compiled<T> {
+impl Fault {
+    /// The fault as one of the key whose text the expression is.
+    pub(super) fn at(self, section: &Section<'_>, key: &str, text: &str) -> TemplateError {
+        let error = section.error(key, printable(&self.found), printable(&self.allowed));
+        error.pointing_at(text, self.column)
+    }
+}
+
+pub(super) fn fault<T>(
+    expr: &Expr,
+    found: impl Into<String>,
+    allowed: impl Into<String>,
+) -> Compiled<T> {
     Err(Fault { column: expr.column, found: found.into(), allowed: allowed.into() })
 }
 
@@ -42,9 +59,12 @@ pub(super) struct Texts {
 pub(super) fn strategy(
     mut section: Section<'_>,
     space: &Space,
-    has_volume: bool,
-) -> Result<(Strategy, Texts), TemplateError> {
-    let compiler = Compiler { parameters: space.parameters(), has_volume };
+    all: &[Series],
+    events: &Events,
+) -> Result<(Strategy, Texts, Needs), TemplateError> {
+    let has_volume = !all[0].price(Price::Volume)[0].is_nan();
+    let parameters = space.parameters();
+    let compiler = Compiler { parameters, all, has_volume, events, needs: RefCell::default() };
     let clash = |name: &&str| Price::NAMES.iter().any(|(price, _)| price == name);
     if let Some(name) = space.parameters().iter().map(Parameter::name).find(clash) {
         let found = format!("a parameter called '{name}', as the prices are");
@@ -55,10 +75,7 @@ pub(super) fn strategy(
         let text = section.text(key)?;
         let condition = match &text {
             None => None,
-            Some(text) => Some(compiler.rule(text).map_err(|fault| {
-                let found = format!("{} at column {}", printable(&fault.found), fault.column);
-                section.error(key, found, printable(&fault.allowed))
-            })?),
+            Some(text) => Some(compiler.rule(text).map_err(|fault| fault.at(section, key, text))?),
         };
         texts.push(text);
         Ok(condition)
@@ -80,49 +97,40 @@ pub(super) fn strategy(
     strategy.orders = reader.read(&mut section)?;
     let orders = reader.texts;
     section.finish()?;
-    Ok((strategy, Texts { rules: texts, orders }))
+    Ok((strategy, Texts { rules: texts, orders }, compiler.needs.into_inner()))
+}
+
+/// What a strategy needs beside prices.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Needs {
+    /// The timeframes, by the index under which its numbers know them.
+    pub timeframes: Vec<Timeframe>,
+    /// The indices of further columns of the data.
+    pub signals: Vec<usize>,
 }
 
 pub(super) struct Compiler<'a> {
-    parameters: &'a [Parameter],
-    has_volume: bool,
+    pub(super) parameters: &'a [Parameter],
+    pub(super) all: &'a [Series],
+    pub(super) has_volume: bool,
+    pub(super) events: &'a Events,
+    pub(super) needs: RefCell<Needs>,
 }
 
 impl Compiler<'_> {
     /// A number, from its text.
     pub(super) fn number_of(&self, text: &str) -> Compiled<Number> {
-        let expr = expr::parse(text).map_err(|error| Fault {
-            column: error.column,
-            found: format!("a syntax error ({})", error.message),
-            allowed: NUMBER.to_owned(),
-        })?;
-        self.number(&expr)
+        self.number(&parsed(text, NUMBER)?, Scope::RULE)
     }
 
     fn rule(&self, text: &str) -> Compiled<Condition> {
-        let expr = expr::parse(text).map_err(|error| Fault {
-            column: error.column,
-            found: format!("a syntax error ({})", error.message),
-            allowed: CONDITION.to_owned(),
-        })?;
-        self.condition(&expr)
+        self.condition(&parsed(text, CONDITION)?)
     }
 
-    fn parameter(&self, name: &str) -> Option<(usize, &Domain)> {
+    pub(super) fn parameter(&self, name: &str) -> Option<(usize, &Domain)> {
         let at = |(_, parameter): &(usize, &Parameter)| parameter.name() == name;
         let found = self.parameters.iter().enumerate().find(at);
         found.map(|(index, parameter)| (index, parameter.domain()))
-    }
-
-    fn unknown<T>(&self, expr: &Expr, name: &str) -> Compiled<T> {
-        let prices = Price::NAMES.iter().map(|(name, _)| *name);
-        let names: Vec<&str> = prices.chain(self.parameters.iter().map(Parameter::name)).collect();
-        let meant = match search_spaces::nearest(name, names.iter().copied()) {
-            Some(near) => format!(" (did you mean '{near}'?)"),
-            None => String::new(),
-        };
-        let found = format!("the unknown name '{name}'{meant}");
-        fault(expr, found, names.join(", "))
     }
 
     fn condition(&self, expr: &Expr) -> Compiled<Condition> {
@@ -139,8 +147,9 @@ impl Compiler<'_> {
             Node::Call(name, arguments) => match name.as_str() {
                 "cross_above" => self.cross(Comparison::Greater, expr, name, arguments),
                 "cross_below" => self.cross(Comparison::Less, expr, name, arguments),
+                "event" => self.event(expr, arguments),
                 _ => {
-                    self.number(expr)?;
+                    self.number(expr, Scope::RULE)?;
                     fault(expr, format!("a number (of '{name}')"), CONDITION)
                 }
             },
@@ -150,12 +159,20 @@ impl Compiler<'_> {
                     let allowed = format!("a comparison, such as {name} == '{}'", labels[0]);
                     fault(expr, format!("the text '{name}'"), allowed)
                 }
+                None if name == SYMBOL => {
+                    let allowed = format!("a comparison, such as {}", self.symbol_example());
+                    fault(expr, "the text 'symbol'", allowed)
+                }
                 _ => {
-                    self.number(expr)?;
+                    self.number(expr, Scope::RULE)?;
                     fault(expr, format!("the number '{name}'"), CONDITION)
                 }
             },
             Node::Number(_) | Node::Negate(_) => fault(expr, "a number", CONDITION),
+            Node::At(..) => {
+                self.number(expr, Scope::RULE)?;
+                fault(expr, "a number (of '@')", CONDITION)
+            }
             Node::Text(text) => fault(expr, format!("the text '{text}'"), CONDITION),
         }
     }
@@ -168,7 +185,76 @@ impl Compiler<'_> {
         arguments: &[Expr],
     ) -> Compiled<Condition> {
         let [a, b] = arguments_of(expr, name, arguments)?;
-        Ok(Condition::Cross(comparison, self.number(a)?, self.number(b)?))
+        let [a, b] = [self.number(a, Scope::RULE)?, self.number(b, Scope::RULE)?];
+        Ok(Condition::Cross(comparison, a, b).kept(self.parameters.len()))
+    }
+
+    /// `event('long')`, or `event('long', 'tag')`.
+    fn event(&self, expr: &Expr, arguments: &[Expr]) -> Compiled<Condition> {
+        let text = |argument: &Expr, what: &str, allowed: String| match &argument.node {
+            Node::Text(text) => Ok(text.clone()),
+            _ => fault(argument, format!("{what} of 'event' that is no text in quotes"), allowed),
+        };
+        let (direction, tag) = match arguments {
+            [direction] => (direction, None),
+            [direction, tag] => (direction, Some(tag)),
+            _ => {
+                let found = format!("{} argument(s) of 'event'", arguments.len());
+                return fault(expr, found, "event('long') or event('long', 'tag')");
+            }
+        };
+        if !self.events.are_there() {
+            let allowed = "a template with events = \"FILE.csv\" in [backtest]";
+            return fault(expr, "'event', but no list of events", allowed);
+        }
+        let directions = "'long', 'short' or 'exit'";
+        let written = text(direction, "a direction", directions.to_owned())?;
+        let known = EventKind::NAMES.iter().find(|(name, _)| *name == written);
+        let Some((_, kind)) = known else {
+            return fault(direction, format!("the direction '{written}' of 'event'"), directions);
+        };
+        let tags = format!("a tag of the events: {}", self.events.tags.join(", "));
+        let tag = match tag {
+            None => None,
+            Some(argument) => {
+                let written = text(argument, "a tag", tags.clone())?;
+                match self.events.tags.binary_search(&written) {
+                    Ok(tag) => Some(tag),
+                    Err(_) => return fault(argument, format!("the tag '{written}'"), tags),
+                }
+            }
+        };
+        Ok(Condition::Event(*kind, tag))
+    }
+
+    fn symbol_example(&self) -> String {
+        format!("{SYMBOL} == '{}'", self.all[0].symbol)
+    }
+
+    /// `symbol == 'AAPL'`, or the other way around.
+    fn symbol(&self, expr: &Expr, comparison: Comparison, text: &Expr) -> Compiled<Condition> {
+        let Node::Text(wanted) = &text.node else {
+            let allowed = format!("a text in quotes, such as {}", self.symbol_example());
+            return fault(text, "no text to compare 'symbol' with", allowed);
+        };
+        let index = self.symbol_index(text, wanted)?;
+        match comparison {
+            Comparison::Equal => Ok(Condition::Symbol(index)),
+            Comparison::NotEqual => Ok(Condition::Not(Box::new(Condition::Symbol(index)))),
+            _ => fault(expr, "an order of symbols", "== or !="),
+        }
+    }
+
+    pub(super) fn symbol_index(&self, expr: &Expr, wanted: &str) -> Compiled<usize> {
+        let names = || self.all.iter().map(|series| series.symbol.as_str());
+        match names().position(|name| name == wanted) {
+            Some(index) => Ok(index),
+            None => {
+                let found = format!("the symbol '{wanted}'{}", meant(wanted, names()));
+                let names: Vec<&str> = names().collect();
+                fault(expr, found, format!("a symbol of the study: {}", names.join(", ")))
+            }
+        }
     }
 
     fn comparison(
@@ -184,6 +270,12 @@ impl Compiler<'_> {
         if let Some(name) = self.label_name(b) {
             return self.label(expr, comparison.mirrored(), name, a);
         }
+        for (side, other) in [(a, b), (b, a)] {
+            let is_symbol = matches!(&side.node, Node::Name(name) if name == SYMBOL);
+            if is_symbol && self.parameter(SYMBOL).is_none() {
+                return self.symbol(expr, comparison, other);
+            }
+        }
         // `hedge == true` means what it says.
         for (flag, constant) in [(a, b), (b, a)] {
             if let Node::Bool(wanted) = constant.node {
@@ -196,7 +288,8 @@ impl Compiler<'_> {
                 return Ok(if as_it_is { condition } else { Condition::Not(Box::new(condition)) });
             }
         }
-        Ok(Condition::Compare(comparison, self.number(a)?, self.number(b)?))
+        let [a, b] = [self.number(a, Scope::RULE)?, self.number(b, Scope::RULE)?];
+        Ok(Condition::Compare(comparison, a, b).kept(self.parameters.len()))
     }
 
     /// The name of a choice or ordinal parameter, if the expression is one.
@@ -236,87 +329,26 @@ impl Compiler<'_> {
             None => fault(text, format!("'{wanted}', which '{name}' never is"), allowed()),
         }
     }
+}
 
-    fn number(&self, expr: &Expr) -> Compiled<Number> {
-        let boxed = |expr: &Expr| self.number(expr).map(Box::new);
-        match &expr.node {
-            Node::Number(value) => Ok(Number::Constant(*value)),
-            Node::Name(name) => self.named_number(expr, name),
-            Node::Negate(a) => Ok(Number::Negate(boxed(a)?)),
-            Node::Call(name, arguments) => self.call(expr, name, arguments),
-            Node::Binary(op, a, b) => {
-                let operation = match op {
-                    BinaryOp::Add => Operation::Add,
-                    BinaryOp::Subtract => Operation::Subtract,
-                    BinaryOp::Multiply => Operation::Multiply,
-                    BinaryOp::Divide => Operation::Divide,
-                    _ => return fault(expr, format!("a condition (of '{}')", op.symbol()), NUMBER),
-                };
-                Ok(Number::Binary(operation, boxed(a)?, boxed(b)?))
-            }
-            Node::Bool(value) => fault(expr, value.to_string(), NUMBER),
-            Node::Not(_) => fault(expr, "a condition (of 'not')", NUMBER),
-            Node::Text(text) => fault(expr, format!("the text '{text}'"), NUMBER),
-        }
-    }
+fn parsed(text: &str, allowed: &str) -> Compiled<Expr> {
+    expr::parse(text).map_err(|error| Fault {
+        column: error.column,
+        found: format!("a syntax error ({})", error.message),
+        allowed: allowed.to_owned(),
+    })
+}
 
-    fn named_number(&self, expr: &Expr, name: &str) -> Compiled<Number> {
-        match self.parameter(name) {
-            Some((index, Domain::Labels { .. })) => {
-                let name = self.parameters[index].name();
-                fault(expr, format!("the text '{name}'"), NUMBER)
-            }
-            // A bool counts as 0 or 1.
-            Some((index, _)) => Ok(Number::Parameter(index)),
-            None => match Price::NAMES.iter().find(|(known, _)| *known == name) {
-                Some((_, Price::Volume)) if !self.has_volume => {
-                    let allowed = "open, high, low, close: the data have no volume";
-                    fault(expr, "'volume'", allowed)
-                }
-                Some((_, price)) => Ok(Number::Price(*price)),
-                None => self.unknown(expr, name),
-            },
-        }
-    }
-
-    fn call(&self, expr: &Expr, name: &str, arguments: &[Expr]) -> Compiled<Number> {
-        let boxed = |expr: &Expr| self.number(expr).map(Box::new);
-        let operation = match name {
-            "abs" => {
-                let [a] = arguments_of(expr, name, arguments)?;
-                return Ok(Number::Absolute(boxed(a)?));
-            }
-            "min" => Operation::Minimum,
-            "max" => Operation::Maximum,
-            "cross_above" | "cross_below" => {
-                return fault(expr, format!("a condition (of '{name}')"), NUMBER);
-            }
-            _ => {
-                let known = Indicator::NAMES.iter().find(|(known, _)| *known == name);
-                let Some((_, indicator)) = known else {
-                    return fault(expr, format!("the unknown function '{name}'"), FUNCTIONS);
-                };
-                let [series, length] = arguments_of(expr, name, arguments)?;
-                let (series, compiled) = (boxed(series)?, boxed(length)?);
-                if !compiled.is_fixed() {
-                    let found = format!("a length of '{name}' that changes from bar to bar");
-                    return fault(length, found, "parameters and numbers only");
-                }
-                // A length without parameters would fail every trial in the same way.
-                if let Some(value) = compiled.constant().filter(|v| whole_number(*v).is_none()) {
-                    let found = format!("the length {value} of '{name}'");
-                    return fault(length, found, "a whole number from 1 on");
-                }
-                return Ok(Number::Indicator(*indicator, series, compiled));
-            }
-        };
-        let [a, b] = arguments_of(expr, name, arguments)?;
-        Ok(Number::Binary(operation, boxed(a)?, boxed(b)?))
+/// What was probably meant by an unknown name, for a message.
+pub(super) fn meant<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    match search_spaces::nearest(written, known) {
+        Some(near) => format!(" (did you mean '{near}'?)"),
+        None => String::new(),
     }
 }
 
 /// Exactly N arguments.
-fn arguments_of<'e, const N: usize>(
+pub(super) fn arguments_of<'e, const N: usize>(
     expr: &Expr,
     name: &str,
     arguments: &'e [Expr],

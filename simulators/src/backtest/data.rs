@@ -71,6 +71,44 @@ pub(crate) struct Series {
     pub columns: [Vec<f64>; 5],
     /// Close adjusted for splits and dividends; empty where the file has none.
     pub adjusted: Vec<f64>,
+    /// Further columns, in the order of the file.
+    pub signals: Vec<Signal>,
+}
+
+/// A further column of the data, such as the score of a model, which strategies can name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Signal {
+    /// As strategies write it.
+    pub name: String,
+    /// A value for each bar, NaN where the file has none; nothing at all once it is known that no
+    /// strategy needs them.
+    pub values: Vec<f64>,
+    /// The first value that is no number, with its place, for whoever needs the column.
+    pub fault: Option<String>,
+}
+
+impl Signal {
+    /// A name for a column of a file: small letters, digits and `_`; none where there is none.
+    pub(crate) fn name_of(column: &str) -> Option<String> {
+        let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+        let name: String = column.trim().to_lowercase().chars().map(plain).collect();
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_').then_some(name)
+    }
+
+    /// Adds the value that is written in a field. An empty one, `nan` and `null` are not known.
+    pub(crate) fn push(&mut self, text: &str, place: impl FnOnce() -> String) {
+        let is_known = !matches!(text.to_lowercase().as_str(), "" | "nan" | "null" | "none" | "na");
+        let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+        if is_known && number.is_none() && self.fault.is_none() {
+            self.fault = Some(format!("\"{text}\" {}", place()));
+        }
+        self.values.push(number.filter(|_| is_known).unwrap_or(f64::NAN));
+    }
+
+    /// The same column without its values.
+    pub(crate) fn without_values(&self) -> Self {
+        Self { values: Vec::new(), ..self.clone() }
+    }
 }
 
 /// A column that strategies can name.
@@ -115,13 +153,23 @@ impl Series {
         }
     }
 
+    /// Gives up the values of all further columns but those at these places.
+    pub(crate) fn forget_signals_but(&mut self, needed: &[usize]) {
+        for (index, signal) in self.signals.iter_mut().enumerate() {
+            if !needed.contains(&index) {
+                signal.values = Vec::new();
+            }
+        }
+    }
+
     /// Keeps the bars from `from` to `to`, both included.
     pub(crate) fn keep(&mut self, from: Option<Date>, to: Option<Date>) {
         let start = from.map_or(0, |from| self.dates.partition_point(|date| *date < from));
         let end = to.map_or(self.len(), |to| self.dates.partition_point(|date| *date <= to));
         let end = end.max(start);
         self.dates = self.dates[start..end].to_vec();
-        for column in self.columns.iter_mut().chain([&mut self.adjusted]) {
+        let signals = self.signals.iter_mut().map(|signal| &mut signal.values);
+        for column in self.columns.iter_mut().chain([&mut self.adjusted]).chain(signals) {
             if !column.is_empty() {
                 *column = column[start..end].to_vec();
             }
@@ -145,6 +193,15 @@ impl Series {
         }
         for value in self.columns.iter().flatten() {
             hasher.update(&value.to_bits().to_le_bytes());
+        }
+        // Columns that no strategy needs have no values, and make no difference.
+        for signal in self.signals.iter().filter(|signal| !signal.values.is_empty()) {
+            hasher.update(b"signal");
+            hasher.update(&(signal.name.len() as u64).to_le_bytes());
+            hasher.update(signal.name.as_bytes());
+            for value in &signal.values {
+                hasher.update(&value.to_bits().to_le_bytes());
+            }
         }
     }
 }

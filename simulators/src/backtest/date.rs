@@ -67,6 +67,18 @@ impl Date {
         Some(Self { seconds: midnight + seconds - offset(zone)?, nanoseconds })
     }
 
+    /// The month to which a day belongs, counted from January of the year 0; days are counted from
+    /// 1970-01-01.
+    pub(crate) fn month_of(day: i64) -> i64 {
+        // The inverse of `days_of`: eras of 400 years, whose years begin in March.
+        let since = day + 719_468;
+        let in_era = since.rem_euclid(146_097);
+        let year = (in_era - in_era / 1460 + in_era / 36_524 - in_era / 146_096) / 365;
+        let in_year = in_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * in_year + 2) / 153;
+        (since.div_euclid(146_097) * 400 + year) * 12 + month + 2
+    }
+
     /// The same day at its last moment, so that a closing bound includes the whole day.
     pub(crate) fn end_of_day(self) -> Self {
         let midnight = self.seconds - self.seconds.rem_euclid(SECONDS_A_DAY);
@@ -191,7 +203,10 @@ mod tests {
     fn every_day_of_four_centuries_prints_and_reads_back() {
         for day in days_of(1800, 1, 1)..days_of(2201, 1, 1) {
             let date = Date { seconds: day * SECONDS_A_DAY, nanoseconds: 0 };
-            assert_eq!(Date::parse(&date.to_string()), Some(date));
+            let text = date.to_string();
+            assert_eq!(Date::parse(&text), Some(date));
+            let [year, month] = [0..4, 5..7].map(|part| text[part].parse::<i64>().expect("digits"));
+            assert_eq!(Date::month_of(day), year * 12 + month - 1, "{text}");
         }
     }
 

@@ -6,8 +6,10 @@ use search_spaces::Value;
 
 use super::cache::Cache;
 use super::data::Series;
+use super::events::Events;
 use super::expression::{Comparison, Condition, Number, whole_number};
-use super::indicators::Indicator;
+use super::frames::Frames;
+use super::indicators::{Indicator, Kind};
 use super::mask::{self, Mask};
 use super::settings::{Crossing, Summation};
 use crate::contract::Failure;
@@ -50,7 +52,7 @@ pub(super) enum Column<'a> {
 }
 
 impl Column<'_> {
-    fn slice(&self) -> Result<&[f64], f64> {
+    pub(super) fn slice(&self) -> Result<&[f64], f64> {
         match self {
             Self::Same(value) => Err(*value),
             Self::Data(values) => Ok(values),
@@ -74,18 +76,43 @@ impl Column<'_> {
     }
 }
 
-/// Evaluates the rules of one run on one symbol.
-pub(super) struct Evaluator<'a, 'p> {
-    pub series: &'a Series,
-    /// Tells the symbol from others in the cache.
-    pub symbol: u64,
+/// What the rules of all symbols are evaluated from.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    pub all: &'a [Series],
+    pub frames: &'a Frames,
+    pub events: &'a Events,
     pub values: &'a [Value],
     pub summation: Summation,
     pub crossing: Crossing,
-    pub cache: &'a Cache,
+    pub cache: &'a Cache<f64>,
+    /// Masks, each with a last word that is its warm-up.
+    pub masks: &'a Cache<u64>,
+}
+
+/// Evaluates the rules of one run on the bars of one symbol.
+pub(super) struct Evaluator<'a, 'p> {
+    pub world: World<'a>,
+    pub symbol: usize,
+    /// The index of a timeframe; none for the bars of the data.
+    pub timeframe: Option<usize>,
+    pub series: &'a Series,
     pub pool: &'p mut Pool,
     /// The first bar at which all indicators that were evaluated so far are known.
     pub warm_up: usize,
+}
+
+/// Why no column is kept.
+pub(super) enum Unkept {
+    /// It would have the same number at all bars.
+    Same(f64),
+    Failed(Failure),
+}
+
+impl From<Failure> for Unkept {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 impl<'a> Evaluator<'a, '_> {
@@ -96,11 +123,19 @@ impl<'a> Evaluator<'a, '_> {
     pub(super) fn condition(&mut self, condition: &Condition) -> Result<Mask, Failure> {
         Ok(match condition {
             Condition::Constant(value) => Mask::All(*value),
-            Condition::Flag(index) => Mask::All(self.values[*index] == Value::Bool(true)),
-            Condition::Label(comparison, index, wanted) => Mask::All(match self.values[*index] {
-                Value::Label(label) => comparison.holds(f64::from(label), f64::from(*wanted)),
-                _ => false,
-            }),
+            Condition::Flag(index) => Mask::All(self.world.values[*index] == Value::Bool(true)),
+            Condition::Label(comparison, index, wanted) => {
+                Mask::All(match self.world.values[*index] {
+                    Value::Label(label) => comparison.holds(f64::from(label), f64::from(*wanted)),
+                    _ => false,
+                })
+            }
+            Condition::Symbol(index) => Mask::All(*index == self.symbol),
+            Condition::Event(kind, tag) => {
+                let (events, bits) = (self.world.events, self.pool.mask());
+                events.mask(self.symbol, *kind, *tag, self.series.len(), bits)
+            }
+            Condition::Kept(inner) => self.kept_mask(inner)?,
             Condition::Compare(comparison, a, b) => self.compare(*comparison, a, b)?,
             Condition::Cross(after, a, b) => self.cross(*after, a, b)?,
             Condition::Not(inner) => match self.condition(inner)? {
@@ -116,6 +151,37 @@ impl<'a> Evaluator<'a, '_> {
             Condition::And(a, b) => self.join(a, b, false, |a, b| a & b)?,
             Condition::Or(a, b) => self.join(a, b, true, |a, b| a | b)?,
         })
+    }
+
+    /// The bars at which a comparison holds, looked for in the cache first.
+    fn kept_mask(&mut self, condition: &Condition) -> Result<Mask, Failure> {
+        let mut key = std::mem::take(&mut self.pool.key);
+        key.clear();
+        key.push(self.symbol as u64);
+        condition.identify(self.world.values, &mut key);
+        let before = std::mem::take(&mut self.warm_up);
+        let masks = self.world.masks;
+        let found = masks.get(&key, || match self.condition(condition) {
+            Ok(Mask::Bits(mut bits)) => {
+                bits.push(self.warm_up as u64);
+                Ok(bits)
+            }
+            other => Err(other),
+        });
+        self.pool.key = key;
+        let mask = match found {
+            Ok(found) => {
+                let (warm_up, found) = found.split_last().expect("it has its warm-up");
+                self.warm_up = *warm_up as usize;
+                let mut bits = self.pool.mask();
+                bits.clear();
+                bits.extend_from_slice(found);
+                Ok(Mask::Bits(bits))
+            }
+            Err(other) => other,
+        };
+        self.warm_up = self.warm_up.max(before);
+        mask
     }
 
     /// Joins two conditions; `decisive` is the value of the first with which the second does not
@@ -174,7 +240,7 @@ impl<'a> Evaluator<'a, '_> {
 
     /// A cross at bar i: the comparison holds at i, and its mirror image held at i - 1.
     fn cross(&mut self, after: Comparison, a: &Number, b: &Number) -> Result<Mask, Failure> {
-        let before = match (after.mirrored(), self.crossing) {
+        let before = match (after.mirrored(), self.world.crossing) {
             (Comparison::Less, Crossing::Touch) => Comparison::LessEqual,
             (Comparison::Greater, Crossing::Touch) => Comparison::GreaterEqual,
             (strict, _) => strict,
@@ -198,14 +264,14 @@ impl<'a> Evaluator<'a, '_> {
     /// # Errors
     /// A length of an indicator that is no whole number from 1 on.
     pub(super) fn number(&mut self, number: &Number) -> Result<Column<'a>, Failure> {
-        if let Some(value) = number.fixed(self.values) {
+        if let Some(value) = number.fixed(self.world.values) {
             return Ok(Column::Same(value));
         }
         match number {
             Number::Constant(_) | Number::Parameter(_) => unreachable!("these are fixed"),
             Number::Price(price) => Ok(Column::Data(self.series.price(*price))),
-            Number::Negate(a) => self.map(a, |a| -a),
-            Number::Absolute(a) => self.map(a, f64::abs),
+            Number::Signal(index) => Ok(Column::Data(&self.series.signals[*index].values)),
+            Number::Unary(function, a) => self.map(a, |a| function.apply(a)),
             Number::Binary(operation, a, b) => {
                 let (a, b) = (self.number(a)?, self.number(b)?);
                 let mut values = self.pool.columns.pop().unwrap_or_default();
@@ -215,14 +281,23 @@ impl<'a> Evaluator<'a, '_> {
                     (Ok(a), Ok(b)) => values.extend(a.iter().zip(b).map(|(a, b)| apply(*a, *b))),
                     (Ok(a), Err(b)) => values.extend(a.iter().map(|a| apply(*a, b))),
                     (Err(a), Ok(b)) => values.extend(b.iter().map(|b| apply(a, *b))),
-                    (Err(_), Err(_)) => unreachable!("two fixed numbers are a fixed number"),
+                    // Indicators whose parameters are inactive.
+                    (Err(a), Err(b)) => {
+                        self.pool.columns.push(values);
+                        return Ok(Column::Same(apply(a, b)));
+                    }
                 }
                 self.recycle([a, b]);
                 Ok(Column::Own(values))
             }
-            Number::Indicator(indicator, series, length) => {
-                self.indicator(*indicator, series, length, number)
+            Number::Indicator(indicator, series, numbers) => {
+                self.kept(number, |this| this.indicator(*indicator, series, numbers))
             }
+            Number::Kept(inner) => self.kept(number, |this| this.whole(inner)),
+            Number::Session => self.kept(number, |this| Ok(this.sessions())),
+            Number::Coarser(timeframe, a) => self.kept(number, |this| this.coarser(*timeframe, a)),
+            Number::Of(symbol, a) => self.kept(number, |this| this.of(*symbol, a)),
+            Number::Across(across, a) => self.kept(number, |this| this.across(*across, a)),
         }
     }
 
@@ -230,49 +305,92 @@ impl<'a> Evaluator<'a, '_> {
         let a = self.number(a)?;
         let mut values = self.pool.columns.pop().unwrap_or_default();
         values.clear();
-        let from = a.slice().expect("only a series comes here");
-        values.extend(from.iter().map(|a| function(*a)));
+        match a.slice() {
+            Ok(from) => values.extend(from.iter().map(|a| function(*a))),
+            Err(same) => {
+                self.pool.columns.push(values);
+                return Ok(Column::Same(function(same)));
+            }
+        }
         self.recycle([a]);
         Ok(Column::Own(values))
+    }
+
+    /// A column that is computed once for all runs that need it.
+    fn kept(
+        &mut self,
+        number: &Number,
+        compute: impl FnOnce(&mut Self) -> Result<Vec<f64>, Unkept>,
+    ) -> Result<Column<'a>, Failure> {
+        let mut key = std::mem::take(&mut self.pool.key);
+        key.clear();
+        let frame = self.timeframe.map_or(0, |timeframe| timeframe as u64 + 1);
+        key.extend([self.symbol as u64, frame]);
+        number.identify(self.world.values, &mut key);
+        let cache = self.world.cache;
+        let column = cache.get(&key, || compute(self));
+        self.pool.key = key;
+        let column = match column {
+            Ok(column) => column,
+            Err(Unkept::Same(value)) => return Ok(Column::Same(value)),
+            Err(Unkept::Failed(failure)) => return Err(failure),
+        };
+        let known = column.iter().position(|value| !value.is_nan());
+        self.warm_up = self.warm_up.max(known.unwrap_or(column.len()));
+        Ok(Column::Shared(column))
+    }
+
+    fn whole(&mut self, number: &Number) -> Result<Vec<f64>, Unkept> {
+        match self.number(number)? {
+            Column::Own(values) => Ok(values),
+            Column::Same(value) => Err(Unkept::Same(value)),
+            column => Ok(column.slice().expect("one number for each bar").to_vec()),
+        }
     }
 
     fn indicator(
         &mut self,
         indicator: Indicator,
-        series: &Number,
-        length: &Number,
-        whole: &Number,
-    ) -> Result<Column<'a>, Failure> {
-        let length = length.fixed(self.values).expect("the compiler has checked that it is fixed");
-        if length.is_nan() {
-            // An inactive parameter: the indicator is never known.
-            return Ok(Column::Same(f64::NAN));
+        series: &[Number],
+        numbers: &[Number],
+    ) -> Result<Vec<f64>, Unkept> {
+        let mut fixed = Vec::with_capacity(numbers.len());
+        let arguments = &indicator.definition().arguments[series.len()..];
+        for (number, argument) in numbers.iter().zip(arguments) {
+            let number = number.fixed(self.world.values);
+            let number = number.expect("the compiler has checked that it is fixed");
+            if number.is_nan() {
+                // An inactive parameter: the indicator is never known.
+                return Err(Unkept::Same(f64::NAN));
+            }
+            if argument.kind == Kind::Length && whole_number(number).is_none() {
+                let name = indicator.name();
+                let message = format!(
+                    "found the length {number} of {name}, allowed: a whole number from 1 on"
+                );
+                return Err(Failure::new(message).into());
+            }
+            fixed.push(number);
         }
-        let Some(bars) = whole_number(length) else {
-            let (name, _) = Indicator::NAMES[indicator as usize];
-            let message =
-                format!("found the length {length} of {name}, allowed: a whole number from 1 on");
-            return Err(Failure::new(message));
-        };
-        let mut key = std::mem::take(&mut self.pool.key);
-        key.clear();
-        key.push(self.symbol);
-        whole.identify(self.values, &mut key);
-        let cache = self.cache;
-        let column = cache.get(&key, || {
-            let column = self.number(series)?;
-            let compute = |values: &[f64]| indicator.compute(values, bars, self.summation);
-            let values = match column.slice() {
-                Ok(values) => compute(values),
-                Err(value) => compute(&vec![value; self.series.len()]),
-            };
-            self.recycle([column]);
-            Ok(values)
-        })?;
-        self.pool.key = key;
-        let known = column.iter().position(|value| !value.is_nan());
-        self.warm_up = self.warm_up.max(known.unwrap_or(column.len()));
-        Ok(Column::Shared(column))
+        let mut columns = Vec::with_capacity(series.len());
+        for number in series {
+            columns.push(match self.number(number)? {
+                Column::Same(value) => {
+                    let mut values = self.pool.columns.pop().unwrap_or_default();
+                    values.clear();
+                    values.resize(self.series.len(), value);
+                    Column::Own(values)
+                }
+                column => column,
+            });
+        }
+        let slices: Vec<&[f64]> =
+            columns.iter().map(|column| column.slice().expect("made so above")).collect();
+        let values = indicator.compute(&slices, &fixed, self.world.summation);
+        for column in columns {
+            self.pool.take_back(column);
+        }
+        Ok(values)
     }
 
     fn recycle<const N: usize>(&mut self, columns: [Column<'_>; N]) {

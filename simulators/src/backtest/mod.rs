@@ -4,18 +4,24 @@
 //! A run goes from the point to signals (`evaluate`), from signals to trades and an equity curve
 //! (`engine`, or `broker` where there is more to it than signals), and from these to metrics
 //! (`metrics`). What is read from the template is in `settings`, `execution`, `risk`, `rules`,
-//! `compile`, `orders_read` and `data`; `simulator` joins the parts.
+//! `compile`, `calls`, `orders_read`, `events` and `data`; `simulator` joins the parts. Numbers are
+//! made of the indicators of `indicators` and the formulas of `formulas`, on the bars of the data or
+//! on those of `timeframe`, and at other symbols (`frames`).
 
 mod broker;
 mod cache;
+mod calls;
 mod compile;
 mod data;
 mod date;
 mod engine;
 mod evaluate;
+mod events;
 mod execution;
 mod expression;
 mod facts;
+mod formulas;
+mod frames;
 mod indicators;
 mod mask;
 mod metrics;
@@ -23,6 +29,8 @@ mod orders;
 mod orders_read;
 mod portfolio;
 mod read;
+#[cfg(test)]
+mod reference;
 mod report;
 mod risk;
 mod rules;
@@ -30,6 +38,7 @@ mod run;
 mod settings;
 mod simulator;
 mod text;
+mod timeframe;
 
 pub use data::DataError;
 pub use date::Date;

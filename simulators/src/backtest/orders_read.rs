@@ -6,7 +6,6 @@ use super::compile::Compiler;
 use super::expression::{Number, whole_number};
 use super::orders::{Level, Orders, PARTIAL_EXITS, Size};
 use super::rules::Trail;
-use super::text::printable;
 
 /// Which directions the strategy's rules enter.
 #[derive(Clone, Copy)]
@@ -87,10 +86,7 @@ impl OrdersReader<'_> {
         key: &str,
         text: &str,
     ) -> Result<Number, TemplateError> {
-        self.compiler.number_of(text).map_err(|fault| {
-            let found = format!("{} at column {}", printable(&fault.found), fault.column);
-            section.error(key, found, printable(&fault.allowed))
-        })
+        self.compiler.number_of(text).map_err(|fault| fault.at(section, key, text))
     }
 
     fn size(&mut self, section: &mut Section<'_>) -> Result<Size<Number>, TemplateError> {

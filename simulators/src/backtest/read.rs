@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::data::{DataError, Series};
+use super::data::{DataError, Series, Signal};
 use super::date::Date;
 use super::text::{decoded, unpacked};
 
@@ -66,6 +66,7 @@ fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError>
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| broken(file, &error))?.clone();
     let columns = columns(&header, file)?;
+    let signals = signals(&header, &columns);
     let mut series: Vec<Series> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for record in reader.records() {
@@ -75,6 +76,7 @@ fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError>
             line: record.position().map(csv::Position::line),
             record: &record,
             columns: &columns,
+            signals: &signals,
         };
         let symbol = columns[TICKER].map_or(only, |column| &record[column]);
         if symbol.is_empty() {
@@ -87,7 +89,10 @@ fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError>
         let place = places.get(symbol).copied().unwrap_or_else(|| {
             places.insert(symbol.to_owned(), series.len());
             let symbol = symbol.to_owned();
-            series.push(Series { symbol, ..Series::default() });
+            let named =
+                |(_, name): &(usize, String)| Signal { name: name.clone(), ..Signal::default() };
+            let signals = signals.iter().map(named).collect();
+            series.push(Series { symbol, signals, ..Series::default() });
             series.len() - 1
         });
         row.append_to(&mut series[place])?;
@@ -130,12 +135,26 @@ fn columns(header: &csv::StringRecord, file: &str) -> Result<Columns, DataError>
     Ok(columns)
 }
 
+/// The columns that are not known but have a name, the first of each name.
+fn signals(header: &csv::StringRecord, columns: &Columns) -> Vec<(usize, String)> {
+    let mut signals: Vec<(usize, String)> = Vec::new();
+    for (at, text) in header.iter().enumerate() {
+        let name = Signal::name_of(text.trim_start_matches('\u{feff}'));
+        let Some(name) = name.filter(|_| !columns.contains(&Some(at))) else { continue };
+        if signals.iter().all(|(_, other)| *other != name) {
+            signals.push((at, name));
+        }
+    }
+    signals
+}
+
 /// One line of the file.
 struct Row<'a> {
     file: &'a str,
     line: Option<u64>,
     record: &'a csv::StringRecord,
     columns: &'a Columns,
+    signals: &'a [(usize, String)],
 }
 
 impl Row<'_> {
@@ -181,6 +200,10 @@ impl Row<'_> {
         if self.columns[ADJUSTED].is_some() {
             series.adjusted.push(self.price(ADJUSTED)?);
         }
+        for (signal, (at, _)) in series.signals.iter_mut().zip(self.signals) {
+            let place = || format!("in line {}", self.line.unwrap_or_default());
+            signal.push(&self.record[*at], place);
+        }
         Ok(())
     }
 
@@ -212,7 +235,7 @@ impl Row<'_> {
 }
 
 /// The fault of text that is no CSV: a line with too few or too many fields.
-fn broken(file: &str, error: &csv::Error) -> DataError {
+pub(super) fn broken(file: &str, error: &csv::Error) -> DataError {
     let line = error.position().map(csv::Position::line);
     let found = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {

@@ -1,7 +1,8 @@
 //! What a run tells on its way: its metrics as they stood at the close of some date.
 
 use super::data::{Price, Series};
-use super::engine::Trade;
+use super::engine::{AccountRules, Decision, Trade};
+use super::events::Events;
 use super::facts::Outcome;
 use super::metrics::Calculator;
 use super::portfolio::Calendar;
@@ -18,6 +19,9 @@ pub(super) struct Course<'a> {
     pub market: &'a [f64],
     pub equity: &'a [f64],
     pub trades: &'a [Trade],
+    pub events: &'a Events,
+    /// In order of symbols, and of time for each.
+    pub decisions: &'a [Decision],
     /// For each symbol the first bar at which all its indicators are known.
     pub warm_ups: &'a [usize],
 }
@@ -67,6 +71,9 @@ impl Course<'_> {
                 market: &self.market[..dates],
             },
         };
-        calculator.values(&self.settings.metrics, returns)
+        let mut values = calculator.values(&self.settings.metrics, returns);
+        let AccountRules { fill, cash, .. } = self.settings.account;
+        self.events.metrics(trades, self.decisions, fill, cash, &mut values);
+        values
     }
 }

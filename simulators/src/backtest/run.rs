@@ -3,8 +3,8 @@
 use search_spaces::Point;
 
 use super::broker::{Book, Market, Rules};
-use super::engine::{self, AccountRules, Recorder, Signals};
-use super::evaluate::{Column, Evaluator, Pool};
+use super::engine::{self, AccountRules, Decision, Recorder, Signals};
+use super::evaluate::{Column, Evaluator, Pool, World};
 use super::expression::Condition;
 use super::mask::Mask;
 use super::orders::Orders;
@@ -34,6 +34,20 @@ impl Backtest {
         );
         scratch.trades.clear();
         scratch.warm_ups.clear();
+        let mut decisions = std::mem::take(&mut scratch.decisions);
+        decisions.clear();
+        let mut recorder = Both { recorder, decisions, keeps: !self.events.tags.is_empty() };
+        self.run_accounts(input, scratch, &mut recorder)?;
+        scratch.decisions = recorder.decisions;
+        Ok(self.concluded(scratch, watcher))
+    }
+
+    fn run_accounts(
+        &self,
+        input: Input<'_>,
+        scratch: &mut Scratch,
+        recorder: &mut impl Recorder,
+    ) -> Result<(), Failure> {
         if self.shares_one_account() {
             self.run_together(input, scratch, recorder)?;
         } else {
@@ -51,13 +65,16 @@ impl Backtest {
                 }
             }
         }
-        Ok(self.concluded(scratch, watcher))
+        Ok(())
     }
 
     /// Tells the watcher how the run went, and gives its metrics.
     fn concluded(&self, scratch: &mut Scratch, watcher: &mut dyn Watcher) -> Vec<f64> {
-        let Scratch { trades, equity, total, returns, closed, warm_ups, .. } = scratch;
+        let Scratch { trades, equity, total, returns, closed, warm_ups, decisions, .. } = scratch;
+        decisions.sort_by_key(|decision| (decision.symbol, decision.bar));
         let course = Course {
+            events: &self.events,
+            decisions,
             settings: &self.settings,
             all: &self.all,
             calendar: &self.calendar,
@@ -94,16 +111,19 @@ impl Backtest {
         point: &'a Point,
         pool: &mut Pool,
     ) -> Result<Inputs<'a>, Failure> {
-        let mut evaluator = Evaluator {
-            series: &self.all[index],
-            symbol: index as u64,
+        let world = World {
+            all: &self.all,
+            frames: &self.frames,
+            events: &self.events,
             values: point.values(),
             summation: self.settings.summation,
             crossing: self.settings.crossing,
             cache: &self.cache,
-            pool,
-            warm_up: 0,
+            masks: &self.masks,
         };
+        let series = &self.all[index];
+        let mut evaluator =
+            Evaluator { world, symbol: index, timeframe: None, series, pool, warm_up: 0 };
         let mut mask = |rule: &Option<Condition>| -> Result<Option<Mask>, Failure> {
             rule.as_ref().map(|rule| evaluator.condition(rule)).transpose()
         };
@@ -184,6 +204,23 @@ impl Backtest {
     fn rules<'a>(&'a self, account: &'a AccountRules) -> Rules<'a> {
         let Settings { orders, execution, risk, .. } = &self.settings;
         Rules { account, orders: *orders, execution, risk }
+    }
+}
+
+/// Takes down decisions for whoever asked, and where trades are told apart by events, for that.
+struct Both<'a, R> {
+    recorder: &'a mut R,
+    decisions: Vec<Decision>,
+    keeps: bool,
+}
+
+impl<R: Recorder> Recorder for Both<'_, R> {
+    #[inline]
+    fn decision(&mut self, decision: Decision) {
+        self.recorder.decision(decision);
+        if self.keeps {
+            self.decisions.push(decision);
+        }
     }
 }
 

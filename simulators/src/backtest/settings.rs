@@ -292,6 +292,8 @@ pub(super) fn finer(
             if adjust {
                 series.adjust();
             }
+            // Strategies see the bars of the data only.
+            series.signals.clear();
             let coarser = match finer[place].last() {
                 Some(finer) => finer.series(),
                 None => &all[place],

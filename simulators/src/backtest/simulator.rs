@@ -12,13 +12,19 @@ use super::data::{Price, Series};
 use super::date::Date;
 use super::engine::{Decision, NoRecorder, Trade};
 use super::evaluate::Pool;
+use super::events::Events;
 use super::expression::Strategy;
+use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
 use super::run::Input;
 use super::settings::{self, Settings};
+use super::timeframe::Sessions;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
 use crate::open::OpenError;
+
+/// A bar of a mask takes a bit where one of a column takes 64: a part of the bytes is plenty.
+const MASKS: usize = 4;
 
 /// Raised whenever a rule, an indicator or a metric changes its values.
 const SEMANTICS: u32 = 1;
@@ -44,11 +50,11 @@ const SEMANTICS: u32 = 1;
 ///
 /// The table `[backtest.strategy]` holds the rules `long_entry`, `long_exit`, `short_entry`,
 /// `short_exit`, at least one entry; an absent exit leaves the closing to the opposite entry.
-/// They are conditions over `open`, `high`, `low`, `close`, `volume`, the parameters of the space
-/// and numbers, with `sma`, `ema`, `highest`, `lowest`, `rsi`, `previous` (series, n),
-/// `cross_above`, `cross_below`, `min`, `max` (a, b) and `abs` (x). A comparison with a value
-/// that is not known (an indicator that warms up, an inactive parameter) is false. Beside the
-/// rules stand the orders: `entry`, `expires`, `size`, `stop_loss`, `take_profit`,
+/// They are conditions over `open`, `high`, `low`, `close`, `volume`, further columns of the data,
+/// the parameters of the space and numbers, with indicators, on coarser bars (`close@1w`, for which
+/// the table `sessions` says when there are bars), at other symbols (`close@'IBM'`) and across all
+/// of them, and over the events of the file `events`. A comparison with a value that is not known
+/// (an indicator that warms up, an inactive parameter) is false. Beside the rules stand the orders: `entry`, `expires`, `size`, `stop_loss`, `take_profit`,
 /// `trailing_stop`, `trail`, `time_stop`, `partial_exits`.
 pub struct Backtest {
     pub(super) settings: Settings,
@@ -56,6 +62,8 @@ pub struct Backtest {
     pub(super) texts: Texts,
     pub(super) parameters: Vec<(String, Vec<String>)>,
     pub(super) all: Vec<Series>,
+    pub(super) frames: Frames,
+    pub(super) events: Events,
     pub(super) calendar: Calendar,
     pub(super) market: Vec<f64>,
     pub(super) names: Vec<String>,
@@ -67,7 +75,8 @@ pub struct Backtest {
     pub(super) beyond_signals: Option<&'static str>,
     /// The engine that was asked for, if any.
     pub(super) engine: Option<Engine>,
-    pub(super) cache: Cache,
+    pub(super) cache: Cache<f64>,
+    pub(super) masks: Cache<u64>,
     /// Scratch memory of sessions that are gone, for those to come.
     pub(super) idle: Mutex<Vec<Scratch>>,
 }
@@ -95,6 +104,8 @@ pub(super) struct Scratch {
     pub returns: Vec<f64>,
     /// The trades that were closed by the time of a report.
     pub closed: Vec<Trade>,
+    /// What was decided, where trades are told apart by events.
+    pub decisions: Vec<Decision>,
     pub warm_ups: Vec<usize>,
 }
 
@@ -115,30 +126,38 @@ impl Backtest {
     /// # Errors
     /// A fault in the table, in an expression or in the data.
     pub fn open(mut section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, OpenError> {
-        let all = settings::data(&mut section, folder)?;
+        let mut all = settings::data(&mut section, folder)?;
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
         let mut files = section.texts("detail")?.unwrap_or_default();
         let finer = settings::finer(&mut section, folder, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
+        let sessions = Sessions::read(&mut section)?;
+        let events = Events::read(&mut section, folder, &all)?;
+        files.extend(events.are_there().then(|| events.file.clone()));
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
             return Err(section.missing("strategy", allowed).into());
         };
-        let (strategy, texts) = compile::strategy(strategy, space, has_volume)?;
+        let (strategy, texts, needs) = compile::strategy(strategy, space, &all, &events)?;
         section.finish()?;
+        for series in &mut all {
+            series.forget_signals_but(&needs.signals);
+        }
+        let frames = Frames::new(&all, &needs.timeframes, sessions);
         let parameters = space.parameters().iter();
         let parameters = parameters.map(|p| (p.name().to_owned(), p.labels().to_vec()));
         let calendar = Calendar::new(&all);
         let market = calendar.market(&all);
         let names = settings.metrics.iter().map(|metric| metric.name().to_owned());
+        let names = names.chain(events.metric_names()).collect();
         let beyond_signals = match strategy.orders.is_plain() {
             false => Some("the orders of [backtest.strategy]"),
             true => settings.beyond_signals(all.len()),
         };
         Ok(Self {
-            names: names.collect(),
+            names,
             files,
             finer,
             beyond_signals,
@@ -150,7 +169,10 @@ impl Backtest {
             calendar,
             market,
             all,
+            frames,
+            events,
             cache: Cache::new(cache::BYTES),
+            masks: Cache::new(cache::BYTES / MASKS),
             idle: Mutex::default(),
         })
     }
@@ -161,11 +183,11 @@ impl Backtest {
         self.all.iter().map(|series| series.symbol.as_str()).collect()
     }
 
-    /// The same backtest with a cache of indicators of at most `bytes` bytes (64 MiB by default),
-    /// or without one for 0. Results are the same with any.
+    /// The same backtest with a cache of indicators of at most `bytes` bytes (64 MiB by default) and
+    /// one of comparisons of a quarter of that, or without any for 0. Results are the same with any.
     #[must_use]
     pub fn with_cache_bytes(self, bytes: usize) -> Self {
-        Self { cache: Cache::new(bytes), ..self }
+        Self { cache: Cache::new(bytes), masks: Cache::new(bytes / MASKS), ..self }
     }
 
     /// The engine that runs it.
@@ -251,6 +273,10 @@ impl Simulator for Backtest {
                 text(&mut hasher, label);
             }
         }
+        for rule in self.frames.sessions.texts() {
+            text(&mut hasher, &rule);
+        }
+        self.events.hash(&mut hasher);
         self.all.iter().for_each(|series| series.hash(&mut hasher));
         let finer = self.finer.iter().flatten();
         finer.for_each(|finer| finer.series().hash(&mut hasher));

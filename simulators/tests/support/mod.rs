@@ -69,6 +69,15 @@ pub(crate) fn ints(values: &[i64]) -> Point {
     Point::new(values.iter().map(|value| Value::Int(*value)).collect())
 }
 
+/// A point of the space from a number, spread over all its parameters.
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+pub(crate) fn some_point(template: &Template, number: u64) -> Point {
+    let unit: Vec<f64> = (0..template.space.parameters().len())
+        .map(|i| (number as f64 * 0.618_033_988_75 * (i + 1) as f64 + 0.1 * i as f64).fract())
+        .collect();
+    template.space.decode(&unit)
+}
+
 /// One run in a session of its own.
 pub(crate) fn run(simulator: &dyn Simulator, point: &Point) -> Vec<f64> {
     simulator
