@@ -30,6 +30,20 @@ impl Date {
         self.nanoseconds
     }
 
+    /// The time so many microseconds after 1970-01-01T00:00:00.
+    #[must_use]
+    pub fn from_microseconds(microseconds: i64) -> Self {
+        let fraction = microseconds.rem_euclid(1_000_000) as u32;
+        Self { seconds: microseconds.div_euclid(1_000_000), nanoseconds: fraction * 1000 }
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00; none where that is no whole number.
+    #[must_use]
+    pub fn microseconds(self) -> Option<i64> {
+        let fraction = (self.nanoseconds % 1000 == 0).then_some(i64::from(self.nanoseconds / 1000));
+        self.seconds.checked_mul(1_000_000)?.checked_add(fraction?)
+    }
+
     /// Days from `earlier` to this date, with a fraction.
     #[must_use]
     pub fn days_since(self, earlier: Self) -> f64 {

@@ -29,6 +29,7 @@ mod rules;
 mod run;
 mod settings;
 mod simulator;
+mod stored;
 mod text;
 
 pub use data::DataError;

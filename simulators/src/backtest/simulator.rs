@@ -1,6 +1,5 @@
 //! The backtester as a simulator: opened from a template, and run in sessions or in detail.
 
-use std::path::Path;
 use std::sync::Mutex;
 
 use search_spaces::{Point, Section, Space};
@@ -17,8 +16,9 @@ use super::portfolio::Calendar;
 use super::read;
 use super::run::Input;
 use super::settings::{self, Settings};
+use super::stored;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
-use crate::open::OpenError;
+use crate::open::{OpenError, Places};
 
 /// Raised whenever a rule, an indicator or a metric changes its values.
 const SEMANTICS: u32 = 1;
@@ -26,7 +26,8 @@ const SEMANTICS: u32 = 1;
 /// A strategy on historical prices, with fixed data and rules.
 ///
 /// Settings, in the table `[backtest]` (defaults in brackets):
-/// - `data`: "stocks-daily" (built in) or the path of a CSV file, from the template's folder;
+/// - `data`: "stocks-daily" (built in), the name of a data set, or the path of a CSV file, from the
+///   template's folder;
 /// - `symbols`: which of its symbols, in which order [all]; several share the cash equally, each
 ///   in an account of its own;
 /// - `adjust`: scale prices for splits and dividends [true where the data allow it];
@@ -61,6 +62,8 @@ pub struct Backtest {
     pub(super) names: Vec<String>,
     /// The data files, but for data that are built in.
     pub(super) files: Vec<String>,
+    /// The data sets.
+    pub(super) sets: Vec<String>,
     /// For each symbol its finer bars, the coarsest of them first.
     pub(super) finer: Vec<Vec<Finer>>,
     /// What keeps the signals alone from deciding everything, if anything does.
@@ -110,18 +113,26 @@ pub enum Engine {
 }
 
 impl Backtest {
-    /// Reads the table `[backtest]` for the points of `space`; paths start at `folder`.
+    /// Reads the table `[backtest]` for the points of `space`; files and data sets are looked for
+    /// in `places`.
     ///
     /// # Errors
     /// A fault in the table, in an expression or in the data.
-    pub fn open(mut section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, OpenError> {
-        let all = settings::data(&mut section, folder)?;
+    pub fn open<'a>(
+        mut section: Section<'_>,
+        space: &Space,
+        places: impl Into<Places<'a>>,
+    ) -> Result<Self, OpenError> {
+        let places = places.into();
+        let all = settings::data(&mut section, places)?;
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
         let mut files = section.texts("detail")?.unwrap_or_default();
-        let finer = settings::finer(&mut section, folder, &files, &all)?;
+        let finer = settings::finer(&mut section, places, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
+        let is_set = |file: &mut String| stored::folder_of(file, places).is_some();
+        let sets = files.extract_if(.., is_set).collect();
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
             return Err(section.missing("strategy", allowed).into());
@@ -140,6 +151,7 @@ impl Backtest {
         Ok(Self {
             names: names.collect(),
             files,
+            sets,
             finer,
             beyond_signals,
             engine: None,
@@ -263,6 +275,10 @@ impl Simulator for Backtest {
 
     fn files(&self) -> Vec<String> {
         self.files.clone()
+    }
+
+    fn data_sets(&self) -> Vec<String> {
+        self.sets.clone()
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
