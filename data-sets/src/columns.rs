@@ -215,19 +215,13 @@ fn plain(name: &str) -> String {
     plain.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned()
 }
 
+/// A name as strategies write it: small letters, digits and `_` for everything else.
 fn identifier(name: &str) -> String {
-    let mut text = String::new();
-    for c in name.trim().to_lowercase().chars() {
-        match c {
-            'a'..='z' | '0'..='9' => text.push(c),
-            _ if text.is_empty() || text.ends_with('_') => {}
-            _ => text.push('_'),
-        }
-    }
-    let text = text.trim_end_matches('_');
-    match text.chars().next() {
-        Some('a'..='z') => text.to_owned(),
-        _ => format!("column_{text}"),
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    let text: String = name.trim().to_lowercase().chars().map(plain).collect();
+    match text.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        true => text,
+        false => format!("column_{text}"),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Imported {
     pub bars: Vec<Bars>,
     /// The columns that hold no numbers, which are not part of it.
     pub left_out: Vec<String>,
+    /// Whether the zone that was given has decided when bars are.
+    pub has_times_without_zone: bool,
 }
 
 /// Imports files into a folder of data sets.
@@ -64,6 +66,7 @@ pub fn import(folder: &DataFolder, wanted: &Import) -> Result<Imported, SetError
     left_out.sort();
     left_out.dedup();
     let timeframe = wanted.timeframe.unwrap_or_else(|| gathered.timeframe());
+    let has_times_without_zone = !timeframe.is_daily() && gathered.has_times_without_zone();
     let (bars, repeated, out_of_order) = gathered.bars(timeframe, &wanted.zone)?;
     let made = Made {
         timeframe,
@@ -78,7 +81,7 @@ pub fn import(folder: &DataFolder, wanted: &Import) -> Result<Imported, SetError
         None => usual_name(&bars, timeframe, &wanted.files[0]),
     };
     let saved = save(folder, &staging, &name, &bars, made, wanted.replace)?;
-    Ok(Imported { saved, bars, left_out })
+    Ok(Imported { saved, bars, left_out, has_times_without_zone })
 }
 
 /// A file as the manifest has it.
@@ -171,6 +174,11 @@ impl Gathered {
         let parts = self.symbols.iter().flat_map(|(_, parts)| parts);
         let walls: Vec<&[i64]> = parts.map(|part| &part.walls[..]).collect();
         Timeframe::of(&walls)
+    }
+
+    fn has_times_without_zone(&self) -> bool {
+        let mut parts = self.symbols.iter().flat_map(|(_, parts)| parts);
+        parts.any(|part| part.instants.iter().any(Option::is_none))
     }
 
     /// The names of all columns: the prices, volume, adjusted close, then all others by name.

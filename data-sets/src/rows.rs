@@ -7,7 +7,7 @@ use duckdb::arrow::array::{Array, Float64Array, Int64Array, RecordBatch, StringA
 use simulators::{Column, DataError, PRICES};
 
 use crate::columns::{Columns, Role};
-use crate::duck::{Table, fault, quoted};
+use crate::duck::{Table, TableColumn, fault};
 use crate::error::SetError;
 use crate::times::{self, Written};
 
@@ -25,8 +25,9 @@ pub(crate) struct Rows {
     pub left_out: Vec<String>,
 }
 
-/// Texts that say that there is no number.
-const MISSING: &str = "('', 'nan', 'null', 'na', 'n/a', 'none', '-')";
+/// Texts that say that there is no number. A list, and not what stands after IN: of that DuckDB makes
+/// a join, and a join does not keep the order of the rows.
+const MISSING: &str = "['', 'nan', 'null', 'na', 'n/a', 'none', '-']";
 
 /// How the times of a file are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +57,12 @@ impl Rows {
         chosen: &[(Role, String)],
     ) -> Result<Self, SetError> {
         let table = Table::open(connection, path)?;
-        let names: Vec<String> = table.columns.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
         let columns = Columns::find(&names, chosen, &table.file)?;
         let (clock, time) = time_column(connection, &table, &columns)?;
-        let cell = quoted(&names[columns.roles[&Role::Time]]);
-        let symbol = columns.roles.get(&Role::Symbol).map(|place| quoted(&names[*place]));
+        let cell = table.columns[columns.roles[&Role::Time]].cell.clone();
+        let symbol =
+            columns.roles.get(&Role::Symbol).map(|place| table.columns[*place].cell.clone());
         let wanted = wanted(&table, &columns);
         let mut selected = vec![format!("{time} AS time")];
         let as_text = |cell: &String| format!("trim({cell}::VARCHAR)");
@@ -70,8 +72,8 @@ impl Rows {
             selected.push(format!("{} AS v{index}", column.number()));
             if column.is_text {
                 selected.push(format!(
-                    "({cell} IS NOT NULL AND {} IS NULL AND lower(trim({cell})) NOT IN {MISSING}) \
-                     AS b{index}",
+                    "({cell} IS NOT NULL AND {} IS NULL \
+                     AND NOT list_contains({MISSING}, lower(trim({cell})))) AS b{index}",
                     column.number()
                 ));
             }
@@ -232,18 +234,17 @@ fn time_column(
     table: &Table,
     columns: &Columns,
 ) -> Result<(Clock, String), SetError> {
-    let (name, kind) = &table.columns[columns.roles[&Role::Time]];
-    let cell = quoted(name);
+    let TableColumn { name, kind, cell } = &table.columns[columns.roles[&Role::Time]];
     if let Some(hour) = columns.roles.get(&Role::Hour) {
-        let hour = quoted(&table.columns[*hour].0);
+        let hour = &table.columns[*hour].cell;
         return Ok((Clock::Text, format!("trim({cell}::VARCHAR) || ' ' || trim({hour}::VARCHAR)")));
     }
     Ok(match kind.as_str() {
-        "VARCHAR" if table.is_csv => {
+        "VARCHAR" if table.is_csv() => {
             // A column of digits is one of numbers, however it is written.
-            return text_or_number(connection, table, &cell);
+            return text_or_number(connection, table, cell);
         }
-        "VARCHAR" => (Clock::Text, cell),
+        "VARCHAR" => (Clock::Text, cell.clone()),
         "TIMESTAMP WITH TIME ZONE" => (Clock::Instant, format!("epoch_us({cell})")),
         "DATE" | "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS" => {
             (Clock::Wall, format!("epoch_us({cell}::TIMESTAMP)"))
@@ -287,11 +288,12 @@ fn wanted(table: &Table, columns: &Columns) -> Vec<Wanted> {
         !kind.ends_with(']') && !list.iter().any(|other| kind.starts_with(other))
     };
     let all = places.chain(others).map(|(place, name, is_required)| {
-        let (own, kind) = &table.columns[place];
+        let TableColumn { kind, cell, .. } = &table.columns[place];
         let is_text = kind == "VARCHAR" || !is_plain(kind);
-        let cell =
-            if kind == "VARCHAR" { quoted(own) } else { format!("{}::VARCHAR", quoted(own)) };
-        let cell = if is_text { cell } else { quoted(own) };
+        let cell = match is_text && kind != "VARCHAR" {
+            true => format!("{cell}::VARCHAR"),
+            false => cell.clone(),
+        };
         Wanted { name, cell, is_text, is_required }
     });
     all.collect()

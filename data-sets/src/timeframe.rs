@@ -69,7 +69,9 @@ impl Timeframe {
         let steps = symbols.iter().flat_map(|times| times.windows(2).map(|pair| pair[1] - pair[0]));
         let mut steps: Vec<i64> = steps.filter(|step| *step > 0).collect();
         steps.sort_unstable();
-        let Some(likely) = steps.chunk_by(PartialEq::eq).max_by_key(|equal| equal.len()) else {
+        // Of those that are as frequent, the last one here is the shortest.
+        let likely = steps.chunk_by(PartialEq::eq).rev().max_by_key(|equal| equal.len());
+        let Some(likely) = likely else {
             return Self::Irregular;
         };
         let of_month = |step: &&i64| (28 * DAY..=31 * DAY).contains(*step);
@@ -120,6 +122,7 @@ mod tests {
         let months: Vec<i64> = [0, 31, 59, 90, 120].iter().map(|day| day * DAY).collect();
         assert_eq!(Timeframe::of(&[&months]), Timeframe::Months(1));
         assert_eq!(Timeframe::of(&[&[0, 1_000, 5_000, 7_000, 20_000]]), Timeframe::Irregular);
+        assert_eq!(Timeframe::of(&[&[0, DAY, 4 * DAY]]), Timeframe::Fixed(DAY), "over a weekend");
         assert_eq!(Timeframe::of(&[&[5]]), Timeframe::Irregular);
     }
 }

@@ -11,7 +11,7 @@ use simulators::lines::LONGEST_LINE;
 
 use crate::ask::Session;
 use crate::cli::Ask;
-use crate::exit::{Exit, Failure};
+use crate::exit::{DEFAULT_DATA, Exit, Failure};
 use crate::library;
 use crate::progress::thousands;
 use crate::say;
@@ -42,6 +42,7 @@ pub fn ask(args: &Ask) -> Result<Exit, Failure> {
         lag: args.lag.unwrap_or(algorithm.lag()),
         algorithm,
         known: None,
+        data: DEFAULT_DATA.into(),
     };
     let mut session = Session::open(template, choices, args.lag.unwrap_or(OPEN))?;
     if let Some(path) = &args.told {

@@ -53,6 +53,7 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
         lag,
         algorithm,
         known,
+        data: args.data.data.clone(),
     };
     Ok(Chosen { choices, reason, records })
 }

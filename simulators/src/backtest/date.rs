@@ -16,7 +16,7 @@ pub struct Date {
 
 impl Date {
     /// What [`Date::parse`] reads, for messages.
-    pub(crate) const ALLOWED: &'static str = "a date YYYY-MM-DD, optionally with a time HH:MM, \
+    pub const ALLOWED: &'static str = "a date YYYY-MM-DD, optionally with a time HH:MM, \
          HH:MM:SS or HH:MM:SS.123, and with the time optionally Z or an offset such as +01:00";
 
     /// Whole seconds since 1970-01-01T00:00:00, rounded down.

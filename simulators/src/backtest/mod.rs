@@ -31,6 +31,7 @@ mod settings;
 mod simulator;
 mod stored;
 mod text;
+mod variants;
 
 pub use data::DataError;
 pub use date::Date;
