@@ -72,7 +72,7 @@ fn what_is_wrong_is_listed_with_dates_and_a_code() {
     assert!(bad.contains("bad.csv:12: volume: found \"many\", allowed: a number"), "{bad}");
     for (words, expected) in [
         ("data import ABC.csv --timezone New_York", "did you mean America/New_York?"),
-        ("data import ABC.csv --timeframe 1M", "1mo"),
+        ("data import ABC.csv --timeframe 1M", "(minutes)"),
         ("data import ABC.csv --column clos=Close", "KIND=COLUMN"),
         ("data import ABC.csv --name ../x", "lower-case letters"),
         ("data import none.csv", "none.csv: found a file that cannot be read"),

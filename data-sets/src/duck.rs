@@ -259,11 +259,7 @@ fn quoted(name: &str) -> String {
 pub(crate) fn fault(file: &str, error: &duckdb::Error) -> SetError {
     let text = error.to_string();
     if text.contains("No space left") || text.contains("Out of Memory Error") {
-        return SetError::Asked {
-            option: "the disk of --data",
-            found: "no space left for reading the file".to_owned(),
-            allowed: format!("about three times the size of {file}"),
-        };
+        return SetError::NoRoom { file: file.to_owned() };
     }
     let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
     let number = |rest: &str| -> Option<u64> {

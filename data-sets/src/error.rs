@@ -27,6 +27,15 @@ pub enum SetError {
         /// What could not be written.
         path: PathBuf,
     },
+    /// The disk of the data sets, which a file is unpacked to, is too small for that.
+    #[error(
+        "no space left beside the data sets for reading {file}; nothing has changed: free about \
+         three times its size, and try again"
+    )]
+    NoRoom {
+        /// The file.
+        file: String,
+    },
     /// A file or folder cannot be read or written.
     #[error("failed to {action} {}: {source}", path.display())]
     Io {

@@ -129,7 +129,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, rows: Rows, path: &Path, symbol: Option<&str>) -> Result<(), SetError> {
+    fn add(&mut self, mut rows: Rows, path: &Path, symbol: Option<&str>) -> Result<(), SetError> {
         if let (Some((names, _)), Some(symbol)) = (&rows.symbols, symbol)
             && (names.len() > 1 || names[0] != symbol)
         {
@@ -142,13 +142,16 @@ impl Gathered {
         let (names, of_row) = rows.symbols.unwrap_or_else(|| {
             (vec![symbol.unwrap_or(&stem).to_owned()], vec![0; rows.times.len()])
         });
+        let is_one = names.len() == 1;
         let mut places = vec![Vec::new(); names.len()];
         for (row, symbol) in of_row.iter().enumerate() {
             places[*symbol as usize].push(row);
         }
         for (name, mut places) in names.into_iter().zip(places) {
             // Many sources give the newest row first, which is no disorder.
-            if rows.times[places[0]].wall > rows.times[places[places.len() - 1]].wall {
+            let is_reversed =
+                rows.times[places[0]].wall > rows.times[places[places.len() - 1]].wall;
+            if is_reversed {
                 places.reverse();
             }
             let chosen = |column: &Column| Column {
@@ -159,7 +162,11 @@ impl Gathered {
                 file: file.clone(),
                 walls: places.iter().map(|row| rows.times[*row].wall).collect(),
                 instants: places.iter().map(|row| rows.times[*row].instant).collect(),
-                columns: rows.columns.iter().map(chosen).collect(),
+                columns: match is_one && !is_reversed {
+                    // Large files mostly are of one symbol, and need not be there twice.
+                    true => std::mem::take(&mut rows.columns),
+                    false => rows.columns.iter().map(chosen).collect(),
+                },
             };
             match self.symbols.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, parts)) => parts.push(part),
@@ -210,6 +217,9 @@ impl Gathered {
                 for column in &mut bars.columns {
                     let own = part.columns.iter_mut().find(|own| own.name == column.name);
                     match own {
+                        Some(own) if column.values.is_empty() => {
+                            column.values = std::mem::take(&mut own.values);
+                        }
                         Some(own) => column.values.append(&mut own.values),
                         None => column.values.resize(bars.times.len(), f64::NAN),
                     }
@@ -233,8 +243,13 @@ impl Part {
         previous: Option<i64>,
     ) -> Result<i64, SetError> {
         let (wall, instant) = (self.walls[row], self.instants[row]);
-        if timeframe.is_daily() && is_midnight(wall) {
-            return Ok(wall);
+        if timeframe.is_daily() {
+            // The day is that of the clock that the file shows, or of the exchange.
+            let of_exchange = instant.map(|instant| zone.wall(instant));
+            let days = [Some(wall), of_exchange].into_iter().flatten();
+            if let Some(day) = days.into_iter().find(|wall| is_midnight(*wall)) {
+                return Ok(day);
+            }
         }
         let found = instant.or_else(|| zone.instant(wall, previous));
         found.ok_or_else(|| {
@@ -250,10 +265,11 @@ impl Part {
 /// the same values; returns how many.
 fn in_order(bars: &mut Bars) -> u64 {
     let count = bars.times.len();
-    let mut order: Vec<usize> = (0..count).collect();
-    if !bars.times.is_sorted() {
-        order.sort_by_key(|row| bars.times[*row]);
+    if bars.times.is_sorted_by(|a, b| a < b) {
+        return 0;
     }
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|row| bars.times[*row]);
     let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
     let equal = |a: usize, b: usize| {
         let columns = &bars.columns;

@@ -1,5 +1,6 @@
 //! The rows of one file, as columns of numbers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use duckdb::Connection;
@@ -199,6 +200,7 @@ fn cells<T: 'static>(batch: &RecordBatch, column: usize) -> &T {
 #[derive(Default)]
 struct Symbols {
     names: Vec<String>,
+    places: BTreeMap<String, u32>,
     of_row: Vec<u32>,
 }
 
@@ -215,13 +217,13 @@ impl Symbols {
             // Most rows are of the symbol of the row before.
             let last = self.of_row.last().copied();
             let same = last.filter(|last| self.names[*last as usize] == name);
-            let known = same.or_else(|| {
-                let found = self.names.iter().position(|known| known == name)?;
-                u32::try_from(found).ok()
-            });
+            let known = same.or_else(|| self.places.get(name).copied());
             self.of_row.push(known.unwrap_or_else(|| {
+                let place =
+                    u32::try_from(self.names.len()).expect("fewer than there is memory for");
                 self.names.push(name.to_owned());
-                u32::try_from(self.names.len() - 1).expect("fewer symbols than memory has bytes")
+                self.places.insert(name.to_owned(), place);
+                place
             }));
         }
         Ok(())
