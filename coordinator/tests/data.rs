@@ -11,11 +11,11 @@ const STUDY: &str = "--template sma-crossover --algorithm grid --set space.fast.
      --set space.slow.int=[10,20] --quiet --format json";
 
 /// So many made-up days, every one a weekday.
-fn prices(rows: usize) -> String {
+fn prices(rows: u32) -> String {
     let mut text = String::from("Date,Open,High,Low,Close,Volume\n");
     for row in 0..rows {
-        let day = 1_577_923_200 + 86_400 * (row as i64 + 2 * ((row as i64 + 3) / 5));
-        let price = 100.0 + ((row * 37) % 101) as f64 / 4.0;
+        let day = 1_577_923_200 + 86_400 * (row + 2 * ((row + 3) / 5));
+        let price = 100.0 + f64::from((row * 37) % 101) / 4.0;
         let (open, high, low) = (price - 0.5, price + 1.0, price - 1.5);
         let _ = writeln!(text, "{day},{open},{high},{low},{price},{}", 1000 + row);
     }

@@ -19,7 +19,7 @@ pub enum Calendar {
 
 /// A market that is closed for so many days in a row may have holidays: more would be without
 /// example, as the four after 2001-09-11 were.
-pub(crate) const HOLIDAYS: i64 = 4;
+pub(crate) const HOLIDAYS: usize = 4;
 
 impl Calendar {
     /// The calendars with their names.
@@ -44,7 +44,9 @@ impl Week {
         let slots = ((7 * DAY - 1) / width + 1) as usize;
         let open = match calendar {
             Calendar::Always => vec![true; slots],
-            Calendar::Weekdays => (0..slots as i64).map(|slot| slot * width / DAY < 5).collect(),
+            Calendar::Weekdays => {
+                (0_i64..).take(slots).map(|slot| slot * width / DAY < 5).collect()
+            }
             Calendar::Usual => {
                 let mut open = vec![false; slots];
                 for bars in all {
@@ -81,7 +83,7 @@ impl Week {
 
     /// Whether there are hours without any bar on the day of a time.
     pub(crate) fn has_closed_hours(&self, wall: i64) -> bool {
-        (self.of_day(wall) as i64) < DAY / self.width.min(DAY)
+        self.of_day(wall) < (DAY / self.width.min(DAY)) as usize
     }
 }
 

@@ -315,7 +315,7 @@ impl Missing {
         }
         let holidays = self.days.is_empty()
             || week.has_closed_days()
-                && self.days.len() as i64 <= HOLIDAYS
+                && self.days.len() <= HOLIDAYS
                 && !self.days.iter().any(|day| traded.contains(day));
         let is_one_day = self.walls[0].div_euclid(DAY) == self.walls[1].div_euclid(DAY);
         let is_short = |edge: usize| {

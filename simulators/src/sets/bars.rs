@@ -128,7 +128,7 @@ mod tests {
     fn bars(values: &[f64]) -> Bars {
         let columns =
             PRICES.iter().map(|name| Column { name: (*name).to_owned(), values: values.to_vec() });
-        let times = (0..values.len() as i64).collect();
+        let times = (0_i64..).take(values.len()).collect();
         Bars { symbol: "A".to_owned(), times, columns: columns.collect() }
     }
 

@@ -170,7 +170,7 @@ mod tests {
             };
             Bars {
                 symbol: symbol.to_owned(),
-                times: (0..rows as i64).map(|row| row * 60_000_000 - 5).collect(),
+                times: (0_i64..).take(rows).map(|row| row * 60_000_000 - 5).collect(),
                 columns: names.clone().enumerate().map(column).collect(),
             }
         };
