@@ -29,12 +29,8 @@ impl Document {
 const ORDERED: [&str; 2] = ["objectives", "space"];
 
 fn compare(key: &str, first: Option<&Node>, second: Option<&Node>, all: &mut Vec<Difference>) {
-    let table = |node: Option<&Node>| match node.map(|node| &node.kind) {
-        Some(Kind::Table(_)) => true,
-        Some(_) => false,
-        // What is absent is as an empty table next to one.
-        None => true,
-    };
+    // What is absent is as an empty table next to one.
+    let table = |node: Option<&Node>| node.is_none_or(|node| matches!(node.kind, Kind::Table(_)));
     let (Some(node), true, true) = (first.or(second), table(first), table(second)) else {
         let text = |node: Option<&Node>| node.map(ToString::to_string);
         if text(first) != text(second) {
