@@ -1,6 +1,6 @@
 //! From files to a data set.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use simulators::{Bars, Column, DataError, DataFolder, PRICES, Source};
@@ -191,13 +191,13 @@ impl Gathered {
     /// The names of all columns: the prices, volume, adjusted close, then all others by name.
     fn columns(&self) -> Vec<String> {
         let parts = self.symbols.iter().flat_map(|(_, parts)| parts);
-        let mut names: BTreeMap<(usize, &str), ()> = BTreeMap::new();
+        let mut names: BTreeSet<(usize, &str)> = BTreeSet::new();
         for column in parts.flat_map(|part| &part.columns) {
             let known = PRICES.iter().chain([&simulators::VOLUME, &simulators::ADJUSTED]);
             let rank = known.clone().position(|known| *known == column.name);
-            names.insert((rank.unwrap_or(usize::MAX), &column.name), ());
+            names.insert((rank.unwrap_or(usize::MAX), &column.name));
         }
-        names.into_keys().map(|(_, name)| name.to_owned()).collect()
+        names.into_iter().map(|(_, name)| name.to_owned()).collect()
     }
 
     /// The bars of all symbols, how many rows were there more than once, and how many were out of

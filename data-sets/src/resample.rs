@@ -32,12 +32,11 @@ pub(crate) fn resample(
 
 fn is_coarser(from: Timeframe, to: Timeframe) -> bool {
     match (from, to) {
-        (_, Timeframe::Irregular) => false,
+        (_, Timeframe::Irregular) | (Timeframe::Months(_), Timeframe::Fixed(_)) => false,
         (Timeframe::Irregular, _) => true,
         (Timeframe::Fixed(from), Timeframe::Fixed(to)) => to > from && to % from == 0,
         (Timeframe::Fixed(from), Timeframe::Months(_)) => from <= DAY,
         (Timeframe::Months(from), Timeframe::Months(to)) => to > from && to % from == 0,
-        (Timeframe::Months(_), Timeframe::Fixed(_)) => false,
     }
 }
 
@@ -97,7 +96,7 @@ fn put_together(name: &str, values: &[f64]) -> f64 {
         _ if name == PRICES[1] => known.clone().reduce(f64::max),
         _ if name == PRICES[2] => known.clone().reduce(f64::min),
         VOLUME => known.clone().reduce(|sum, value| sum + value),
-        _ => known.clone().last(),
+        _ => known.clone().next_back(),
     };
     value.unwrap_or(f64::NAN)
 }

@@ -85,7 +85,7 @@ impl Rows {
             table.reader
         );
         connection.execute_batch(&sql).map_err(|error| fault(&table.file, &error))?;
-        let (kept, left_out) = numeric(connection, &table, wanted)?;
+        let Numeric { kept, left_out } = numeric(connection, &table, wanted)?;
         let mut rows =
             Self { table, times: Vec::new(), symbols: None, columns: Vec::new(), left_out };
         rows.fetch(connection, clock, symbol.is_some(), &kept, &cell)?;
@@ -301,13 +301,18 @@ fn wanted(table: &Table, columns: &Columns) -> Vec<Wanted> {
     all.collect()
 }
 
-/// Which of the columns hold numbers only, by their place, and the names of those that do not. A
-/// price that is none is a fault.
+/// The columns that hold numbers only, by their place in the query, and the names of the others.
+struct Numeric {
+    kept: Vec<(usize, String)>,
+    left_out: Vec<String>,
+}
+
+/// Looks which columns hold numbers only. A price that is none is a fault.
 fn numeric(
     connection: &Connection,
     table: &Table,
     wanted: Vec<Wanted>,
-) -> Result<(Vec<(usize, String)>, Vec<String>), SetError> {
+) -> Result<Numeric, SetError> {
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for (index, column) in wanted.into_iter().enumerate() {
         if column.is_text {
@@ -328,7 +333,7 @@ fn numeric(
         kept.push((index, column.name));
     }
     debug_assert!(kept.len() >= PRICES.len(), "a file without prices is refused");
-    Ok((kept, left_out))
+    Ok(Numeric { kept, left_out })
 }
 
 /// What a cell of the file says.

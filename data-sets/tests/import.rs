@@ -239,7 +239,7 @@ fn other_bars_under_a_name_need_a_word() {
     let place = Place::new();
     let first = place.text(&three()).expect("valid");
     let file = place.write("p.csv", three().replace(",30\n", ",31\n"));
-    let kept = place.import(&[file.clone()], |wanted| wanted.replace = false);
+    let kept = place.import(std::slice::from_ref(&file), |wanted| wanted.replace = false);
     let message = kept.expect_err("other bars").to_string();
     assert!(message.starts_with("--name: found \"set\", a data set with 3 bars of p"), "{message}");
     let (manifest, _) = place.sets().read("set").expect("as it was");

@@ -40,8 +40,9 @@ impl Date {
     /// Microseconds since 1970-01-01T00:00:00; none where that is no whole number.
     #[must_use]
     pub fn microseconds(self) -> Option<i64> {
-        let fraction = (self.nanoseconds % 1000 == 0).then_some(i64::from(self.nanoseconds / 1000));
-        self.seconds.checked_mul(1_000_000)?.checked_add(fraction?)
+        let is_whole = self.nanoseconds.is_multiple_of(1000);
+        let fraction = i64::from(self.nanoseconds / 1000);
+        self.seconds.checked_mul(1_000_000)?.checked_add(fraction).filter(|_| is_whole)
     }
 
     /// Days from `earlier` to this date, with a fraction.

@@ -40,7 +40,11 @@ type Columns = [Option<usize>; COLUMNS.len()];
 
 /// Reads the bars of all symbols, in the order in which the symbols first appear: the built-in
 /// data, a data set, or a file at a path that starts at the template's folder.
-pub(crate) fn read(data: &str, places: Places<'_>) -> Result<Vec<Series>, DataError> {
+pub(crate) fn read<'a>(
+    data: &str,
+    places: impl Into<Places<'a>>,
+) -> Result<Vec<Series>, DataError> {
+    let places = places.into();
     if data == BUILT_IN {
         return parse(STOCKS_DAILY, BUILT_IN, BUILT_IN);
     }
@@ -233,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_built_in_data_are_complete() {
-        let all = read(BUILT_IN, Path::new("").into()).expect("valid");
+        let all = read(BUILT_IN, Path::new("")).expect("valid");
         let sizes: Vec<_> = all.iter().map(|s| (s.symbol.as_str(), s.len())).collect();
         assert_eq!(
             sizes,
@@ -311,7 +315,7 @@ mod tests {
 
     #[test]
     fn bars_of_the_built_in_data_hold_their_prices_adjusted_or_not() {
-        for mut series in read(BUILT_IN, Path::new("").into()).expect("valid") {
+        for mut series in read(BUILT_IN, Path::new("")).expect("valid") {
             series.adjust();
             for bar in 0..series.len() {
                 let [open, high, low, close, _] =
@@ -377,7 +381,7 @@ mod tests {
         assert!(twice.contains("Close: found a second column of this kind"), "{twice}");
         let gzip = parse(&[0x1f, 0x8b, 1, 2], "p.gz", "p").unwrap_err().to_string();
         assert!(gzip.contains("cannot be unpacked"), "{gzip}");
-        let absent = read("none.csv", Path::new("/nowhere").into()).unwrap_err().to_string();
+        let absent = read("none.csv", Path::new("/nowhere")).unwrap_err().to_string();
         assert!(absent.starts_with("/nowhere/none.csv: found a file that cannot be read"));
     }
 }
