@@ -112,7 +112,7 @@ pub struct DataImport {
     /// bars are apart]
     #[arg(long, value_name = "T", value_parser = timeframe)]
     pub timeframe: Option<Timeframe>,
-    /// The zone of the exchange, such as America/New_York, in which times are that do not say their
+    /// The zone of the exchange, such as `America/New_York`, in which times are that do not say their
     /// own [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
