@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ask;
+mod data;
 mod queue;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::logs::{Levels, LogFormat};
 use crate::metrics::Address;
 
 pub use ask::Ask;
+pub use data::{Data, DataAction, DataArgs, DataCommon, DataImport, DataSlice};
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
 const STYLES: Styles = Styles::styled()
@@ -70,6 +72,7 @@ impl Cli {
             Command::Stop(args) => &args.store,
             Command::Ask(_)
             | Command::Check(_)
+            | Command::Data(_)
             | Command::Worker(_)
             | Command::Drain(_)
             | Command::RunApart(_)
@@ -108,7 +111,9 @@ pub enum Command {
     Ask(Ask),
     /// Check a template: its space, its simulator, its data, and one trial in every detail.
     Check(Check),
-    /// List and show templates.
+    /// Import, list, show, check and cut prices for backtests.
+    Data(Data),
+    /// List, show and compare templates.
     Templates(Templates),
     /// Print a script that completes commands in a shell.
     Completions {
@@ -308,6 +313,9 @@ pub struct Start {
     /// How to run.
     #[command(flatten)]
     pub run: RunArgs,
+    /// The data sets.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Where.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -437,6 +445,9 @@ pub struct Check {
     /// Another value for a key of the template; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// The data sets.
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// `optimize templates`.
@@ -460,5 +471,15 @@ pub enum TemplatesAction {
     Show {
         /// Its name or path
         template: String,
+    },
+    /// Show what differs between two templates, key by key.
+    Diff {
+        /// The name or path of one
+        first: String,
+        /// Of the other
+        second: String,
+        /// How to print
+        #[arg(long, value_enum, default_value = "table")]
+        format: Output,
     },
 }

@@ -2,14 +2,18 @@
 
 use std::path::Path;
 
+use data_sets::SetError;
 use results::ResultsError;
 use search_spaces::TemplateError;
-use simulators::OpenError;
+use simulators::{DataError, OpenError};
 
 use crate::driver::Mismatch;
 
 /// Where studies are kept unless said.
 pub const DEFAULT_STORE: &str = "optimize-store";
+
+/// Where data sets are kept unless said.
+pub const DEFAULT_DATA: &str = "optimize-data";
 
 /// What a command needs beside its name to find a store: nothing for the usual one.
 pub fn store_option(store: &Path) -> String {
@@ -82,6 +86,22 @@ impl From<TemplateError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<SetError> for Failure {
+    fn from(error: SetError) -> Self {
+        let exit = match error {
+            SetError::Data(_) | SetError::Asked { .. } => Exit::Usage,
+            _ => Exit::Infrastructure,
+        };
+        Self { exit, message: error.to_string() }
     }
 }
 

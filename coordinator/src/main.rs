@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command};
 use coordinator::commands::{
-    ask, check, doctor, drain, results, start, status, stop, templates, verify, worker,
+    ask, check, data, doctor, drain, results, start, status, stop, templates, verify, worker,
 };
 use coordinator::{Exit, Failure, LogFormat, init_logs, logs_are_json, run_apart};
 
@@ -79,6 +79,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::RunApart(args) => run_apart(args),
         Command::Ask(args) => ask::ask(args),
         Command::Check(args) => check::check(args),
+        Command::Data(args) => data::data(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Templates(args) => templates::templates(args),
         Command::Completions { shell } => {

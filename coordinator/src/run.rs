@@ -507,8 +507,15 @@ mod tests {
         let overrides: Vec<String> = overrides.iter().map(|each| (*each).to_owned()).collect();
         let template = library::load(problem, &overrides).expect("a template");
         let algorithm = Algorithm::parse(algorithm).expect("an algorithm");
-        let choices =
-            Choices { algorithm, seed: 3, trials: Some(trials), chunk: 4, lag: 8, known: None };
+        let choices = Choices {
+            algorithm,
+            seed: 3,
+            trials: Some(trials),
+            chunk: 4,
+            lag: 8,
+            known: None,
+            data: "optimize-data".into(),
+        };
         Study::open(template, choices)
     }
 

@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use jobs::{Board, StudyId, file_hash};
 use results::StudyRecord;
 use serde::{Deserialize, Serialize};
+use simulators::{BARS, MANIFEST};
 
 use crate::exit::Failure;
 use crate::study::Study;
@@ -18,10 +19,24 @@ pub struct Specification {
     pub files: Vec<File>,
 }
 
+/// What the path of a file starts at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// The template's folder.
+    #[default]
+    Template,
+    /// The folder of the data sets.
+    Data,
+}
+
 /// A file of a study.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct File {
-    /// Its path from the template's folder.
+    /// Where its path starts.
+    #[serde(default)]
+    pub start: Start,
+    /// Its path from there.
     pub name: String,
     /// The hash of its bytes.
     pub hash: String,
@@ -36,19 +51,26 @@ impl Specification {
     /// A file that is not beside or below the template, or cannot be read.
     pub fn of(study: &Study, record: StudyRecord) -> Result<(Self, Vec<Vec<u8>>), Failure> {
         let (mut files, mut contents) = (Vec::new(), Vec::new());
-        for name in study.simulator.files() {
+        let sets = study.simulator.data_sets();
+        let of_set =
+            |set: &String| [BARS, MANIFEST].map(|file| (Start::Data, format!("{set}/{file}")));
+        let of_template = study.simulator.files().into_iter().map(|name| (Start::Template, name));
+        for (start, name) in of_template.chain(sets.iter().flat_map(of_set)) {
             if !is_below(&name) {
                 return Err(Failure::usage(format!(
                     "found the file {name:?}, allowed with --queue: files beside or below the \
                      template, which workers are given a copy of"
                 )));
             }
-            let path = study.template.folder.join(&name);
+            let path = match start {
+                Start::Template => study.template.folder.join(&name),
+                Start::Data => study.choices.data.join(&name),
+            };
             let bytes = std::fs::read(&path).map_err(|error| {
                 Failure::usage(format!("failed to read {}: {error}", path.display()))
             })?;
             let (hash, is_executable) = (file_hash(&bytes), is_executable(&path));
-            files.push(File { name, hash, is_executable });
+            files.push(File { start, name, hash, is_executable });
             contents.push(bytes);
         }
         Ok((Self { record, files }, contents))
@@ -94,15 +116,20 @@ impl Specification {
             )));
         }
         let own = cache.join(id.to_string());
-        // What the study reads has a folder of its own, whatever it is called.
-        let folder = own.join("files");
+        // What the study reads has folders of its own, whatever it is called.
+        let (folder, data) = (own.join("files"), own.join("data"));
         for file in files {
             if !is_below(&file.name) {
                 return Err(Failure::usage(format!("its file {:?} is out of place", file.name)));
             }
-            fetch(board, id, &file, &folder)?;
+            let start = match file.start {
+                Start::Template => &folder,
+                Start::Data => &data,
+            };
+            fetch(board, id, &file, start)?;
         }
         record.folder = folder.display().to_string();
+        record.data_folder = Some(data.display().to_string());
         keep(&record, &own)?;
         let study = Study::reopen_where(&record, |simulator| {
             if simulator != "command" || may_run_programs {

@@ -10,10 +10,10 @@ use results::{Ledger, StudyRecord, StudySchema};
 use search_spaces::{
     Document, Objective, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
 };
-use simulators::Simulator;
+use simulators::{Places, Simulator};
 
 use crate::driver::{Driver, Inputs, Teller};
-use crate::exit::Failure;
+use crate::exit::{DEFAULT_DATA, Failure};
 use crate::known::Known;
 use crate::stopping::Goals;
 
@@ -35,6 +35,8 @@ pub struct Choices {
     pub lag: u64,
     /// Results of an earlier study.
     pub known: Option<Known>,
+    /// Where its data sets are.
+    pub data: PathBuf,
 }
 
 /// What tells how far a study is.
@@ -103,7 +105,7 @@ impl Study {
             &template.simulator,
             template.settings()?,
             &template.space,
-            &template.folder,
+            Places { folder: &template.folder, data: Some(&choices.data) },
         )?
         .into();
         Self::open_with(template, choices, simulator)
@@ -210,6 +212,7 @@ impl Study {
             chunk: record.chunk,
             lag: record.lag,
             known,
+            data: record.data_folder.as_deref().unwrap_or(DEFAULT_DATA).into(),
         };
         Self::open(template, choices)
     }
@@ -235,13 +238,17 @@ impl Study {
     /// The record of this study under a name.
     #[must_use]
     pub fn record(&self, name: &str, created_at: u64, git_commit: Option<String>) -> StudyRecord {
-        let folder = &self.template.folder;
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        let absolute = |path: &Path| {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            path.display().to_string()
+        };
+        let has_sets = !self.simulator.data_sets().is_empty();
         StudyRecord {
             format: results::LEDGER_FORMAT,
             name: name.to_owned(),
             template: self.template.document.to_toml(),
-            folder: folder.display().to_string(),
+            folder: absolute(&self.template.folder),
+            data_folder: has_sets.then(|| absolute(&self.choices.data)),
             algorithm: self.choices.algorithm.to_string(),
             algorithm_reason: None,
             known: self.choices.known.as_ref().map(|known| known.source.clone()),

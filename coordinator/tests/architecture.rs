@@ -4,14 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import whom.
-const IMPORTS: [(&str, &[&str]); 7] = [
+const IMPORTS: [(&str, &[&str]); 8] = [
     ("search-spaces", &[]),
     ("optimizers", &["search-spaces"]),
     ("jobs", &["search-spaces"]),
     ("simulators", &["search-spaces"]),
     ("worker", &["search-spaces", "jobs", "simulators"]),
     ("results", &["search-spaces", "optimizers", "jobs"]),
-    ("coordinator", &["search-spaces", "optimizers", "jobs", "simulators", "worker", "results"]),
+    ("data-sets", &["search-spaces", "simulators"]),
+    (
+        "coordinator",
+        &["search-spaces", "optimizers", "jobs", "simulators", "worker", "results", "data-sets"],
+    ),
 ];
 
 const MAX_LINES: usize = 500;

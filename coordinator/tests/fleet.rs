@@ -301,3 +301,25 @@ fn what_is_finished_while_no_coordinator_is_there_is_not_run_again() {
     assert!(meanwhile >= 6, "{meanwhile} trials");
     assert_eq!(count(), 40, "no trial was run twice, {meanwhile} of them before the second start");
 }
+
+#[test]
+fn workers_are_given_the_data_sets_of_a_study() {
+    let mut fleet = Fleet::new();
+    let mut prices = String::from("date,open,high,low,close\n");
+    for day in 1..=28 {
+        let price = 100 + (day * 17) % 23;
+        prices += &format!("2020-02-{day:02},{price},{},{},{price}\n", price + 1, price - 1);
+    }
+    fleet.place.write("ABC.csv", &prices);
+    fleet.place.run("data import ABC.csv --data sets --timeframe 1d").ended(0);
+    let study = "--template sma-crossover --algorithm grid --set space.fast.int=[2,5] \
+         --set space.slow.int=[3,9] --set backtest.data=abc-1d --set backtest.symbols=[\"ABC\"] \
+         --data sets";
+    let expected = expected(&fleet.place, study);
+    fleet.join();
+    fleet.start(study);
+    assert_eq!(fleet.ended().ended(0).hash(), expected);
+    let copies = fleet.place.path().join("cache/optimize/studies");
+    let study = std::fs::read_dir(copies).expect("made").next().expect("one").expect("readable");
+    assert!(study.path().join("data/abc-1d/bars.parquet").is_file());
+}

@@ -19,6 +19,9 @@ pub struct StudyRecord {
     pub template: String,
     /// The folder that relative paths in the template start from.
     pub folder: String,
+    /// The folder of the data sets, where the study reads any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_folder: Option<String>,
     /// Name of the algorithm.
     pub algorithm: String,
     /// Why it was chosen, where the program chose it.

@@ -36,6 +36,7 @@
 //! ```
 
 mod constraint;
+mod difference;
 mod document;
 mod domain;
 mod enqueue;
@@ -56,6 +57,7 @@ mod template;
 mod value;
 
 pub use constraint::{Constraint, OutcomeConstraint};
+pub use difference::Difference;
 pub use document::Document;
 pub use domain::{Domain, Scale};
 pub use error::{TemplateError, nearest};

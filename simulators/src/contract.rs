@@ -26,6 +26,11 @@ pub trait Simulator: Send + Sync {
         Vec::new()
     }
 
+    /// The data sets that it reads, which another machine needs as well.
+    fn data_sets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Makes sure, before a study starts, that trials can be run at all.
     ///
     /// # Errors

@@ -41,11 +41,16 @@ mod numbers;
 mod open;
 mod problem;
 mod problems;
+mod sets;
 
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Engine, Reason, Trace, Trade};
 pub use command::{Command, lines, sweep_files};
 pub use contract::{
     Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
 };
-pub use open::{OpenError, open, simulator_names};
+pub use open::{OpenError, Places, open, simulator_names};
 pub use problem::{Problem, problem_names, problem_template};
+pub use sets::{
+    ADJUSTED, BARS, Bars, Column, DataFolder, MANIFEST, Manifest, Origin, PRICES, SETS_FORMAT,
+    Source, VOLUME, bar_fault, content_hash, time_text, write_bars,
+};

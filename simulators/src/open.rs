@@ -11,6 +11,22 @@ use crate::problem::Problem;
 
 const NAMES: [&str; 3] = ["backtest", "command", "problem"];
 
+/// Where that is looked for which a template names. A path alone is the template's folder, without
+/// data sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// The template's folder, at which relative paths start.
+    pub folder: &'a Path,
+    /// The folder of the data sets, if there is one.
+    pub data: Option<&'a Path>,
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Places<'a> {
+    fn from(folder: &'a P) -> Self {
+        Self { folder: folder.as_ref(), data: None }
+    }
+}
+
 /// Why a simulator could not be opened. Nothing has run yet.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -38,20 +54,21 @@ pub fn simulator_names() -> &'static [&'static str] {
 }
 
 /// Opens the simulator called `name` ("problem", "backtest" or "command") with the `settings` of its table
-/// and for the points of `space`. Relative paths of data files start at `folder`, the template's.
+/// and for the points of `space`. Files and data sets are looked for in `places`.
 ///
 /// # Errors
 /// [`OpenError`], with what was found, where, and what is allowed.
-pub fn open(
+pub fn open<'a>(
     name: &str,
     settings: Section<'_>,
     space: &Space,
-    folder: &Path,
+    places: impl Into<Places<'a>>,
 ) -> Result<Box<dyn Simulator>, OpenError> {
+    let places = places.into();
     match name {
         "problem" => Ok(Box::new(Problem::open(settings, space)?)),
-        "command" => Ok(Box::new(Command::open(settings, space, folder)?)),
-        "backtest" => Ok(Box::new(Backtest::open(settings, space, folder)?)),
+        "command" => Ok(Box::new(Command::open(settings, space, places.folder)?)),
+        "backtest" => Ok(Box::new(Backtest::open(settings, space, places)?)),
         _ => Err(OpenError::UnknownSimulator { name: name.to_owned() }),
     }
 }

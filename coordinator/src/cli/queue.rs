@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::{Output, StoreArgs, WatchArgs, count_to, duration};
+use crate::cli::{DataArgs, Output, StoreArgs, WatchArgs, count_to, duration};
 
 /// What lets a machine take part in a queue: the secret, and the certificates of TLS.
 #[derive(Clone, Debug, Args)]
@@ -91,6 +91,9 @@ pub struct Doctor {
     /// A template whose studies are to be run: a name of the library, problem:NAME, or a path
     #[arg(long, short, value_name = "T", value_hint = ValueHint::FilePath)]
     pub template: Option<String>,
+    /// The data sets.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// What lets this machine take part in the queue.
     #[command(flatten)]
     pub access: Access,

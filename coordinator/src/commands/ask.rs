@@ -10,7 +10,7 @@ use simulators::lines::LONGEST_LINE;
 use crate::ask::Session;
 use crate::cli::Ask;
 use crate::commands::choices::{Pace, Wanted};
-use crate::exit::{Exit, Failure};
+use crate::exit::{DEFAULT_DATA, Exit, Failure};
 use crate::library;
 use crate::progress::thousands;
 use crate::say;
@@ -37,7 +37,8 @@ pub fn ask(args: &Ask) -> Result<Exit, Failure> {
         say!("auto: {algorithm}, for {reason}");
     }
     let pace = Pace { chunk: args.chunk, lag: args.lag };
-    let choices = pace.choices(&template, algorithm, args.seed, args.trials, None);
+    let choices =
+        pace.choices(&template, algorithm, args.seed, args.trials, None, DEFAULT_DATA.as_ref());
     let mut session = Session::open(template, choices, args.lag.unwrap_or(OPEN))?;
     if let Some(path) = &args.told {
         replay(&mut session, path)?;

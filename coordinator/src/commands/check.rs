@@ -26,8 +26,15 @@ const DRAWS: u64 = 100_000;
 pub fn check(args: &Check) -> Result<Exit, Failure> {
     let template = library::load(&args.template, &args.set)?;
     let algorithm = Algorithm::parse("random").expect("a built-in algorithm");
-    let choices =
-        Choices { algorithm, seed: args.seed, trials: Some(1), chunk: 0, lag: 1, known: None };
+    let choices = Choices {
+        algorithm,
+        seed: args.seed,
+        trials: Some(1),
+        chunk: 0,
+        lag: 1,
+        known: None,
+        data: args.data.data.clone(),
+    };
     let study = Study::open(template, choices)?;
     let point = point(&study, &args.at, args.seed)?;
     print(&description(&study))?;

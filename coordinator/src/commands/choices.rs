@@ -1,5 +1,6 @@
 //! What `optimize start` chooses for a study, beside its template.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use optimizers::{Algorithm, Task};
@@ -48,7 +49,7 @@ pub(super) fn choices(args: &Start, template: &Template) -> Result<Chosen, Failu
     let records = known.as_ref().map_or(Vec::new(), Known::records);
     let trials = args.trials.or((!unlimited).then_some(DEFAULT_TRIALS));
     let pace = Pace { chunk: args.chunk, lag: args.lag };
-    let choices = pace.choices(template, algorithm, args.seed, trials, known);
+    let choices = pace.choices(template, algorithm, args.seed, trials, known, &args.data.data);
     Ok(Chosen { choices, reason, records })
 }
 
@@ -103,6 +104,7 @@ impl Pace {
         seed: u64,
         trials: Option<u64>,
         known: Option<Known>,
+        data: &Path,
     ) -> Choices {
         let lag = self.lag.unwrap_or(algorithm.lag(trials));
         let shares = template.simulator == "problem" && algorithm.learns();
@@ -115,6 +117,7 @@ impl Pace {
             lag,
             algorithm,
             known,
+            data: data.to_owned(),
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn doctor(args: &Doctor) -> Result<Exit, Failure> {
         None => None,
     };
     if let Some(template) = &args.template {
-        findings.extend(template_findings(template, args.queue.is_some()));
+        findings.extend(template_findings(template, &args.data.data, args.queue.is_some()));
     }
     print(&match args.format {
         Output::Json => super::json(&document(&findings, inspection.as_ref()))?,
@@ -143,9 +143,17 @@ fn server(
 }
 
 /// Opens all that a study of the template would open.
-fn template_findings(template: &str, is_for_queue: bool) -> Vec<Finding> {
+fn template_findings(template: &str, data: &Path, is_for_queue: bool) -> Vec<Finding> {
     let algorithm = Algorithm::parse("random").expect("a built-in algorithm");
-    let choices = Choices { algorithm, seed: 1, trials: Some(1), chunk: 0, lag: 1, known: None };
+    let choices = Choices {
+        algorithm,
+        seed: 1,
+        trials: Some(1),
+        chunk: 0,
+        lag: 1,
+        known: None,
+        data: data.to_owned(),
+    };
     let opened = library::load(template, &[]).and_then(|found| Study::open(found, choices));
     let study = match opened {
         Ok(study) => study,

@@ -189,6 +189,7 @@ mod tests {
             name: "far".to_owned(),
             template: String::new(),
             folder: String::new(),
+            data_folder: None,
             algorithm: "random".to_owned(),
             algorithm_reason: None,
             known: None,

@@ -80,6 +80,7 @@ impl Place {
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(self.path()).args(split(words)).env_remove("OPTIMIZE_STORE");
+        command.env_remove("OPTIMIZE_DATA");
         command
     }
 

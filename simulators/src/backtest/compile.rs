@@ -14,6 +14,7 @@ use super::orders::Orders;
 use super::orders_read::{Directions, OrdersReader};
 use super::text::printable;
 use super::timeframe::Timeframe;
+use super::variants;
 
 const CONDITION: &str = "a condition, such as close > sma(close, 50)";
 pub(super) const NUMBER: &str = "a number or a series of numbers";
@@ -72,7 +73,7 @@ pub(super) fn strategy(
     }
     let mut texts = Vec::new();
     let mut rule = |section: &mut Section<'_>, key: &str| {
-        let text = section.text(key)?;
+        let text = variants::rule(section, key, space.parameters())?;
         let condition = match &text {
             None => None,
             Some(text) => Some(compiler.rule(text).map_err(|fault| fault.at(section, key, text))?),

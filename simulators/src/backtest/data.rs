@@ -25,13 +25,7 @@ pub struct DataError {
 impl DataError {
     /// A fault whose words can be shown as they are: control characters of the data are escaped,
     /// and of a long text only the beginning is told.
-    pub(crate) fn new(
-        file: &str,
-        line: Option<u64>,
-        column: &str,
-        found: &str,
-        allowed: &str,
-    ) -> Self {
+    pub fn new(file: &str, line: Option<u64>, column: &str, found: &str, allowed: &str) -> Self {
         const CHARACTERS: usize = 300;
         let found = match found.char_indices().nth(CHARACTERS) {
             Some((end, _)) => format!("{}…", &found[..end]),

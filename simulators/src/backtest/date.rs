@@ -16,7 +16,7 @@ pub struct Date {
 
 impl Date {
     /// What [`Date::parse`] reads, for messages.
-    pub(crate) const ALLOWED: &'static str = "a date YYYY-MM-DD, optionally with a time HH:MM, \
+    pub const ALLOWED: &'static str = "a date YYYY-MM-DD, optionally with a time HH:MM, \
          HH:MM:SS or HH:MM:SS.123, and with the time optionally Z or an offset such as +01:00";
 
     /// Whole seconds since 1970-01-01T00:00:00, rounded down.
@@ -28,6 +28,21 @@ impl Date {
     /// What comes on top of [`Date::seconds`], below 10^9.
     pub(crate) fn nanoseconds(self) -> u32 {
         self.nanoseconds
+    }
+
+    /// The time so many microseconds after 1970-01-01T00:00:00.
+    #[must_use]
+    pub fn from_microseconds(microseconds: i64) -> Self {
+        let fraction = microseconds.rem_euclid(1_000_000) as u32;
+        Self { seconds: microseconds.div_euclid(1_000_000), nanoseconds: fraction * 1000 }
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00; none where that is no whole number.
+    #[must_use]
+    pub fn microseconds(self) -> Option<i64> {
+        let is_whole = self.nanoseconds.is_multiple_of(1000);
+        let fraction = i64::from(self.nanoseconds / 1000);
+        self.seconds.checked_mul(1_000_000)?.checked_add(fraction).filter(|_| is_whole)
     }
 
     /// Days from `earlier` to this date, with a fraction.

@@ -37,8 +37,10 @@ mod rules;
 mod run;
 mod settings;
 mod simulator;
+mod stored;
 mod text;
 mod timeframe;
+mod variants;
 
 pub use data::DataError;
 pub use date::Date;

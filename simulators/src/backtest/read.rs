@@ -1,11 +1,13 @@
 //! Reading prices from CSV text, plain or gzipped, with every fault named by line and column.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::data::{DataError, Series, Signal};
 use super::date::Date;
+use super::stored;
 use super::text::{decoded, unpacked};
+use crate::open::Places;
+use crate::sets::bar_fault;
 
 /// The name under which templates know the built-in prices.
 pub(crate) const BUILT_IN: &str = "stocks-daily";
@@ -33,20 +35,23 @@ const ADJUSTED: usize = 5;
 const DATE: usize = 6;
 const TICKER: usize = 7;
 
-/// By how much, as a fraction, an open or close may lie outside of its bar: adjusted and converted
-/// prices are rounded.
-const ROUNDING: f64 = 1e-6;
-
 /// Where each known column is in the file.
 type Columns = [Option<usize>; COLUMNS.len()];
 
 /// Reads the bars of all symbols, in the order in which the symbols first appear: the built-in
-/// data, or a file at a path that starts at `folder`.
-pub(crate) fn read(data: &str, folder: &Path) -> Result<Vec<Series>, DataError> {
+/// data, a data set, or a file at a path that starts at the template's folder.
+pub(crate) fn read<'a>(
+    data: &str,
+    places: impl Into<Places<'a>>,
+) -> Result<Vec<Series>, DataError> {
+    let places = places.into();
     if data == BUILT_IN {
         return parse(STOCKS_DAILY, BUILT_IN, BUILT_IN);
     }
-    let path = folder.join(data);
+    if let Some(folder) = stored::folder_of(data, places) {
+        return stored::read(&folder, data);
+    }
+    let path = places.folder.join(data);
     let file = path.display().to_string();
     let bytes = std::fs::read(&path).map_err(|error| {
         let found = format!("a file that cannot be read ({error})");
@@ -176,21 +181,10 @@ impl Row<'_> {
             series.columns[column].push(self.price(column)?);
         }
         let bar = series.dates.len() - 1;
-        let (high, low) = (series.columns[HIGH][bar], series.columns[LOW][bar]);
-        if high < low {
-            let found = format!("{high} below the low {low}");
-            return Err(self.fault(HIGH, &found, "a high that is at least the low"));
-        }
-        for column in [OPEN, CLOSE] {
-            let price = series.columns[column][bar];
-            let found = if price > high * (1.0 + ROUNDING) {
-                format!("{price} above the high {high}")
-            } else if price < low * (1.0 - ROUNDING) {
-                format!("{price} below the low {low}")
-            } else {
-                continue;
-            };
-            return Err(self.fault(column, &found, "a price from the low to the high"));
+        let prices = [OPEN, HIGH, LOW, CLOSE].map(|column| series.columns[column][bar]);
+        if let Some((name, found, allowed)) = bar_fault(prices) {
+            let column = COLUMNS.iter().position(|(_, names)| names.contains(&name));
+            return Err(self.fault(column.expect("it is one of the four"), &found, allowed));
         }
         let volume = match self.text(VOLUME) {
             Some(text) => self.number(VOLUME, text, |v| v >= 0.0, "a number from 0 on")?,
@@ -250,6 +244,7 @@ pub(super) fn broken(file: &str, error: &csv::Error) -> DataError {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
+    use std::path::Path;
 
     use super::*;
 

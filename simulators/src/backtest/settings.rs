@@ -1,7 +1,5 @@
 //! What the table `[backtest]` says: rules as enums, numbers checked, data chosen.
 
-use std::path::Path;
-
 use search_spaces::{Section, TemplateError};
 
 use super::broker::Finer;
@@ -13,7 +11,8 @@ use super::metrics::{DEFAULTS, METRICS, Metric};
 use super::read;
 use super::risk::Risk;
 use super::rules::{Accounts, Conventions, OrderRules, Preset, Reentry, SizeAt};
-use crate::open::OpenError;
+use super::stored;
+use crate::open::{OpenError, Places};
 
 /// When a decision is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,12 +227,20 @@ fn metrics(section: &mut Section<'_>) -> Result<Vec<Metric>, TemplateError> {
 }
 
 /// Reads the data that the table names, cut and adjusted as it says.
-pub(super) fn data(section: &mut Section<'_>, folder: &Path) -> Result<Vec<Series>, OpenError> {
+pub(super) fn data(
+    section: &mut Section<'_>,
+    places: Places<'_>,
+) -> Result<Vec<Series>, OpenError> {
     let Some(data) = section.text("data")? else {
-        let allowed =
-            format!("\"{}\", or the path of a CSV file from the template's folder", read::BUILT_IN);
+        let allowed = format!(
+            "\"{}\", the name of a data set, or the path of a CSV file from the template's folder",
+            read::BUILT_IN
+        );
         return Err(section.missing("data", allowed).into());
     };
+    if let Some((found, allowed)) = stored::unknown(&data, places) {
+        return Err(section.error("data", found, allowed).into());
+    }
     let from = date(section, "from")?;
     let to = date(section, "to")?;
     if let (Some(from), Some(to)) = (from, to)
@@ -244,7 +251,7 @@ pub(super) fn data(section: &mut Section<'_>, folder: &Path) -> Result<Vec<Serie
     }
     // A day means the whole day, also where the bars have times.
     let to = to.map(|to| if to.is_midnight() { to.end_of_day() } else { to });
-    let mut all = read::read(&data, folder)?;
+    let mut all = read::read(&data, places)?;
     if let Some(wanted) = section.texts("symbols")? {
         all = choose(section, all, &wanted)?;
     }
@@ -272,14 +279,14 @@ pub(super) fn data(section: &mut Section<'_>, folder: &Path) -> Result<Vec<Serie
 /// Reads the finer bars of each symbol from the files that `detail` names, the coarsest first.
 pub(super) fn finer(
     section: &mut Section<'_>,
-    folder: &Path,
+    places: Places<'_>,
     files: &[String],
     all: &[Series],
 ) -> Result<Vec<Vec<Finer>>, OpenError> {
     let adjust = section.boolean("adjust")? != Some(false);
     let mut finer: Vec<Vec<Finer>> = all.iter().map(|_| Vec::new()).collect();
     for (depth, file) in files.iter().enumerate() {
-        let mut found = read::read(file, folder)?;
+        let mut found = read::read(file, places)?;
         // A file without a column of symbols has that of its name, which is no fault.
         if let ([one], [only]) = (&mut found[..], all) {
             one.symbol.clone_from(&only.symbol);

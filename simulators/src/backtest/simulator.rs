@@ -1,6 +1,5 @@
 //! The backtester as a simulator: opened from a template, and run in sessions or in detail.
 
-use std::path::Path;
 use std::sync::Mutex;
 
 use search_spaces::{Point, Section, Space};
@@ -19,9 +18,10 @@ use super::portfolio::Calendar;
 use super::read;
 use super::run::Input;
 use super::settings::{self, Settings};
+use super::stored;
 use super::timeframe::Sessions;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
-use crate::open::OpenError;
+use crate::open::{OpenError, Places};
 
 /// A bar of a mask takes a bit where one of a column takes 64: a part of the bytes is plenty.
 const MASKS: usize = 4;
@@ -32,7 +32,8 @@ const SEMANTICS: u32 = 1;
 /// A strategy on historical prices, with fixed data and rules.
 ///
 /// Settings, in the table `[backtest]` (defaults in brackets):
-/// - `data`: "stocks-daily" (built in) or the path of a CSV file, from the template's folder;
+/// - `data`: "stocks-daily" (built in), the name of a data set, or the path of a CSV file, from the
+///   template's folder;
 /// - `symbols`: which of its symbols, in which order [all]; several share the cash equally, each
 ///   in an account of its own;
 /// - `adjust`: scale prices for splits and dividends [true where the data allow it];
@@ -69,6 +70,8 @@ pub struct Backtest {
     pub(super) names: Vec<String>,
     /// The data files, but for data that are built in.
     pub(super) files: Vec<String>,
+    /// The data sets.
+    pub(super) sets: Vec<String>,
     /// For each symbol its finer bars, the coarsest of them first.
     pub(super) finer: Vec<Vec<Finer>>,
     /// What keeps the signals alone from deciding everything, if anything does.
@@ -121,20 +124,28 @@ pub enum Engine {
 }
 
 impl Backtest {
-    /// Reads the table `[backtest]` for the points of `space`; paths start at `folder`.
+    /// Reads the table `[backtest]` for the points of `space`; files and data sets are looked for
+    /// in `places`.
     ///
     /// # Errors
     /// A fault in the table, in an expression or in the data.
-    pub fn open(mut section: Section<'_>, space: &Space, folder: &Path) -> Result<Self, OpenError> {
-        let mut all = settings::data(&mut section, folder)?;
+    pub fn open<'a>(
+        mut section: Section<'_>,
+        space: &Space,
+        places: impl Into<Places<'a>>,
+    ) -> Result<Self, OpenError> {
+        let places = places.into();
+        let mut all = settings::data(&mut section, places)?;
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
         let mut files = section.texts("detail")?.unwrap_or_default();
-        let finer = settings::finer(&mut section, folder, &files, &all)?;
+        let finer = settings::finer(&mut section, places, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
+        let is_set = |file: &mut String| stored::folder_of(file, places).is_some();
+        let sets = files.extract_if(.., is_set).collect();
         let sessions = Sessions::read(&mut section)?;
-        let events = Events::read(&mut section, folder, &all)?;
+        let events = Events::read(&mut section, places.folder, &all)?;
         files.extend(events.are_there().then(|| events.file.clone()));
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
@@ -159,6 +170,7 @@ impl Backtest {
         Ok(Self {
             names,
             files,
+            sets,
             finer,
             beyond_signals,
             engine: None,
@@ -289,6 +301,10 @@ impl Simulator for Backtest {
 
     fn files(&self) -> Vec<String> {
         self.files.clone()
+    }
+
+    fn data_sets(&self) -> Vec<String> {
+        self.sets.clone()
     }
 
     fn session(&self) -> Box<dyn Session + '_> {
