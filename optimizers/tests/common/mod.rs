@@ -1,6 +1,8 @@
 //! Test problems, and a driver that asks and tells with an exact lag.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod single;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
