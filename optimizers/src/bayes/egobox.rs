@@ -5,6 +5,9 @@
 //! improvements). It holds no state, so every proposal is made of all results anew: slower than
 //! the processes of this crate, which keep what they have learnt, and without noise, but an
 //! independent implementation by its authors.
+//!
+//! Inside, it shares its searches among the threads of rayon, and takes the first of the best
+//! results in their order, so that its points do not depend on how many threads there are.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -36,6 +39,10 @@ impl Egobox {
             (Kind::Ordered, Some(levels @ ..=LEVELS)) => XType::Int(0, levels as i32 - 1),
             _ => XType::Float(0.0, 1.0),
         };
+        // It would have its messages written to the standard output, where `optimize ask` talks to
+        // its user, unless something else hears them. Whatever does so by now remains; that fails
+        // where this has been said before, to the same effect.
+        log::set_logger(log::logger()).ok();
         Self { types: (0..features.len()).map(kind).collect(), several, objectives }
     }
 
