@@ -103,7 +103,7 @@ impl Bayes {
         let weights = processes[0].weights().to_vec();
         let front = table.front();
         // Without a feasible point, the first one is all that is looked for.
-        let improvement = (!front.is_empty()).then(|| promise(&processes, &table, &front));
+        let improvement = (!front.is_empty()).then(|| promise(&processes, &table));
         let improvement = All::of(improvement, feasibility.as_ref());
         let ranked = table.ranked();
         let best: Vec<Vec<f64>> = ranked
@@ -174,13 +174,15 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// What is promised by processes over a table of which some rows are the front.
-fn promise<'a>(processes: &'a [Process], table: &Table, front: &[usize]) -> Box<dyn Promise + 'a> {
-    // What the processes say of the points that are known: without noise, their very values.
+/// What is promised by processes over a table with a feasible row.
+fn promise<'a>(processes: &'a [Process], table: &Table) -> Box<dyn Promise + 'a> {
+    // What the processes say of the points that are known: without noise, their very values. With
+    // noise, what was luckiest need not be what is expected to be best, so all of them count.
     let of_row = |process: &Process, row: &usize| process.expected(&table.places[*row]).mean;
+    let feasible = (0..table.len()).filter(|row| table.feasible[*row]);
     match processes {
         [first, second] => {
-            let rows = front.iter().map(|row| [of_row(first, row), of_row(second, row)]);
+            let rows = feasible.map(|row| [of_row(first, &row), of_row(second, &row)]);
             let reference = [first, second].map(|process| {
                 let values = (0..table.len()).map(|row| of_row(process, &row));
                 let (low, high) = values
@@ -191,7 +193,6 @@ fn promise<'a>(processes: &'a [Process], table: &Table, front: &[usize]) -> Box<
         }
         processes => {
             let process = &processes[0];
-            let feasible = (0..table.len()).filter(|row| table.feasible[*row]);
             let best = feasible.map(|row| of_row(process, &row)).fold(f64::INFINITY, f64::min);
             Box::new(Improvement { process, best })
         }
