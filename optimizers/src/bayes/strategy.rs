@@ -4,7 +4,7 @@
 //! region, the greatest of all, and plain greed, which ends a search in a smooth valley quickly (De
 //! Ath, Everson, Rahat and Fieldsend, "Greed is good: exploration and exploitation trade-offs in
 //! Bayesian optimization", 2021). Once greed finds nothing new, the rest of the trials look for a
-//! better valley.
+//! better valley. Every third round of turns believes the process over the values as they are.
 
 use libm::{log, sqrt};
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +17,7 @@ use super::known::{Engine, Known};
 use super::process::{Inputs, Process};
 use super::records::Table;
 use super::region::{Region, everywhere};
-use super::surrogate::{Surrogate, Warp};
+use super::surrogate::{Belief, Surrogate, Warp};
 use crate::draw::unit;
 use crate::optimizer::Told;
 use crate::sampling::random_point;
@@ -86,6 +86,7 @@ impl Bayes {
     fn promising(
         &mut self,
         turn: Turn,
+        belief: Belief,
         known: &Known,
         generator: &mut ChaCha8Rng,
         pending: &[Point],
@@ -93,7 +94,7 @@ impl Bayes {
         let features = &known.features;
         let pending_places: Vec<Vec<f64>> =
             pending.iter().map(|point| features.place(point)).collect();
-        let (table, mut processes) = self.processes(known, generator);
+        let (table, mut processes) = self.processes(belief, known, generator);
         let mut feasibility = known.records.has_infeasible().then(|| self.feasible_process(known));
         for process in processes.iter_mut().chain(&mut feasibility) {
             for place in &pending_places {
@@ -145,7 +146,12 @@ impl Bayes {
     }
 
     /// The table of objectives, or of one value made of them, and a process for each.
-    fn processes(&mut self, known: &Known, generator: &mut ChaCha8Rng) -> (Table, Vec<Process>) {
+    fn processes(
+        &mut self,
+        belief: Belief,
+        known: &Known,
+        generator: &mut ChaCha8Rng,
+    ) -> (Table, Vec<Process>) {
         let mut table = known.records.objectives(false);
         let count = table.len();
         if self.manner == Manner::Scalar {
@@ -156,7 +162,7 @@ impl Bayes {
         let inputs = Inputs::new(table.places.clone(), known.features.choices());
         let columns = self.surrogates.iter_mut().zip(&table.values);
         let processes =
-            columns.map(|(each, values)| each.process(&inputs, values, count)).collect();
+            columns.map(|(each, values)| each.process(&inputs, values, count, belief)).collect();
         (table, processes)
     }
 
@@ -165,7 +171,7 @@ impl Bayes {
         let count = table.len();
         let table = table.part(known.limits.points, &self.feasibility.weights());
         let inputs = Inputs::new(table.places, known.features.choices());
-        self.feasibility.process(&inputs, &table.values[0], count)
+        self.feasibility.process(&inputs, &table.values[0], count, Belief::Likeliest)
     }
 }
 
@@ -233,7 +239,11 @@ impl Engine for Bayes {
             1 => Turn::Anywhere,
             _ => Turn::Greedy,
         };
-        self.promising(turn, known, generator, pending)
+        let belief = match number / 3 % 3 {
+            0 | 1 => Belief::Likeliest,
+            _ => Belief::Plain,
+        };
+        self.promising(turn, belief, known, generator, pending)
             .or_else(|| random_point(&known.space, generator))
     }
 
