@@ -232,7 +232,7 @@ pub(crate) fn fit(
     let weight = |length: f64| -2.0 * log(length);
     let mut bounds = vec![(weight(LENGTHS.1), weight(LENGTHS.0)); start.log_weights.len()];
     bounds.push((log(NOISE.0), log(NOISE.1)));
-    let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-7, |flat, gradient| {
+    let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-5, |flat, gradient| {
         let settings = Settings::from_flat(start.shape, flat);
         let Some(attempt) = Attempt::new(inputs, values, &settings) else { return f64::INFINITY };
         gradient.fill(0.0);

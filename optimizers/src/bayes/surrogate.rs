@@ -58,6 +58,8 @@ impl Warp {
 struct Candidate {
     warp: Warp,
     settings: Settings,
+    /// At how many values it is fitted again.
+    next_fit: usize,
 }
 
 /// Which of the candidates is asked for.
@@ -73,6 +75,9 @@ pub(crate) enum Belief {
 const FIRST: usize = 100;
 const NEXT: usize = 40;
 
+/// Up to so many values, fits from scratch are made as well.
+const CHEAP: usize = 100;
+
 /// The candidates, and which of them are believed.
 #[derive(Debug)]
 pub(crate) struct Surrogate {
@@ -80,10 +85,8 @@ pub(crate) struct Surrogate {
     likeliest: usize,
     /// The likeliest of the plain ones.
     plain: usize,
-    /// At how many values the candidates compete again, and at how many the chosen ones are
-    /// fitted again.
+    /// At how many values the candidates compete again.
     next_choice: usize,
-    next_fit: usize,
     started: bool,
 }
 
@@ -93,10 +96,13 @@ impl Surrogate {
         let shapes = [Shape::Matern, Shape::Smooth];
         let candidate = |warp: &Warp| {
             let warp = *warp;
-            shapes.map(|shape| Candidate { warp, settings: Settings::guess(shape, features) })
+            shapes.map(|shape| {
+                let settings = Settings::guess(shape, features);
+                Candidate { warp, settings, next_fit: 0 }
+            })
         };
         let candidates = warps.iter().flat_map(candidate).collect();
-        Self { candidates, likeliest: 0, plain: 0, next_choice: 0, next_fit: 0, started: false }
+        Self { candidates, likeliest: 0, plain: 0, next_choice: 0, started: false }
     }
 
     /// Per feature, one over the squared length scale, as last fitted.
@@ -113,51 +119,47 @@ impl Surrogate {
         known: usize,
         belief: Belief,
     ) -> Process {
+        let next_fit = known + 1 + known / 50;
         if known >= self.next_choice {
             self.choose(inputs, values);
+            self.candidates.iter_mut().for_each(|each| each.next_fit = next_fit);
             self.next_choice = known + 1 + known / 10;
-            self.next_fit = known + 1 + known / 50;
         }
-        if known >= self.next_fit {
-            self.follow(inputs, values);
-            self.next_fit = known + 1 + known / 50;
-        }
-        let candidate = &self.candidates[match belief {
+        let candidate = &mut self.candidates[match belief {
             Belief::Likeliest => self.likeliest,
             Belief::Plain => self.plain,
         }];
         let (warped, _) = candidate.warp.apply(values);
+        if known >= candidate.next_fit {
+            candidate.settings = fit(inputs, &warped, &candidate.settings, NEXT).0;
+            candidate.next_fit = next_fit;
+        }
         Process::new(inputs, &warped, &candidate.settings)
     }
 
-    /// Fits all candidates, each from where it was and from scratch, and compares them.
+    /// Fits all candidates, each from where it was and, while that is cheap, from scratch, and
+    /// compares them.
     fn choose(&mut self, inputs: &Inputs, values: &[f64]) {
         let iterations = if self.started { NEXT } else { FIRST };
         self.started = true;
         let (mut least, mut least_plain) = (f64::INFINITY, f64::INFINITY);
         for (index, candidate) in self.candidates.iter_mut().enumerate() {
             let (warped, stretch) = candidate.warp.apply(values);
-            let follow = fit(inputs, &warped, &candidate.settings, iterations);
-            let afresh = Settings::guess(candidate.settings.shape, inputs.features());
-            let afresh = fit(inputs, &warped, &afresh, iterations);
-            let (settings, misfit) = if afresh.1 < follow.1 { afresh } else { follow };
+            let (mut settings, mut misfit) = fit(inputs, &warped, &candidate.settings, iterations);
+            if values.len() <= CHEAP {
+                let afresh = Settings::guess(settings.shape, inputs.features());
+                let afresh = fit(inputs, &warped, &afresh, iterations);
+                if afresh.1 < misfit {
+                    (settings, misfit) = afresh;
+                }
+            }
             candidate.settings = settings;
-            let misfit = misfit - stretch;
+            misfit -= stretch;
             if misfit < least {
                 (least, self.likeliest) = (misfit, index);
             }
             if candidate.warp == Warp::Plain && misfit < least_plain {
                 (least_plain, self.plain) = (misfit, index);
-            }
-        }
-    }
-
-    /// Lets the chosen candidates follow the data.
-    fn follow(&mut self, inputs: &Inputs, values: &[f64]) {
-        for (index, candidate) in self.candidates.iter_mut().enumerate() {
-            if index == self.likeliest || index == self.plain {
-                let (warped, _) = candidate.warp.apply(values);
-                candidate.settings = fit(inputs, &warped, &candidate.settings, NEXT).0;
             }
         }
     }
