@@ -134,9 +134,11 @@ impl Bayes {
             let greedy = Ascent { promise: &low, ..ascent };
             let point = greedy.summit(EFFORT, &seen, generator)?;
             let place = features.place(&point);
-            let mut others = table.places.iter().chain(&pending_places);
-            self.settled = others.any(|other| distance(&place, other) < NEAR);
-            if !self.settled {
+            let is_near =
+                |others: &[Vec<f64>]| others.iter().any(|other| distance(&place, other) < NEAR);
+            self.settled = is_near(&table.places);
+            // What is out may yet turn out to be lower than anything known.
+            if !self.settled && !is_near(&pending_places) {
                 return Some(point);
             }
         }
