@@ -29,7 +29,7 @@ fn setting(name: &str, usual: &str) -> String {
     std::env::var(name).unwrap_or(usual.to_owned())
 }
 
-/// The seeds of a table: SEEDS of them, from FIRST_SEED.
+/// The seeds of a table: `SEEDS` of them, from `FIRST_SEED`.
 fn seeds(usual: &str) -> Range<u64> {
     let first = setting("FIRST_SEED", "0").parse().expect("a number");
     first..first + setting("SEEDS", usual).parse::<u64>().expect("a number")
