@@ -25,7 +25,9 @@
 //! # What holds everywhere
 //!
 //! Results depend on the arguments alone, to the last bit and on every platform: no clock, no
-//! threads, no platform mathematics, no randomly seeded maps. Equal values are told apart by
+//! threads, no platform mathematics, no randomly seeded maps. (`bayes:engine=egobox` is the
+//! exception: egobox has threads, whose number changes nothing, and calls the mathematics of the
+//! platform.) Equal values are told apart by
 //! index or by order of insertion. Sequences are part of the recorded results, so their golden
 //! values never change.
 //!

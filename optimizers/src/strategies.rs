@@ -100,7 +100,7 @@ pub(crate) const STRATEGIES: &[Entry] = &[
         name: "bayes",
         about: "Gaussian processes and expected improvement; for trials that take long",
         objectives: Objectives::Any,
-        lag: 8,
+        lag: 4,
         make: bayes::bayes,
     },
     Entry {

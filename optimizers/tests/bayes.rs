@@ -2,88 +2,54 @@
 
 mod common;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use common::{best, branin, floats, median, objectives, rosenbrock, run, space, told, zdt};
-use libm::{cos, exp, sqrt};
+use common::single::{SINGLES, Single, single};
+use common::{
+    Function, best, branin, branin_currin, floats, median, numbers, objectives, run, space, told,
+    zdt,
+};
 use optimizers::pareto::{Scores, hypervolume};
-use optimizers::{Task, Told};
-use search_spaces::{Point, Space, Value};
+use optimizers::{RandomSearch, Task, Told};
+use search_spaces::{Point, Sequence, Space, Value};
 
-const PI: f64 = std::f64::consts::PI;
-
-/// Hartmann's function in 6 dimensions, less its minimum.
-fn hartmann6(x: &[f64]) -> Vec<f64> {
-    const HEIGHTS: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
-    const WIDTHS: [[f64; 6]; 4] = [
-        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
-        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
-        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
-        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
-    ];
-    const CENTRES: [[f64; 6]; 4] = [
-        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
-        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
-        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
-        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
-    ];
-    let hill = |hill: usize| {
-        let term =
-            |i: usize| WIDTHS[hill][i] * (x[i] - CENTRES[hill][i]) * (x[i] - CENTRES[hill][i]);
-        HEIGHTS[hill] * exp(-(0..6).map(term).sum::<f64>())
-    };
-    vec![3.322_368_011_415_51 - (0..4).map(hill).sum::<f64>()]
-}
-
-fn ackley(x: &[f64]) -> Vec<f64> {
-    let mean = |term: fn(f64) -> f64| x.iter().map(|x| term(*x)).sum::<f64>() / x.len() as f64;
-    let hole = 20.0 * exp(-0.2 * sqrt(mean(|x| x * x)));
-    vec![20.0 + std::f64::consts::E - hole - exp(mean(|x| cos(2.0 * PI * x)))]
-}
-
-type Function = fn(&[f64]) -> Vec<f64>;
-
-/// A problem's space, function and number of trials; all have the minimum 0.
-fn problem(name: &str) -> (Arc<Space>, Function, u64) {
-    match name {
-        "branin" => {
-            let text = "x = { float = [-5, 10] }\ny = { float = [0, 15] }";
-            (space(text), |x| vec![branin(x)[0] - 0.397_887_357_729_738_16], 60)
-        }
-        "hartmann6" => (floats(6, 0.0, 1.0), hartmann6, 100),
-        "ackley5" => (floats(5, -32.768, 32.768), ackley, 100),
-        "rosenbrock4" => (floats(4, -5.0, 10.0), rosenbrock, 100),
-        _ => panic!("an unknown problem"),
-    }
-}
-
-/// The regrets of so many seeds.
-fn regrets(name: &str, problem_name: &str, lag: u64, seeds: u64) -> Vec<f64> {
-    let (space, function, trials) = problem(problem_name);
+/// The regrets of these seeds.
+fn regrets(name: &str, problem: &str, lag: u64, seeds: Range<u64>) -> Vec<f64> {
+    let Single { space, function, trials } = single(problem);
     let regret = |seed| {
         let task = Task::new(&space, seed, Some(trials));
         best(&run(name, &task, trials, lag, &told(function)))
     };
-    (0..seeds).map(regret).collect()
+    seeds.map(regret).collect()
+}
+
+/// What a table is made of: an environment variable, or the usual.
+fn setting(name: &str, usual: &str) -> String {
+    std::env::var(name).unwrap_or(usual.to_owned())
+}
+
+/// The seeds of a table: `SEEDS` of them, from `FIRST_SEED`.
+fn seeds(usual: &str) -> Range<u64> {
+    let first = setting("FIRST_SEED", "0").parse().expect("a number");
+    first..first + setting("SEEDS", usual).parse::<u64>().expect("a number")
 }
 
 #[test]
 #[ignore = "prints a table"]
 #[expect(clippy::print_stdout, reason = "it prints what was measured")]
 fn regret_table() {
-    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let name = setting("ALGORITHM", "bayes");
-    let seeds: u64 = setting("SEEDS", "5").parse().unwrap();
     for lag in setting("LAGS", "1").split(',') {
-        for problem_name in setting("PROBLEMS", "branin,hartmann6,ackley5,rosenbrock4").split(',') {
+        for problem in setting("PROBLEMS", &SINGLES.join(",")).split(',') {
             #[expect(clippy::disallowed_methods, reason = "the table says how long it took")]
             let start = std::time::Instant::now();
-            let found = regrets(&name, problem_name, lag.parse().unwrap(), seeds);
-            let trials = (seeds * problem(problem_name).2) as f64;
+            let found = regrets(&name, problem, lag.parse().unwrap(), seeds("5"));
+            let trials = (found.len() as u64 * single(problem).trials) as f64;
             let time = start.elapsed().as_secs_f64() / trials;
             let list: Vec<String> = found.iter().map(|each| format!("{each:.1e}")).collect();
             println!(
-                "{name} {problem_name} lag {lag}: median {:.2e}, {:.1} ms per trial; {}",
+                "{name} {problem} lag {lag}: median {:.2e}, {:.1} ms per trial; {}",
                 median(found),
                 1e3 * time,
                 list.join(" ")
@@ -92,41 +58,62 @@ fn regret_table() {
     }
 }
 
-/// Two objectives, of which the front is known: the hypervolume below (11, 11) of ZDT1 in 6
-/// dimensions, of 120.67 at most.
-fn attained(name: &str, trials: u64, seed: u64) -> f64 {
-    let space = floats(6, 0.0, 1.0);
-    let task = Task { objectives: 2, ..Task::new(&space, seed, Some(trials)) };
-    let all = objectives(&run(name, &task, trials, 1, &told(zdt(1))));
-    hypervolume(Scores::new(&all, 2), &[11.0, 11.0])
+/// Two objectives: their space and function, a point that the front dominates, and the hypervolume
+/// of the whole front.
+fn two(problem: &str) -> (Arc<Space>, Function, [f64; 2], f64) {
+    match problem {
+        "zdt1" => (floats(6, 0.0, 1.0), |x| zdt(1)(x), [11.0, 11.0], 120.666_667),
+        "branin-currin" => (floats(2, 0.0, 1.0), branin_currin, [18.0, 6.0], 59.360_119),
+        _ => panic!("no problem of two objectives is named {problem}"),
+    }
+}
+
+/// How much of the hypervolume is missing after 54 trials.
+fn missing(name: &str, problem: &str, seed: u64) -> f64 {
+    const TRIALS: u64 = 54;
+    let (space, function, reference, whole) = two(problem);
+    let rows = if name == "random" {
+        let random = RandomSearch::new(Arc::clone(&space), seed);
+        let points = (0..TRIALS).map(|trial| random.point(trial).expect("there is no end"));
+        points.flat_map(|point| function(&numbers(&point))).collect()
+    } else {
+        let task = Task { objectives: 2, ..Task::new(&space, seed, Some(TRIALS)) };
+        objectives(&run(name, &task, TRIALS, 1, &told(function)))
+    };
+    whole - hypervolume(Scores::new(&rows, 2), &reference)
 }
 
 #[test]
 #[ignore = "prints a table"]
 #[expect(clippy::print_stdout, reason = "it prints what was measured")]
 fn front_table() {
-    let names = std::env::var("NAMES");
-    let names = names.as_deref().unwrap_or("bayes bayes:several=scalar bayes:engine=egobox");
-    for name in names.split(' ') {
-        let found: Vec<f64> = (0..5).map(|seed| attained(name, 54, seed)).collect();
-        println!("{name} zdt1 in 54 trials: {found:.2?}");
+    let usual = "random bayes:several=hypervolume bayes:several=scalar bayes:engine=egobox";
+    for problem in ["zdt1", "branin-currin"] {
+        for name in setting("NAMES", usual).split(' ') {
+            let found: Vec<f64> = seeds("5").map(|seed| missing(name, problem, seed)).collect();
+            println!("{problem} {name}: {found:.3?} are missing");
+        }
     }
 }
 
 #[test]
 fn smooth_valleys_are_followed_to_their_ground() {
-    let found = median(regrets("bayes", "branin", 1, 3));
+    let found = median(regrets("bayes", "branin", 1, 0..3));
     assert!(found < 1e-5, "{found:e}");
-    let behind = median(regrets("bayes", "branin", 8, 3));
+    let behind = median(regrets("bayes", "branin", 8, 0..3));
     assert!(behind < 1e-3, "{behind:e}");
 }
 
 #[test]
-fn a_front_is_found_within_few_trials() {
-    let found = attained("bayes", 40, 1);
-    assert!(found > 119.5, "{found}");
-    let scalar = attained("bayes:several=scalar", 40, 1);
-    assert!(scalar > 118.0, "{scalar}");
+fn fronts_are_found_within_few_trials() {
+    for problem in ["zdt1", "branin-currin"] {
+        let middle = |name| median((0..3).map(|seed| missing(name, problem, seed)).collect());
+        let random = middle("random");
+        for name in ["bayes:several=hypervolume", "bayes:several=scalar"] {
+            let found = middle(name);
+            assert!(found < 0.3 * random, "{name} on {problem}: {found} of {random}");
+        }
+    }
 }
 
 #[test]
@@ -208,7 +195,7 @@ fn cost_table() {
         let trials = if name == "bayes" { 1_000 } else { 200 };
         #[expect(clippy::disallowed_methods, reason = "the table says how long it took")]
         let start = std::time::Instant::now();
-        let told = told(hartmann6);
+        let told = told(single("hartmann6").function);
         run(name, &task, trials, 8, &|trial, point| {
             if [50, 100, 200, 500, 999].contains(&trial) {
                 let time = start.elapsed().as_secs_f64();

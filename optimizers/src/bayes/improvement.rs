@@ -153,17 +153,16 @@ pub(crate) struct Hypervolume<'a> {
 }
 
 impl<'a> Hypervolume<'a> {
-    /// Over the rows of a front, and a reference that all of them dominate.
-    pub fn new(processes: [&'a Process; 2], mut front: Vec<[f64; 2]>, reference: [f64; 2]) -> Self {
-        front.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
-        let mut steps = Vec::with_capacity(front.len() + 1);
+    /// Over rows of which some are the front, and a reference that all of them dominate.
+    pub fn new(processes: [&'a Process; 2], mut rows: Vec<[f64; 2]>, reference: [f64; 2]) -> Self {
+        rows.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
+        let mut steps = Vec::new();
         let (mut from, mut height) = (f64::NEG_INFINITY, reference[1]);
-        for [first, second] in front {
-            if first > from {
+        for [first, second] in rows {
+            if second < height {
                 steps.push((from, first, height));
+                (from, height) = (first, second);
             }
-            // Expectations of the points of a front need not be a front themselves.
-            (from, height) = (first, height.min(second));
         }
         steps.push((from, reference[0], height));
         Self { processes, steps }

@@ -5,7 +5,8 @@
 //! variance of the process are found in closed form, as in kriging (Jones, Schonlau and Welch,
 //! "Efficient global optimization of expensive black-box functions", 1998, equations 5 and 6). The
 //! length scales have the prior of Hvarfner, Hellsten and Nardi, "Vanilla Bayesian optimization
-//! performs great in high dimensions", 2024, which expects smoother functions in more dimensions.
+//! performs great in high dimensions", 2024, which expects smoother functions in more dimensions;
+//! its mean and its variance are this crate's.
 
 use std::sync::Arc;
 
@@ -206,13 +207,14 @@ impl Attempt {
 /// The negative logarithm of the prior of settings; adds its gradient.
 fn prior(settings: &Settings, gradient: &mut [f64]) -> f64 {
     let features = settings.log_weights.len();
-    // Of the logarithm of a length scale: mean sqrt(2) + log(d) / 2, variance 3.
-    let expected = sqrt(2.0) + 0.5 * log(features as f64);
+    // Of the logarithm of a length scale: mean log(sqrt(d) / 2), variance 1 / 2. Theirs is wider and
+    // of longer scales, by which a few points make the process sure of too simple a function.
+    let expected = 0.5 * log(features as f64) - std::f64::consts::LN_2;
     let mut surprise = 0.0;
     for (log_weight, gradient) in settings.log_weights.iter().zip(&mut *gradient) {
         let off = -0.5 * log_weight - expected;
-        surprise += off * off / 6.0;
-        *gradient -= off / 6.0;
+        surprise += off * off;
+        *gradient -= off;
     }
     // Of the logarithm of the noise, widely: most likely next to none.
     let off = settings.log_noise - log(1e-10);
@@ -230,7 +232,7 @@ pub(crate) fn fit(
     let weight = |length: f64| -2.0 * log(length);
     let mut bounds = vec![(weight(LENGTHS.1), weight(LENGTHS.0)); start.log_weights.len()];
     bounds.push((log(NOISE.0), log(NOISE.1)));
-    let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-7, |flat, gradient| {
+    let found = descent::minimum(&start.flat(), &bounds, iterations, 1e-5, |flat, gradient| {
         let settings = Settings::from_flat(start.shape, flat);
         let Some(attempt) = Attempt::new(inputs, values, &settings) else { return f64::INFINITY };
         gradient.fill(0.0);

@@ -4,25 +4,23 @@
 //! region, the greatest of all, and plain greed, which ends a search in a smooth valley quickly (De
 //! Ath, Everson, Rahat and Fieldsend, "Greed is good: exploration and exploitation trade-offs in
 //! Bayesian optimization", 2021). Once greed finds nothing new, the rest of the trials look for a
-//! better valley.
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
+//! better valley. Every third round of turns believes the process over the values as they are.
 
 use libm::{log, sqrt};
 use rand_chacha::ChaCha8Rng;
-use search_spaces::{Point, Space};
+use search_spaces::Point;
 
 use super::ascent::{Ascent, Effort};
 use super::features::Features;
 use super::improvement::{All, Hypervolume, Improvement, Low, Promise};
+use super::known::{Engine, Known};
 use super::process::{Inputs, Process};
-use super::records::{Records, Table};
+use super::records::Table;
 use super::region::{Region, everywhere};
-use super::surrogate::{Surrogate, Warp};
+use super::surrogate::{Belief, Surrogate, Warp};
 use crate::draw::unit;
-use crate::optimizer::{Origin, Strategy, Told};
-use crate::sampling::{Design, random_point};
+use crate::optimizer::Told;
+use crate::sampling::random_point;
 
 /// What is promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +32,6 @@ pub(crate) enum Manner {
     /// The expected improvement of one value made of all objectives, by weights that are drawn
     /// for every proposal (Knowles, "`ParEGO`", IEEE Trans. Evol. Comput. 10(1), 2006).
     Scalar,
-}
-
-/// Limits of what is done.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Proposals that are spread evenly before the first that is chosen.
-    pub startup: u64,
-    /// Points that a process is made of, at most.
-    pub points: usize,
 }
 
 /// What a proposal is for; they take turns.
@@ -67,68 +56,46 @@ const EFFORT: Effort = Effort { anywhere: 512, near: 256, starts: 4 };
 
 /// Gaussian processes over the features of a space.
 pub(crate) struct Bayes {
-    space: Arc<Space>,
-    features: Features,
-    design: Design,
     manner: Manner,
-    limits: Limits,
-    records: Records,
-    /// The hashes of the points learnt.
-    seen: BTreeSet<u128>,
     /// One per objective, or one for all of them.
     surrogates: Vec<Surrogate>,
     feasibility: Surrogate,
-    /// Whether the last point learnt was known before: then the model has nothing new to say.
-    repeats: bool,
     /// Whether greed finds nothing new: the best point is the bottom of its valley.
     settled: bool,
     region: Region,
 }
 
 impl Bayes {
-    pub fn new(
-        space: &Arc<Space>,
-        objectives: usize,
-        seed: u64,
-        manner: Manner,
-        limits: Limits,
-    ) -> Self {
-        let features = Features::new(space);
+    pub fn new(features: &Features, objectives: usize, manner: Manner) -> Self {
         let (count, warps): (usize, &[Warp]) = match manner {
             Manner::Improvement => (1, &[Warp::Plain, Warp::Log(1.0), Warp::Log(0.01)]),
             Manner::Hypervolume => (objectives, &[Warp::Plain]),
             Manner::Scalar => (1, &[Warp::Plain]),
         };
-        let region = Region::new(features.len());
-        let surrogates = (0..count).map(|_| Surrogate::new(features.len(), warps)).collect();
-        let feasibility = Surrogate::new(features.len(), &[Warp::Plain]);
+        let surrogate = |warps| Surrogate::new(features.len(), warps);
         Self {
-            space: Arc::clone(space),
-            features,
-            design: Design::new(space, seed),
             manner,
-            limits,
-            records: Records::new(objectives),
-            seen: BTreeSet::new(),
-            surrogates,
-            feasibility,
-            repeats: false,
+            surrogates: (0..count).map(|_| surrogate(warps)).collect(),
+            feasibility: surrogate(&[Warp::Plain]),
             settled: false,
-            region,
+            region: Region::new(features.len()),
         }
     }
 
     /// The most promising point.
-    fn chosen(
+    fn promising(
         &mut self,
         turn: Turn,
+        belief: Belief,
+        known: &Known,
         generator: &mut ChaCha8Rng,
         pending: &[Point],
     ) -> Option<Point> {
+        let features = &known.features;
         let pending_places: Vec<Vec<f64>> =
-            pending.iter().map(|point| self.features.place(point)).collect();
-        let (table, mut processes) = self.processes(generator);
-        let mut feasibility = self.records.has_infeasible().then(|| self.feasible_process());
+            pending.iter().map(|point| features.place(point)).collect();
+        let (table, mut processes) = self.processes(belief, known, generator);
+        let mut feasibility = known.records.has_infeasible().then(|| self.feasible_process(known));
         for process in processes.iter_mut().chain(&mut feasibility) {
             for place in &pending_places {
                 process.believe(place);
@@ -137,7 +104,7 @@ impl Bayes {
         let weights = processes[0].weights().to_vec();
         let front = table.front();
         // Without a feasible point, the first one is all that is looked for.
-        let improvement = (!front.is_empty()).then(|| promise(&processes, &table, &front));
+        let improvement = (!front.is_empty()).then(|| promise(&processes, &table));
         let improvement = All::of(improvement, feasibility.as_ref());
         let ranked = table.ranked();
         let best: Vec<Vec<f64>> = ranked
@@ -148,58 +115,65 @@ impl Bayes {
         // Turns are for one objective: several have no single best point.
         let turn = if self.manner == Manner::Improvement { turn } else { Turn::Anywhere };
         let region = match turn {
-            Turn::Near if !self.settled => self.region.about(&self.features, &best[0]),
-            _ => everywhere(&self.features),
+            Turn::Near if !self.settled => self.region.about(features, &best[0]),
+            _ => everywhere(features),
         };
         let ascent = Ascent {
-            features: &self.features,
+            features,
             promise: &improvement,
             weights: &weights,
             best: &best,
             region: &region,
             away: None,
         };
-        let mut known = self.seen.clone();
-        known.extend(pending.iter().map(Point::hash));
+        let mut seen = known.seen.clone();
+        seen.extend(pending.iter().map(Point::hash));
         if turn == Turn::Greedy && !front.is_empty() {
             let low = Box::new(Low { process: &processes[0] });
             let low = All::of(Some(low), feasibility.as_ref());
             let greedy = Ascent { promise: &low, ..ascent };
-            let point = greedy.summit(EFFORT, &known, generator)?;
-            let place = self.features.place(&point);
-            let mut others = table.places.iter().chain(&pending_places);
-            self.settled = others.any(|other| distance(&place, other) < NEAR);
-            if !self.settled {
+            let point = greedy.summit(EFFORT, &seen, generator)?;
+            let place = features.place(&point);
+            let is_near =
+                |others: &[Vec<f64>]| others.iter().any(|other| distance(&place, other) < NEAR);
+            self.settled = is_near(&table.places);
+            // What is out may yet turn out to be lower than anything known.
+            if !self.settled && !is_near(&pending_places) {
                 return Some(point);
             }
         }
-        let away = self.settled.then(|| (&*best[0], APART * sqrt(self.features.len() as f64)));
+        let away = self.settled.then(|| (&*best[0], APART * sqrt(features.len() as f64)));
         let ascent = Ascent { away, ..ascent };
-        ascent.summit(EFFORT, &known, generator)
+        ascent.summit(EFFORT, &seen, generator)
     }
 
     /// The table of objectives, or of one value made of them, and a process for each.
-    fn processes(&mut self, generator: &mut ChaCha8Rng) -> (Table, Vec<Process>) {
-        let mut table = self.records.objectives(false);
-        let known = table.len();
+    fn processes(
+        &mut self,
+        belief: Belief,
+        known: &Known,
+        generator: &mut ChaCha8Rng,
+    ) -> (Table, Vec<Process>) {
+        let mut table = known.records.objectives(false);
+        let count = table.len();
         if self.manner == Manner::Scalar {
             scalarise(&mut table, generator);
         }
         let weights = self.surrogates[0].weights();
-        let table = table.part(self.limits.points, &weights);
-        let inputs = Inputs::new(table.places.clone(), self.features.choices());
+        let table = table.part(known.limits.points, &weights);
+        let inputs = Inputs::new(table.places.clone(), known.features.choices());
         let columns = self.surrogates.iter_mut().zip(&table.values);
         let processes =
-            columns.map(|(each, values)| each.process(&inputs, values, known)).collect();
+            columns.map(|(each, values)| each.process(&inputs, values, count, belief)).collect();
         (table, processes)
     }
 
-    fn feasible_process(&mut self) -> Process {
-        let table = self.records.infeasibility();
-        let known = table.len();
-        let table = table.part(self.limits.points, &self.feasibility.weights());
-        let inputs = Inputs::new(table.places, self.features.choices());
-        self.feasibility.process(&inputs, &table.values[0], known)
+    fn feasible_process(&mut self, known: &Known) -> Process {
+        let table = known.records.infeasibility();
+        let count = table.len();
+        let table = table.part(known.limits.points, &self.feasibility.weights());
+        let inputs = Inputs::new(table.places, known.features.choices());
+        self.feasibility.process(&inputs, &table.values[0], count, Belief::Likeliest)
     }
 }
 
@@ -208,13 +182,15 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// What is promised by processes over a table of which some rows are the front.
-fn promise<'a>(processes: &'a [Process], table: &Table, front: &[usize]) -> Box<dyn Promise + 'a> {
-    // What the processes say of the points that are known: without noise, their very values.
+/// What is promised by processes over a table with a feasible row.
+fn promise<'a>(processes: &'a [Process], table: &Table) -> Box<dyn Promise + 'a> {
+    // What the processes say of the points that are known: without noise, their very values. With
+    // noise, what was luckiest need not be what is expected to be best, so all of them count.
     let of_row = |process: &Process, row: &usize| process.expected(&table.places[*row]).mean;
+    let feasible = (0..table.len()).filter(|row| table.feasible[*row]);
     match processes {
         [first, second] => {
-            let rows = front.iter().map(|row| [of_row(first, row), of_row(second, row)]);
+            let rows = feasible.map(|row| [of_row(first, &row), of_row(second, &row)]);
             let reference = [first, second].map(|process| {
                 let values = (0..table.len()).map(|row| of_row(process, &row));
                 let (low, high) = values
@@ -225,7 +201,6 @@ fn promise<'a>(processes: &'a [Process], table: &Table, front: &[usize]) -> Box<
         }
         processes => {
             let process = &processes[0];
-            let feasible = (0..table.len()).filter(|row| table.feasible[*row]);
             let best = feasible.map(|row| of_row(process, &row)).fold(f64::INFINITY, f64::min);
             Box::new(Improvement { process, best })
         }
@@ -253,37 +228,32 @@ fn scalarise(table: &mut Table, generator: &mut ChaCha8Rng) {
     table.values = vec![scalar];
 }
 
-impl Strategy for Bayes {
-    fn propose(
+impl Engine for Bayes {
+    fn chosen(
         &mut self,
         number: u64,
+        known: &Known,
         generator: &mut ChaCha8Rng,
         pending: &[Point],
     ) -> Option<Point> {
-        if self.features.len() == 0 || self.repeats {
-            return random_point(&self.space, generator);
-        }
-        // With a large lag, the start is over before its results are there: then it goes on.
-        if number < self.limits.startup || self.records.complete() < 3 {
-            return self.design.point(number, generator);
-        }
         let turn = match number % 3 {
             0 => Turn::Near,
             1 => Turn::Anywhere,
             _ => Turn::Greedy,
         };
-        self.chosen(turn, generator, pending).or_else(|| random_point(&self.space, generator))
+        let belief = match number / 3 % 3 {
+            0 | 1 => Belief::Likeliest,
+            _ => Belief::Plain,
+        };
+        self.promising(turn, belief, known, generator, pending)
+            .or_else(|| random_point(&known.space, generator))
     }
 
-    fn learn(&mut self, _: Origin, point: &Point, told: &Told) {
-        self.repeats = !self.seen.insert(point.hash());
-        if !self.repeats {
-            self.records.add(self.features.place(point), told);
-            if let Told::Complete { objectives, violation } = told
-                && *violation <= 0.0
-            {
-                self.region.learn(objectives[0]);
-            }
+    fn hear(&mut self, told: &Told) {
+        if let Told::Complete { objectives, violation } = told
+            && *violation <= 0.0
+        {
+            self.region.learn(objectives[0]);
         }
     }
 }

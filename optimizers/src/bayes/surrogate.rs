@@ -5,6 +5,10 @@
 //! likelihood of the data decides (Snelson, Rasmussen and Ghahramani, "Warped Gaussian processes",
 //! 2003, equation 5: the derivative of the warping enters). Since a warping keeps the order, an
 //! improvement in one is an improvement in the other.
+//!
+//! The likelihood is that of all values, and most of them are far from good. Where they span orders
+//! of magnitude it prefers a logarithm, and yet a process over the values as they are may find the
+//! ground sooner: a polynomial ceases to be one under a logarithm. So either is at hand.
 
 use libm::{log, log1p, sqrt};
 
@@ -54,21 +58,35 @@ impl Warp {
 struct Candidate {
     warp: Warp,
     settings: Settings,
+    /// At how many values it is fitted again.
+    next_fit: usize,
+}
+
+/// Which of the candidates is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belief {
+    /// The likeliest of all.
+    Likeliest,
+    /// The likeliest of those that take the values as they are.
+    Plain,
 }
 
 /// Iterations of a fit from scratch, and of one that only follows the data.
 const FIRST: usize = 100;
 const NEXT: usize = 40;
 
-/// The candidates, and which of them is believed.
+/// Up to so many values, fits from scratch are made as well.
+const CHEAP: usize = 100;
+
+/// The candidates, and which of them are believed.
 #[derive(Debug)]
 pub(crate) struct Surrogate {
     candidates: Vec<Candidate>,
-    chosen: usize,
-    /// At how many values the candidates compete again, and at how many the chosen one is
-    /// fitted again.
+    likeliest: usize,
+    /// The likeliest of the plain ones.
+    plain: usize,
+    /// At how many values the candidates compete again.
     next_choice: usize,
-    next_fit: usize,
     started: bool,
 }
 
@@ -78,45 +96,71 @@ impl Surrogate {
         let shapes = [Shape::Matern, Shape::Smooth];
         let candidate = |warp: &Warp| {
             let warp = *warp;
-            shapes.map(|shape| Candidate { warp, settings: Settings::guess(shape, features) })
+            shapes.map(|shape| {
+                let settings = Settings::guess(shape, features);
+                Candidate { warp, settings, next_fit: 0 }
+            })
         };
         let candidates = warps.iter().flat_map(candidate).collect();
-        Self { candidates, chosen: 0, next_choice: 0, next_fit: 0, started: false }
+        Self { candidates, likeliest: 0, plain: 0, next_choice: 0, started: false }
     }
 
     /// Per feature, one over the squared length scale, as last fitted.
     pub fn weights(&self) -> Vec<f64> {
-        self.candidates[self.chosen].settings.weights()
+        self.candidates[self.likeliest].settings.weights()
     }
 
     /// The process over these values, of which `known` are known in all; more than there are
     /// here, where these are a part.
-    pub fn process(&mut self, inputs: &Inputs, values: &[f64], known: usize) -> Process {
-        let (iterations, started) = if self.started { (NEXT, true) } else { (FIRST, false) };
-        self.started = true;
-        if known >= self.next_choice || !started {
-            let features = inputs.features();
-            let mut least = f64::INFINITY;
-            for (index, candidate) in self.candidates.iter_mut().enumerate() {
-                let (warped, stretch) = candidate.warp.apply(values);
-                let follow = fit(inputs, &warped, &candidate.settings, iterations);
-                let afresh = Settings::guess(candidate.settings.shape, features);
-                let afresh = fit(inputs, &warped, &afresh, iterations);
-                let (settings, misfit) = if afresh.1 < follow.1 { afresh } else { follow };
-                candidate.settings = settings;
-                if misfit - stretch < least {
-                    (least, self.chosen) = (misfit - stretch, index);
-                }
-            }
+    pub fn process(
+        &mut self,
+        inputs: &Inputs,
+        values: &[f64],
+        known: usize,
+        belief: Belief,
+    ) -> Process {
+        let next_fit = known + 1 + known / 50;
+        if known >= self.next_choice {
+            self.choose(inputs, values);
+            self.candidates.iter_mut().for_each(|each| each.next_fit = next_fit);
             self.next_choice = known + 1 + known / 10;
-            self.next_fit = known + 1 + known / 50;
         }
-        let candidate = &mut self.candidates[self.chosen];
+        let candidate = &mut self.candidates[match belief {
+            Belief::Likeliest => self.likeliest,
+            Belief::Plain => self.plain,
+        }];
         let (warped, _) = candidate.warp.apply(values);
-        if known >= self.next_fit {
+        if known >= candidate.next_fit {
             candidate.settings = fit(inputs, &warped, &candidate.settings, NEXT).0;
-            self.next_fit = known + 1 + known / 50;
+            candidate.next_fit = next_fit;
         }
         Process::new(inputs, &warped, &candidate.settings)
+    }
+
+    /// Fits all candidates, each from where it was and, while that is cheap, from scratch, and
+    /// compares them.
+    fn choose(&mut self, inputs: &Inputs, values: &[f64]) {
+        let iterations = if self.started { NEXT } else { FIRST };
+        self.started = true;
+        let (mut least, mut least_plain) = (f64::INFINITY, f64::INFINITY);
+        for (index, candidate) in self.candidates.iter_mut().enumerate() {
+            let (warped, stretch) = candidate.warp.apply(values);
+            let (mut settings, mut misfit) = fit(inputs, &warped, &candidate.settings, iterations);
+            if values.len() <= CHEAP {
+                let afresh = Settings::guess(settings.shape, inputs.features());
+                let afresh = fit(inputs, &warped, &afresh, iterations);
+                if afresh.1 < misfit {
+                    (settings, misfit) = afresh;
+                }
+            }
+            candidate.settings = settings;
+            misfit -= stretch;
+            if misfit < least {
+                (least, self.likeliest) = (misfit, index);
+            }
+            if candidate.warp == Warp::Plain && misfit < least_plain {
+                (least_plain, self.plain) = (misfit, index);
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Test problems, and a driver that asks and tells with an exact lag.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod single;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -187,6 +189,16 @@ pub fn dtlz2(width: usize) -> impl Fn(&[f64]) -> Vec<f64> {
         };
         (0..width).map(objective).collect()
     }
+}
+
+/// Branin's function and Currin's exponential over the unit square: Belakaria, Deshwal and Doppa,
+/// "Max-value entropy search for multi-objective Bayesian optimization", 2019.
+pub fn branin_currin(x: &[f64]) -> Vec<f64> {
+    let (a, b) = (x[0], x[1]);
+    let above = ((2300.0 * a + 1900.0) * a + 2092.0) * a + 60.0;
+    let below = ((100.0 * a + 500.0) * a + 4.0) * a + 20.0;
+    let share = if b > 0.0 { 1.0 - exp(-0.5 / b) } else { 1.0 };
+    vec![branin(&[15.0 * a - 5.0, 15.0 * b])[0], share * above / below]
 }
 
 /// A published problem with several objectives.
