@@ -143,7 +143,7 @@ impl Follower {
         let [mut period, longest] = PERIODS;
         loop {
             let mark = self.wait(period);
-            period = (2 * period).min(longest);
+            period = (period * 5 / 4).min(longest);
             let coverage = match &mark.end {
                 Some(End::Abandoned) => return Ok(Coverage::Behind),
                 _ => patient(self.catch_up(&mark))?,
