@@ -134,6 +134,27 @@ fn a_template_names_a_data_set() {
 }
 
 #[test]
+fn strategies_name_further_columns_of_a_data_set() {
+    let place = Place::new();
+    let mut text = String::new();
+    for (row, line) in prices(300).lines().enumerate() {
+        let score = if row == 0 { "Model Score".to_owned() } else { (row % 7).to_string() };
+        let _ = writeln!(text, "{line},{score}");
+    }
+    place.write("ABC.csv", &text);
+    place.run("data import ABC.csv --timeframe 1d").ended(0);
+    let check = |rule: &str| {
+        place.run(&format!(
+            "check --template sma-crossover --set backtest.data=abc-1d \
+             --set backtest.symbols=[\"ABC\"] --set 'backtest.strategy.long_entry={rule}'"
+        ))
+    };
+    check("model_score > 3").ended(0);
+    let typo = check("model_scor > 3").ended(2).err;
+    assert!(typo.contains("did you mean 'model_score'?"), "{typo}");
+}
+
+#[test]
 fn a_slice_is_a_data_set() {
     let place = Place::new();
     imported(&place);

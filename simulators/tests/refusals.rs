@@ -71,7 +71,10 @@ fn expressions_with_wrong_kinds_name_key_column_and_what_is_allowed() {
 
 /// Settings with a fault, and what the message says of it.
 const SETTINGS: &[(&str, &str)] = &[
-    ("", "backtest.data: found nothing, allowed: \"stocks-daily\", or the path"),
+    (
+        "",
+        "backtest.data: found nothing, allowed: \"stocks-daily\", the name of a data set, or the path",
+    ),
     (
         "symbols = ['GOG']",
         "\"GOG\" which is not in the data, allowed: a list of different \
