@@ -100,6 +100,7 @@ fn given_points_that_cannot_be_are_refused() {
 fn a_goal_ends_a_study_at_the_same_trial_everywhere_and_leaves_a_prefix() {
     let place = place();
     let start = "start --template mine.toml --seed 5 --quiet --format json --algorithm";
+    // The usual lag and chunk of nsga2, where there are many trials.
     for algorithm in ["random", "nsga2"] {
         let run = |name: &str, more: &str| {
             place.run(&format!("{start} {algorithm} --name {name} {more}")).ended(0)
@@ -117,7 +118,8 @@ fn a_goal_ends_a_study_at_the_same_trial_everywhere_and_leaves_a_prefix() {
         let below = rows.iter().filter(|row| row["f"].as_f64().expect("a number") <= 0.6);
         assert_eq!(below.count(), 1, "{algorithm}: the first that reaches it is the last");
         let evaluated = one["evaluated"].as_u64().expect("a count");
-        let shorter = run(&format!("{algorithm}-short"), &format!("--trials {evaluated}"));
+        let shorter =
+            run(&format!("{algorithm}-short"), &format!("--trials {evaluated} --lag 32 --chunk 8"));
         assert_eq!(Value::from(shorter.hash()), one["results_hash"], "{algorithm}");
         // It has ended: resuming changes nothing, and its trials are those of its table.
         let again = place.run(&format!("resume {algorithm}-eight --quiet --format json")).ended(0);

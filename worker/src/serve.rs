@@ -187,7 +187,9 @@ pub fn serve(
         let mut assignments = assignments.into_iter();
         while assignments.len() > 0 {
             let group: Vec<Assignment> = assignments.by_ref().take(together).collect();
-            group.iter().for_each(|_| options.meter.take());
+            for _ in &group {
+                options.meter.take();
+            }
             *lock(&shared.in_pool) += group.len();
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(stop));
             let options = options.clone();

@@ -52,7 +52,7 @@ fn values(all: &[Series], symbol: usize, text: &str, sessions: Sessions) -> Vec<
 }
 
 fn stocks() -> Vec<Series> {
-    read::read(read::BUILT_IN, Path::new("").into()).expect("valid")
+    read::read(read::BUILT_IN, Path::new("")).expect("valid")
 }
 
 /// The beginning of a series.
