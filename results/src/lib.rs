@@ -38,7 +38,7 @@ pub use export::Format;
 pub use hash::ResultsHash;
 pub use ledger::{Ledger, LedgerReader, Record, Records};
 pub use ranking::{Hypervolume, Ranked, Ranker, Ranking};
-pub use reader::{Cell, Table, ViewReader, trials_sql};
+pub use reader::{Cell, KnownColumn, Table, ViewReader, trials_sql};
 pub use record::{Finished, KnownResults, LEDGER_FORMAT, StudyRecord, StudyState};
 pub use status::{Best, Counts, StudyStatus, WorkerStatus};
 pub use store::{STORE_FORMAT, Store, StudyFolder};

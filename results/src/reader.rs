@@ -76,11 +76,23 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
 }
 
+/// What a column of `trials` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownColumn {
+    /// Its name.
+    pub name: String,
+    /// `fixed`, `parameter`, `metric` or `constraint`.
+    pub kind: String,
+    /// The place among the objectives, from 1, of one that is an objective.
+    pub importance: Option<i32>,
+}
+
 /// The view of a study, for reading.
 #[derive(Clone, Debug)]
 pub struct ViewReader {
     path: PathBuf,
     high_water: u64,
+    columns: Vec<KnownColumn>,
     objectives: Vec<Objective>,
     /// Columns of the objectives in `trials`.
     objective_columns: Vec<String>,
@@ -94,39 +106,61 @@ impl ViewReader {
     /// # Errors
     /// There is none, it is damaged, or somebody writes to it for longer than ten seconds.
     pub fn open(path: &Path) -> Result<Self, ResultsError> {
+        let open = || Self::describe(path, &open_to_read(path, PATIENCE)?.connection);
+        open().map_err(|fault| fault.into_read_error(path))
+    }
+
+    /// Looks at the view at `path` once: the `top` best trials, which `query` may shorten, and the
+    /// answer to the query that it makes of them.
+    ///
+    /// # Errors
+    /// As [`ViewReader::open`] and [`ViewReader::query`].
+    pub fn best(
+        path: &Path,
+        top: usize,
+        query: impl FnOnce(&mut Ranking) -> String,
+    ) -> Result<(Self, Ranking, Table), ResultsError> {
+        let look = || {
+            let access = open_to_read(path, PATIENCE)?;
+            let reader = Self::describe(path, &access.connection)?;
+            let mut ranking = reader.rank(&access.connection, top, "true")?;
+            let table = answer(&access.connection, &query(&mut ranking))?;
+            Ok((reader, ranking, table))
+        };
+        look().map_err(|fault: Fault| fault.into_read_error(path))
+    }
+
+    fn describe(path: &Path, connection: &Connection) -> Result<Self, Fault> {
         let mut reader = Self {
             path: path.to_owned(),
-            high_water: 0,
+            high_water: read_high_water(connection)?,
+            columns: Vec::new(),
             objectives: Vec::new(),
             objective_columns: Vec::new(),
             violation_columns: Vec::new(),
         };
-        reader.describe().map_err(|fault| fault.into_read_error(path))?;
-        Ok(reader)
-    }
-
-    fn describe(&mut self) -> Result<(), Fault> {
-        let access = open_to_read(&self.path, PATIENCE)?;
-        self.high_water = read_high_water(&access.connection)?;
-        let sql = "SELECT name, kind, source, direction FROM columns
-                   WHERE kind = 'constraint' OR importance IS NOT NULL
-                   ORDER BY importance, position";
-        let mut statement = access.connection.prepare(sql)?;
+        let sql = "SELECT name, kind, source, direction, importance FROM columns
+                   ORDER BY importance NULLS LAST, position";
+        let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+            let importance: Option<i32> = row.get(4)?;
             if kind == "constraint" {
-                self.violation_columns.push(name);
+                reader.violation_columns.push(name.clone());
+            }
+            reader.columns.push(KnownColumn { name: name.clone(), kind, importance });
+            if importance.is_none() {
                 continue;
             }
             let direction = match row.get::<_, String>(3)?.as_str() {
                 "maximize" => Direction::Maximize,
                 _ => Direction::Minimize,
             };
-            self.objective_columns.push(name);
-            self.objectives.push(Objective { metric: row.get(2)?, direction });
+            reader.objective_columns.push(name);
+            reader.objectives.push(Objective { metric: row.get(2)?, direction });
         }
-        Ok(())
+        Ok(reader)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -138,6 +172,12 @@ impl ViewReader {
     #[must_use]
     pub fn high_water(&self) -> u64 {
         self.high_water
+    }
+
+    /// The columns of `trials`: the objectives in order of importance, then all others in theirs.
+    #[must_use]
+    pub fn columns(&self) -> &[KnownColumn] {
+        &self.columns
     }
 
     /// The objectives, in order of importance.
@@ -153,10 +193,7 @@ impl ViewReader {
     pub fn query(&self, sql: &str) -> Result<Table, ResultsError> {
         let statement = single_query(sql)?;
         let access = self.open_locked_down(None)?;
-        // A table of its own says what types the columns have, before a row is read.
-        let create = format!("CREATE TEMP TABLE answer AS {statement}");
-        access.connection.execute_batch(&create).map_err(query_error)?;
-        read_answer(&access.connection).map_err(query_error)
+        answer(&access.connection, &statement).map_err(query_error)
     }
 
     /// The `top` best trials among those that meet a condition (or all).
@@ -165,11 +202,19 @@ impl ViewReader {
     /// As [`ViewReader::query`].
     pub fn ranking(&self, top: usize, filter: Option<&str>) -> Result<Ranking, ResultsError> {
         let access = self.open_locked_down(None)?;
+        self.rank(&access.connection, top, &condition(filter)?).map_err(query_error)
+    }
+
+    fn rank(
+        &self,
+        connection: &Connection,
+        top: usize,
+        condition: &str,
+    ) -> duckdb::Result<Ranking> {
         let directions: Vec<Direction> =
             self.objectives.iter().map(|objective| objective.direction).collect();
         let mut ranker = Ranker::new(&directions, top);
-        let condition = condition(filter)?;
-        self.offer(&access.connection, &condition, &mut ranker).map_err(query_error)?;
+        self.offer(connection, condition, &mut ranker)?;
         Ok(ranker.finish())
     }
 
@@ -267,6 +312,13 @@ fn condition(filter: Option<&str>) -> Result<String, ResultsError> {
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn query_error(error: duckdb::Error) -> ResultsError {
     ResultsError::Query(said_of_sql(&error.to_string()))
+}
+
+/// The answer to a single query.
+fn answer(connection: &Connection, query: &str) -> duckdb::Result<Table> {
+    // A table of its own says what types the columns have, before a row is read.
+    connection.execute_batch(&format!("CREATE TEMP TABLE answer AS {query}"))?;
+    read_answer(connection)
 }
 
 fn read_answer(connection: &Connection) -> duckdb::Result<Table> {

@@ -42,7 +42,7 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
         ResultsFormat::Json => crate::commands::json(&json_rows(&table))?,
         ResultsFormat::Csv => csv(&table),
         _ if args.sql.is_some() => query_table(&table),
-        _ => ranked_table(&reader, &table, ranking.as_ref())?,
+        _ => ranked_table(&reader, &table, ranking.as_ref()),
     })?;
     if args.format == ResultsFormat::Table && args.sql.is_none() {
         if table.rows.is_empty() {
@@ -118,11 +118,11 @@ fn why_empty(reader: &ViewReader, args: &Results) -> Result<String, Failure> {
 /// # Errors
 /// The view cannot be read.
 pub fn frontier_table(folder: &StudyFolder, top: usize) -> Result<String, Failure> {
-    let reader = ViewReader::open(&folder.view_path())?;
-    let mut ranking = reader.ranking(top, None)?;
-    ranking.trials.retain(|trial| trial.rank == Some(0));
-    let table = reader.query(&ranked_sql(&ranking))?;
-    ranked_table(&reader, &table, Some(&ranking))
+    let (reader, ranking, table) = ViewReader::best(&folder.view_path(), top, |ranking| {
+        ranking.trials.retain(|trial| trial.rank == Some(0));
+        ranked_sql(ranking)
+    })?;
+    Ok(ranked_table(&reader, &table, Some(&ranking)))
 }
 
 /// The query that gives the trials asked for, and their ranking where they are ranked.
@@ -318,12 +318,8 @@ fn align(shown: &mut comfy_table::Table, table: &Table, columns: &[usize]) {
 }
 
 /// Ranked trials: the columns that matter most first, as many as the terminal is wide.
-fn ranked_table(
-    reader: &ViewReader,
-    table: &Table,
-    ranking: Option<&Ranking>,
-) -> Result<String, Failure> {
-    let order = columns_by_importance(reader, table)?;
+fn ranked_table(reader: &ViewReader, table: &Table, ranking: Option<&Ranking>) -> String {
+    let order = columns_by_importance(reader, table);
     let width = |index: usize| {
         let cells = table.rows.iter().map(|row| short_text(&row[index]).chars().count());
         2 + cells.max().unwrap_or(0).max(table.columns[index].chars().count())
@@ -362,13 +358,13 @@ fn ranked_table(
     if left_out > 0 {
         text.push_str(&format!("\n{left_out} more columns: --format json, or --sql"));
     }
-    Ok(text)
+    text
 }
 
 /// Rank, trial, objectives, parameters, then the other metrics; what is the same in every trial
 /// of a study of this kind (seed, attempts, an absent error) is left out.
-fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize>, Failure> {
-    let described = reader.query("select name, kind, importance from columns")?;
+fn columns_by_importance(reader: &ViewReader, table: &Table) -> Vec<usize> {
+    let known = |name: &str| reader.columns().iter().find(|column| column.name == name);
     // Complete trials need not say so.
     let complete = Cell::Text("complete".to_owned());
     let status = table.columns.iter().position(|column| column == "status");
@@ -381,10 +377,10 @@ fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize
         "status" | "seed" | "attempts" | "knee" => None,
         "error" => Some(10),
         name => {
-            let row = described.rows.iter().find(|row| text(&row[0]) == name)?;
-            match (text(&row[1]).as_str(), &row[2]) {
+            let column = known(name)?;
+            match (column.kind.as_str(), column.importance) {
                 ("parameter", _) => Some(4),
-                ("metric", Cell::Null) => Some(5),
+                ("metric", None) => Some(5),
                 ("metric", _) => Some(3),
                 _ => Some(6),
             }
@@ -399,14 +395,10 @@ fn columns_by_importance(reader: &ViewReader, table: &Table) -> Result<Vec<usize
         .filter(|(place, index)| *place < 5 || !is_empty(*index))
         .collect();
     let importance = |index: usize| {
-        let row = described.rows.iter().find(|row| text(&row[0]) == table.columns[index]);
-        match row.map(|row| &row[2]) {
-            Some(Cell::Int(importance)) => *importance,
-            _ => i128::MAX,
-        }
+        known(&table.columns[index]).and_then(|column| column.importance).unwrap_or(i32::MAX)
     };
     order.sort_by_key(|(place, index)| (*place, importance(*index), *index));
-    Ok(order.into_iter().map(|(_, index)| index).collect())
+    order.into_iter().map(|(_, index)| index).collect()
 }
 
 fn footer(ranking: &Ranking) -> String {
