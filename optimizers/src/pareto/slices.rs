@@ -9,47 +9,8 @@
 /// add nothing.
 #[derive(Debug, Default)]
 struct Slice {
-    by_x: Rows,
-    by_z: Rows,
-}
-
-/// Rows column by column, so that several are compared at once.
-#[derive(Debug, Default)]
-struct Rows([Vec<f64>; 3]);
-
-/// So many rows are looked at together.
-const LANES: usize = 8;
-
-impl Rows {
-    /// The first row from `from` on that is less than both limits, one strictly, in two of the
-    /// columns. Most rows are not, and are passed by quickly.
-    fn next_below(
-        &self,
-        from: usize,
-        (first, strictly_below): (usize, f64),
-        (second, limit): (usize, f64),
-        is_strict: bool,
-    ) -> Option<usize> {
-        let (a, b) = (&self.0[first][from..], &self.0[second][from..]);
-        let is_below =
-            |a: f64, b: f64| (a < strictly_below) & if is_strict { b < limit } else { b <= limit };
-        let any = |(a, b): (&[f64], &[f64])| {
-            a.iter().zip(b).fold(false, |any, (a, b)| any | is_below(*a, *b))
-        };
-        let group = a.chunks(LANES).zip(b.chunks(LANES)).position(any)?;
-        let begin = group * LANES;
-        let rows = a[begin..].iter().zip(&b[begin..]);
-        let within = rows.take(LANES).position(|(a, b)| is_below(*a, *b));
-        within.map(|within| from + begin + within)
-    }
-
-    fn len(&self) -> usize {
-        self.0[0].len()
-    }
-
-    fn row(&self, index: usize) -> [f64; 3] {
-        [self.0[0][index], self.0[1][index], self.0[2][index]]
-    }
+    by_x: Vec<[f64; 3]>,
+    by_z: Vec<[f64; 3]>,
 }
 
 /// The volume of flat rows, all strictly inside the ends. Dominated rows add nothing.
@@ -82,12 +43,11 @@ impl Slice {
     ) -> Option<f64> {
         quadrant.open(&self.by_x, [x, y, z], [x_end, y_end])?;
         let (mut volume, mut from) = (0.0, z);
-        let mut at = self.by_z.0[2].partition_point(|other| *other <= z);
-        while let Some(place) =
-            self.by_z.next_below(at, (0, quadrant.right), (1, quadrant.top), true)
-        {
-            at = place + 1;
-            let [other_x, other_y, other_z] = self.by_z.row(place);
+        let below = self.by_z.partition_point(|row| row[2] <= z);
+        for &[other_x, other_y, other_z] in &self.by_z[below..] {
+            if other_x >= quadrant.right || other_y >= quadrant.top {
+                continue;
+            }
             if other_x <= x && other_y <= y {
                 return Some(volume + quadrant.free * (other_z - from));
             }
@@ -103,23 +63,20 @@ impl Slice {
     /// Puts in a row that is not dominated, and takes out those that it dominates.
     fn join(&mut self, row: [f64; 3]) {
         for (rows, along) in [(&mut self.by_x, 0), (&mut self.by_z, 2)] {
-            let place = rows.0[along].partition_point(|other| *other < row[along]);
+            let place = rows.partition_point(|other| other[along] < row[along]);
             // Behind its place, no row is better along the order.
             let across = 2 - along;
-            let stays = |other: [f64; 3]| other[across] < row[across] || other[1] < row[1];
-            let mut kept = place;
-            for index in place..rows.len() {
-                if stays(rows.row(index)) {
-                    if kept < index {
-                        rows.0.iter_mut().for_each(|column| column[kept] = column[index]);
-                    }
+            let stays = |other: &[f64; 3]| other[across] < row[across] || other[1] < row[1];
+            let from = place + rows[place..].iter().take_while(|other| stays(other)).count();
+            let mut kept = from;
+            for index in from..rows.len() {
+                if stays(&rows[index]) {
+                    rows[kept] = rows[index];
                     kept += 1;
                 }
             }
-            for (column, value) in rows.0.iter_mut().zip(row) {
-                column.truncate(kept);
-                column.insert(place, value);
-            }
+            rows.truncate(kept);
+            rows.insert(place, row);
         }
     }
 }
@@ -143,14 +100,19 @@ struct Quadrant {
 impl Quadrant {
     /// Opens it with what these rows, x ascending, leave free of it where the corner is; none where
     /// that is nothing.
-    fn open(&mut self, rows: &Rows, [x, y, z]: [f64; 3], [x_end, y_end]: [f64; 2]) -> Option<()> {
+    fn open(
+        &mut self,
+        rows: &[[f64; 3]],
+        [x, y, z]: [f64; 3],
+        [x_end, y_end]: [f64; 2],
+    ) -> Option<()> {
         (self.x, self.y, self.right, self.free) = (x, y, x_end, 0.0);
         self.steps.clear();
         let (mut left, mut top) = (x, y_end);
-        let mut at = 0;
-        while let Some(place) = rows.next_below(at, (1, top), (2, z), false) {
-            at = place + 1;
-            let [other_x, other_y, _] = rows.row(place);
+        for &[other_x, other_y, other_z] in rows {
+            if other_y >= top || other_z > z {
+                continue;
+            }
             if other_x > left {
                 self.step(left, top, other_x);
                 left = other_x;
