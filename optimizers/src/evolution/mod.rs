@@ -100,9 +100,6 @@ pub(crate) fn moead(
 /// * `population`: the size of the first population, which shrinks over the study's trials; 18
 ///   per parameter where it is not given, but no more than leaves 250 generations, where that is
 ///   30 or more.
-///
-/// A trial that is asked for while many others are out knows less: with 64 of them, a study of
-/// ten parameters needs about a third more trials than with one.
 pub(crate) fn de(options: &mut Reader<'_>, task: &Task<'_>) -> Result<Box<dyn Strategy>, String> {
     let usual = 18 * task.space.parameters().len();
     let most = task.trials.map_or(usize::MAX, |trials| (trials / 250) as usize).max(30);
