@@ -1,7 +1,7 @@
 //! Constraints: conditions that points must meet before they are evaluated, and conditions that
 //! their metrics must meet afterwards.
 
-use crate::domain::Domain;
+use crate::domain::{Domain, Scale};
 use crate::expr::{BinaryOp, Expr, ExprError, Node, parse};
 use crate::parameter::Parameter;
 use crate::value::{Point, Value};
@@ -71,6 +71,30 @@ impl Constraint {
         mentions.sort_unstable();
         mentions.dedup();
         Ok(Self { source: source.to_owned(), condition, mentions })
+    }
+
+    /// Compiles `source` against names of numbers, whatever their range.
+    pub(crate) fn compile_over_numbers<'a>(
+        source: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        noun: &'static str,
+    ) -> Result<Self, ExprError> {
+        let number = || Domain::Float {
+            low: 0.0,
+            high: 1.0,
+            scale: Scale::Linear,
+            step: None,
+            points: None,
+        };
+        let inputs: Vec<Parameter> =
+            names.into_iter().map(|name| Parameter::new(name, number())).collect();
+        Self::compile_over(source, &inputs, noun)
+    }
+
+    /// Whether numbers, one for each name, meet a condition over numbers.
+    pub(crate) fn holds_for_numbers(&self, numbers: impl IntoIterator<Item = f64>) -> bool {
+        let point = Point::new(numbers.into_iter().map(Value::Float).collect());
+        self.holds(&point).expect("numbers are always active")
     }
 
     /// The text that the constraint was compiled from.
@@ -362,7 +386,6 @@ impl OutcomeConstraint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Scale;
 
     fn parameters() -> Vec<Parameter> {
         let int = Domain::Int { low: 0, high: 9, scale: Scale::Linear, step: 1 };

@@ -1,10 +1,7 @@
 //! Conditions on reports at which a trial is pruned.
 
 use crate::constraint::Constraint;
-use crate::domain::{Domain, Scale};
 use crate::expr::ExprError;
-use crate::parameter::Parameter;
-use crate::value::{Point, Value};
 
 /// The name of a report's step in a rule. A metric of the same name is hidden by it.
 const STEP: &str = "step";
@@ -24,16 +21,8 @@ impl PruningRule {
     /// A fault of syntax, an unknown name, or something that is no condition on numbers, with the
     /// column at which it stands.
     pub fn compile(source: &str, metrics: &[String]) -> Result<Self, ExprError> {
-        let number = || Domain::Float {
-            low: 0.0,
-            high: 1.0,
-            scale: Scale::Linear,
-            step: None,
-            points: None,
-        };
         let names = [STEP].into_iter().chain(metrics.iter().map(String::as_str));
-        let inputs: Vec<Parameter> = names.map(|name| Parameter::new(name, number())).collect();
-        Constraint::compile_over(source, &inputs, "name").map(Self)
+        Constraint::compile_over_numbers(source, names, "name").map(Self)
     }
 
     /// The text that the rule was compiled from.
@@ -49,9 +38,7 @@ impl PruningRule {
     #[must_use]
     pub fn holds(&self, step: u64, values: &[f64]) -> bool {
         // Steps beyond 2^53 are not told apart from their neighbours.
-        let inputs = [step as f64].into_iter().chain(values.iter().copied());
-        let point = Point::new(inputs.map(Value::Float).collect());
-        self.0.holds(&point).expect("numbers are always active")
+        self.0.holds_for_numbers([step as f64].into_iter().chain(values.iter().copied()))
     }
 }
 

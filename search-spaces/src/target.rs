@@ -1,10 +1,7 @@
 //! Conditions on metrics at which a study has found what was looked for.
 
 use crate::constraint::Constraint;
-use crate::domain::{Domain, Scale};
 use crate::expr::ExprError;
-use crate::parameter::Parameter;
-use crate::value::{Point, Value};
 
 /// A condition on the metrics of a trial, such as `cost <= 1e-6` or
 /// `sharpe >= 2 and max_drawdown < 0.2`.
@@ -20,16 +17,8 @@ impl Target {
     /// A fault of syntax, an unknown name, or something that is no condition on numbers, with the
     /// column at which it stands.
     pub fn compile(source: &str, metrics: &[String]) -> Result<Self, ExprError> {
-        let number = || Domain::Float {
-            low: 0.0,
-            high: 1.0,
-            scale: Scale::Linear,
-            step: None,
-            points: None,
-        };
-        let inputs: Vec<Parameter> =
-            metrics.iter().map(|name| Parameter::new(name, number())).collect();
-        Constraint::compile_over(source, &inputs, "metric").map(Self)
+        let names = metrics.iter().map(String::as_str);
+        Constraint::compile_over_numbers(source, names, "metric").map(Self)
     }
 
     /// The text that it was compiled from.
@@ -44,8 +33,7 @@ impl Target {
     /// If there are fewer values than metrics.
     #[must_use]
     pub fn holds(&self, metrics: &[f64]) -> bool {
-        let point = Point::new(metrics.iter().copied().map(Value::Float).collect());
-        self.0.holds(&point).expect("numbers are always active")
+        self.0.holds_for_numbers(metrics.iter().copied())
     }
 }
 
