@@ -2,15 +2,9 @@
 
 mod common;
 
+use common::single::ackley;
 use common::{Function, best, floats, median, rastrigin, rosenbrock, run, told};
-use libm::{cos, exp};
 use optimizers::Task;
-
-fn ackley(x: &[f64]) -> Vec<f64> {
-    let mean = |term: &dyn Fn(f64) -> f64| x.iter().map(|x| term(*x)).sum::<f64>() / x.len() as f64;
-    let (squares, waves) = (mean(&|x| x * x), mean(&|x| cos(2.0 * std::f64::consts::PI * x)));
-    vec![-20.0 * exp(-0.2 * squares.sqrt()) - exp(waves) + 20.0 + std::f64::consts::E]
-}
 
 /// The median of the best objectives that studies of so many trials find in 10 dimensions.
 fn found(name: &str, problem: &str, trials: u64, lag: u64, seeds: u64) -> f64 {

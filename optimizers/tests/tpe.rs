@@ -6,44 +6,18 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use common::single::{ackley, hartmann6};
 use common::{
     Trial, best, branin, floats, median, numbers, objectives, rosenbrock, run, space, sphere, told,
     zdt,
 };
-use libm::{cos, exp, log2, log10, sqrt};
+use libm::{log2, log10};
 use optimizers::pareto::{Scores, hypervolume};
 use optimizers::{Task, Told};
 use search_spaces::{Point, Space, Value};
 
 fn complete(value: f64) -> Told {
     Told::Complete { objectives: vec![value], violation: 0.0 }
-}
-
-fn hartmann(x: &[f64]) -> Vec<f64> {
-    const A: [[f64; 6]; 4] = [
-        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
-        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
-        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
-        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
-    ];
-    const P: [[f64; 6]; 4] = [
-        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
-        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
-        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
-        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
-    ];
-    let hill = |(height, (a, p)): (f64, (&[f64; 6], &[f64; 6]))| {
-        let exponent: f64 = (0..6).map(|j| a[j] * (x[j] - p[j]) * (x[j] - p[j])).sum();
-        height * exp(-exponent)
-    };
-    let hills = [1.0, 1.2, 3.0, 3.2].into_iter().zip(A.iter().zip(&P));
-    vec![3.32236801141551 - hills.map(hill).sum::<f64>()]
-}
-
-fn ackley(x: &[f64]) -> Vec<f64> {
-    let mean = |term: &dyn Fn(f64) -> f64| x.iter().map(|x| term(*x)).sum::<f64>() / x.len() as f64;
-    let waves = mean(&|x| cos(2.0 * std::f64::consts::PI * x));
-    vec![-20.0 * exp(-0.2 * sqrt(mean(&|x| x * x))) - exp(waves) + 20.0 + std::f64::consts::E]
 }
 
 const MIXED: &str = "
@@ -81,7 +55,7 @@ fn study(name: &str, problem: &str, seed: u64, trials: u64, lag: u64) -> Vec<Tri
         "branin" => (space("x = { float = [-5, 10] }\ny = { float = [0, 15] }"), |x| {
             vec![branin(x)[0] - 0.39788735772973816]
         }),
-        "hartmann" => (floats(6, 0.0, 1.0), hartmann),
+        "hartmann" => (floats(6, 0.0, 1.0), hartmann6),
         "ackley" => (floats(5, -32.768, 32.768), ackley),
         _ => {
             let space = space(MIXED);

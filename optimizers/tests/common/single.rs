@@ -73,7 +73,7 @@ fn hills<const N: usize>(x: &[f64], widths: &[[f64; N]; 4], centres: &[[f64; N];
 }
 
 /// Its second valley ends at 0.119.
-fn hartmann6(x: &[f64]) -> Vec<f64> {
+pub fn hartmann6(x: &[f64]) -> Vec<f64> {
     const WIDTHS: [[f64; 6]; 4] = [
         [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
         [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
@@ -101,7 +101,7 @@ fn hartmann3(x: &[f64]) -> Vec<f64> {
     vec![3.862_779_786_949_354 - hills(x, &WIDTHS, &CENTRES)]
 }
 
-fn ackley(x: &[f64]) -> Vec<f64> {
+pub fn ackley(x: &[f64]) -> Vec<f64> {
     let mean = |term: fn(f64) -> f64| x.iter().map(|x| term(*x)).sum::<f64>() / x.len() as f64;
     let hole = 20.0 * exp(-0.2 * sqrt(mean(|x| x * x)));
     vec![20.0 + E - hole - exp(mean(|x| cos(2.0 * PI * x)))]
