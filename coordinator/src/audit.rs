@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jobs::{
-    JobId, JobResult, JobSpec, Outcome, Purpose, StudyId, TrialId, TrialResult, Work, derived_seed,
-};
+use jobs::{JobId, JobResult, JobSpec, Outcome, Purpose, TrialResult, derived_seed};
 
 use crate::driver::Released;
 
@@ -50,7 +48,6 @@ struct Repeat {
 /// Which trials are run again, and which of those are under way.
 #[derive(Debug)]
 pub struct Audit {
-    study: StudyId,
     seed: u64,
     share: Option<Share>,
     /// Whether a trial has been chosen yet: the first one always is.
@@ -63,9 +60,9 @@ pub struct Audit {
 impl Audit {
     /// An audit of a study with this seed; of nothing where there is no share.
     #[must_use]
-    pub fn new(study: StudyId, seed: u64, share: Option<Share>) -> Self {
+    pub fn new(seed: u64, share: Option<Share>) -> Self {
         let (due, open) = (VecDeque::new(), BTreeMap::new());
-        Self { study, seed, share, has_begun: false, due, open, done: 0 }
+        Self { seed, share, has_begun: false, due, open, done: 0 }
     }
 
     /// Trials that were run again.
@@ -97,7 +94,7 @@ impl Audit {
     pub fn consider(&mut self, released: &Released) {
         let Some(Share(share)) = self.share else { return };
         for (offset, first) in (0..).zip(&released.result.trials) {
-            let number = released.first + offset;
+            let number = released.first() + offset;
             // What the clock ended marks the study by itself.
             if matches!(first.outcome, Outcome::Skipped | Outcome::TimedOut(_)) {
                 continue;
@@ -107,16 +104,8 @@ impl Audit {
                 continue;
             }
             self.has_begun = true;
-            let work = match &released.work {
-                Work::Range { .. } => Work::Range { len: 1 },
-                Work::Points(points) => {
-                    let at = usize::try_from(offset).expect("a list fits");
-                    Work::Points(vec![points[at].clone()])
-                }
-            };
             let attempt = released.result.attempt + 1;
-            let (study, id) = (self.study, JobId(TrialId(number)));
-            let job = JobSpec { study, id, attempt, losses: 0, seed: self.seed, work };
+            let job = JobSpec { attempt, losses: 0, ..released.job.single(offset) };
             self.due.push_back(Repeat { job, first: first.clone() });
         }
     }
@@ -161,6 +150,8 @@ impl Audit {
 
 #[cfg(test)]
 mod tests {
+    use jobs::{StudyId, TrialId, Work};
+
     use super::*;
 
     fn released(first: u64, len: u64) -> Released {
@@ -173,8 +164,7 @@ mod tests {
         };
         let id = JobId(TrialId(first));
         Released {
-            first,
-            work: Work::Range { len },
+            job: JobSpec::new(StudyId([1; 32]), id.0, 5, Work::Range { len }),
             result: JobResult {
                 study: StudyId([1; 32]),
                 id,
@@ -188,7 +178,7 @@ mod tests {
 
     fn chosen(share: &str, divisions: &[(u64, u64)]) -> Vec<u64> {
         let share = Share::parse(share).expect(share);
-        let mut audit = Audit::new(StudyId([1; 32]), 5, Some(share));
+        let mut audit = Audit::new(5, Some(share));
         let mut numbers = Vec::new();
         for (first, len) in divisions {
             audit.consider(&released(*first, *len));
@@ -220,7 +210,7 @@ mod tests {
     #[test]
     fn a_lost_job_and_one_cut_short_are_pushed_again() {
         let share = Share::parse("100%").expect("a share");
-        let mut audit = Audit::new(StudyId([1; 32]), 5, Some(share));
+        let mut audit = Audit::new(5, Some(share));
         audit.consider(&released(1, 2));
         let job = audit.next_job().expect("two are due");
         assert!(audit.lost(job.id, true) && !audit.lost(job.id, true));

@@ -19,11 +19,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use jobs::{
-    JobId, JobResult, JobSpec, Outcome, Purpose, StudyId, TrialId, TrialResult, Work, generator,
-};
-use optimizers::{Asked, Optimizer, Plan, Told};
-use search_spaces::{Point, Sequence};
+use jobs::{JobId, JobResult, JobSpec, Outcome, StudyId, TrialId, Work};
+use optimizers::{Plan, Pruner};
+use search_spaces::{Measure, Sequence};
+
+use crate::chooser::Chooser;
 
 /// What a driver's decisions depend on, beside the plan and the results.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Inputs {
     pub study: StudyId,
     /// The study's seed.
     pub seed: u64,
-    /// So many trials are evaluated at most.
+    /// So many points are evaluated at most.
     pub trials: Option<u64>,
     /// Trials per job; for plans that learn, a part of the study.
     pub chunk: u64,
@@ -70,16 +70,19 @@ pub struct Mismatch(pub String);
 /// A job with its result, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Released {
-    /// The first trial.
-    pub first: u64,
-    /// The points, where an optimizer chose them.
-    pub work: Work,
+    /// The job; of a range as much as there is a result of.
+    pub job: JobSpec,
     /// The result.
     pub result: JobResult,
 }
 
-/// Turns what came of a trial into what an optimizer is told of it.
-pub type Teller = Box<dyn Fn(&TrialResult) -> Told + Send>;
+impl Released {
+    /// The first trial.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.job.id.0.0
+    }
+}
 
 /// So many numbers in a row that hold no point end a sample. (A grid ends by itself.)
 const MAX_BARREN: u64 = 100_000;
@@ -88,11 +91,8 @@ const MAX_BARREN: u64 = 100_000;
 pub struct Driver {
     inputs: Inputs,
     source: Source,
-    tell: Teller,
     /// The next trial to be put into a job.
     next: u64,
-    /// Whether the plan has no further points.
-    exhausted: bool,
     /// Ranges of trials before `next` that have to be run again: first trial and length.
     gaps: VecDeque<(u64, u64)>,
     /// Jobs that have to be pushed again as they are.
@@ -108,39 +108,41 @@ pub struct Driver {
     /// Trials among those that were evaluated, and how many numbers in a row held no point.
     evaluated: u64,
     barren: u64,
-    /// Results released and not yet told to a plan that learns.
-    untold: VecDeque<(u64, Vec<Point>, Vec<Told>)>,
-    told: u64,
-    /// Whether the optimizer has to be told of another job before it is asked again.
-    is_held: bool,
-    /// The points asked and not told, in order, and how many of them each job has.
-    pending: VecDeque<Point>,
-    pending_jobs: VecDeque<u64>,
 }
 
 enum Source {
     Sequence(Arc<dyn Sequence>),
-    Optimizer { optimizer: Box<dyn Optimizer>, learns: bool },
+    Chooser(Box<Chooser>),
 }
 
 impl Driver {
-    /// A driver before its first job.
+    /// A driver before its first job. `measure` says what counts of the metrics.
     ///
     /// # Panics
-    /// If the chunk or the lag is zero.
+    /// If the chunk or the lag is zero, or there is a pruner and the plan does not learn.
     #[must_use]
-    pub fn new(inputs: Inputs, plan: Plan, tell: Teller) -> Self {
+    pub fn new(
+        inputs: Inputs,
+        plan: Plan,
+        pruner: Option<Box<dyn Pruner>>,
+        measure: Measure,
+    ) -> Self {
         assert!(inputs.chunk > 0 && inputs.lag > 0, "chunk and lag count trials, from 1");
         let source = match plan {
-            Plan::Sequence(sequence) => Source::Sequence(sequence),
-            Plan::Optimizer { optimizer, learns } => Source::Optimizer { optimizer, learns },
+            Plan::Sequence(sequence) => {
+                assert!(pruner.is_none(), "pruners learn, and so does a plan with one");
+                Source::Sequence(sequence)
+            }
+            Plan::Optimizer { optimizer, learns } => {
+                assert!(learns || pruner.is_none(), "pruners learn, and so does a plan with one");
+                let chooser = Chooser::new(optimizer, learns, pruner, measure);
+                Source::Chooser(Box::new(chooser))
+            }
         };
         Self {
             inputs,
             source,
-            tell,
             next: 0,
-            exhausted: false,
             gaps: VecDeque::new(),
             again: VecDeque::new(),
             open: BTreeMap::new(),
@@ -150,18 +152,13 @@ impl Driver {
             frontier: 0,
             evaluated: 0,
             barren: 0,
-            untold: VecDeque::new(),
-            told: 0,
-            is_held: false,
-            pending: VecDeque::new(),
-            pending_jobs: VecDeque::new(),
         }
     }
 
     /// Whether the points depend on results, so that chunk and lag are part of the study.
     #[must_use]
     pub fn learns(&self) -> bool {
-        matches!(self.source, Source::Optimizer { learns: true, .. })
+        matches!(&self.source, Source::Chooser(chooser) if chooser.learns())
     }
 
     /// Trials that were released and evaluated; trials whose number holds no point do not count.
@@ -243,22 +240,22 @@ impl Driver {
         };
         let (done, len) = (result.trials.len() as u64, job.len());
         let accepted = if done < len { Accepted::Partial } else { Accepted::Fresh };
-        let work = match job.work {
+        let job = match &job.work {
             // A prefix of a range is a smaller range; the rest becomes a gap.
             Work::Range { .. } if done > 0 => {
                 if done < len {
                     self.gaps.push_front((id.0.0 + done, len - done));
                 }
-                Work::Range { len: done }
+                JobSpec { work: Work::Range { len: done }, ..job }
             }
-            points @ Work::Points(_) if done == len => points,
+            Work::Points(_) if done == len => job,
             // The jobs of an optimizer are units of telling, so they are kept whole.
-            work => {
-                self.again.push_front(JobSpec { work, ..job });
+            _ => {
+                self.again.push_front(job);
                 return accepted;
             }
         };
-        self.settle(Released { first: id.0.0, work, result });
+        self.settle(Released { job, result });
         accepted
     }
 
@@ -294,12 +291,13 @@ impl Driver {
     /// # Errors
     /// The plan gives other points than the recorded ones: the study was recorded by a program
     /// or with data that behaves differently.
-    pub fn replay(&mut self, first: u64, work: Work, result: JobResult) -> Result<(), Mismatch> {
+    pub fn replay(&mut self, job: JobSpec, result: JobResult) -> Result<(), Mismatch> {
+        let first = job.id.0.0;
         if first < self.next {
             return Err(Mismatch(format!("trial {first} is recorded twice")));
         }
         let len = result.trials.len() as u64;
-        match &work {
+        match &job.work {
             Work::Range { .. } => {
                 if first > self.next {
                     self.gaps.push_back((self.next, first - self.next));
@@ -309,14 +307,19 @@ impl Driver {
             Work::Points(points) => {
                 while self.next < first {
                     let missing = first - self.next;
-                    let job = self.ask_job(missing).ok_or_else(|| {
+                    let earlier = self.ask_job(missing).ok_or_else(|| {
                         Mismatch(format!("trial {first} is recorded, but cannot be asked yet"))
                     })?;
-                    self.again.push_back(job);
+                    self.again.push_back(earlier);
                 }
-                let job = self.ask_job(len);
-                if job.as_ref().map(|job| &job.work) != Some(&work) {
-                    let asked = job.map_or("nothing".to_owned(), |job| format!("{:?}", job.work));
+                let asked = self.ask_job(len);
+                let is_same = |asked: &JobSpec| {
+                    asked.work == job.work
+                        && asked.origins == job.origins
+                        && asked.guard == job.guard
+                };
+                if !asked.as_ref().is_some_and(is_same) {
+                    let asked = asked.map_or("nothing".to_owned(), |job| format!("{:?}", job.work));
                     return Err(Mismatch(format!(
                         "the plan gives other points for trial {first} than the recorded ones: \
                          {asked} instead of {points:?}"
@@ -324,22 +327,26 @@ impl Driver {
                 }
             }
         }
-        self.settle(Released { first, work, result });
+        let work = match job.work {
+            Work::Range { .. } => Work::Range { len },
+            points @ Work::Points(_) => points,
+        };
+        self.settle(Released { job: JobSpec { work, ..job }, result });
         Ok(())
     }
 
     /// Whether as many trials have been evaluated as were asked for.
     fn has_enough(&self) -> bool {
-        self.inputs.trials.is_some_and(|trials| self.evaluated >= trials)
+        // Where trials go on, there are more evaluations than points.
+        let promotes = matches!(&self.source, Source::Chooser(chooser) if chooser.promotes());
+        !promotes && self.inputs.trials.is_some_and(|trials| self.evaluated >= trials)
     }
 
     /// Whether every trial of the plan has been put into a job.
     fn is_planned(&self) -> bool {
         let ended = match &self.source {
             Source::Sequence(sequence) => sequence.end().is_some_and(|len| self.next >= len),
-            Source::Optimizer { .. } => {
-                self.exhausted || self.inputs.trials.is_some_and(|trials| self.next >= trials)
-            }
+            Source::Chooser(chooser) => chooser.is_spent(&self.inputs),
         };
         ended && self.gaps.is_empty() && self.again.is_empty()
     }
@@ -353,14 +360,7 @@ impl Driver {
     }
 
     fn spec(&self, first: u64, work: Work) -> JobSpec {
-        JobSpec {
-            study: self.inputs.study,
-            id: JobId(TrialId(first)),
-            attempt: 0,
-            losses: 0,
-            seed: self.inputs.seed,
-            work,
-        }
+        JobSpec::new(self.inputs.study, TrialId(first), self.inputs.seed, work)
     }
 
     fn fresh_job(&mut self, hint: u64) -> Option<JobSpec> {
@@ -385,88 +385,20 @@ impl Driver {
         u64::try_from(scaled).unwrap_or(u64::MAX).max(missing).saturating_sub(under_way)
     }
 
-    /// Asks the optimizer for the next job, or none where it has to wait or has ended.
+    /// Asks for the next job, or none where that has to wait or there is none.
     fn ask_job(&mut self, hint: u64) -> Option<JobSpec> {
-        let left = self.inputs.trials.map_or(u64::MAX, |trials| trials.saturating_sub(self.next));
-        let len = if self.learns() { self.inputs.chunk } else { hint.max(1) }.min(left);
-        if len == 0 || self.exhausted {
-            return None;
-        }
-        while self.tell_due() {
-            let points = self.ask_points(len);
-            if !points.is_empty() {
-                let first = self.next;
-                self.next += points.len() as u64;
-                return Some(self.spec(first, Work::Points(points)));
-            }
-            if self.exhausted {
-                return None;
-            }
-            self.is_held = true;
-        }
-        None
-    }
-
-    /// The points of the next job: `len`, or as many as the optimizer gives without being told
-    /// more. A job ends where a generation does.
-    fn ask_points(&mut self, len: u64) -> Vec<Point> {
-        let Source::Optimizer { optimizer, learns } = &mut self.source else {
+        let Source::Chooser(chooser) = &mut self.source else {
             unreachable!("only optimizers are asked")
         };
-        let mut points = Vec::new();
-        for trial in self.next..self.next + len {
-            let mut generator = generator(self.inputs.seed, Purpose::Ask, trial);
-            match optimizer.ask(trial, &mut generator, self.pending.make_contiguous()) {
-                Asked::Point(point) => {
-                    if *learns {
-                        self.pending.push_back(point.clone());
-                    }
-                    points.push(point);
-                }
-                Asked::Wait => break,
-                Asked::Exhausted => {
-                    self.exhausted = true;
-                    break;
-                }
-            }
-        }
-        if *learns && !points.is_empty() {
-            self.pending_jobs.push_back(points.len() as u64);
-        }
-        points
-    }
-
-    /// Tells what is due before the next job may be asked; false where that is not there yet.
-    fn tell_due(&mut self) -> bool {
-        if !self.learns() {
-            return true;
-        }
-        while self.is_due() || self.is_held {
-            let Some((first, points, told)) = self.untold.pop_front() else { return false };
-            let Source::Optimizer { optimizer, .. } = &mut self.source else {
-                unreachable!("only optimizers learn")
-            };
-            for (trial, (point, told)) in (first..).zip(points.iter().zip(&told)) {
-                optimizer.tell(trial, point, told);
-            }
-            self.is_held = false;
-            self.pending_jobs.pop_front();
-            self.pending.drain(..points.len());
-            self.told += points.len() as u64;
-        }
-        true
-    }
-
-    /// Whether the first job that is not told yet lies among the trials `0 ..= next - lag`.
-    fn is_due(&self) -> bool {
-        let first = self.pending_jobs.front();
-        first.is_some_and(|len| self.told + len + self.inputs.lag <= self.next + 1)
+        let job = chooser.ask(self.next, hint, &self.inputs)?;
+        self.next += job.len();
+        Some(job)
     }
 
     /// Puts a result in its place and releases what is complete up to it.
     fn settle(&mut self, released: Released) {
         self.waiting += released.result.trials.len() as u64;
-        self.early.insert(released.first, released);
+        self.early.insert(released.first(), released);
         while let Some(mut released) = self.early.remove(&self.frontier) {
             self.waiting -= released.result.trials.len() as u64;
             if self.has_enough() || self.is_barren() {
@@ -474,9 +406,8 @@ impl Driver {
             }
             self.count(&mut released);
             self.frontier += released.result.trials.len() as u64;
-            if let (true, Work::Points(points)) = (self.learns(), &released.work) {
-                let told = released.result.trials.iter().map(&self.tell).collect();
-                self.untold.push_back((released.first, points.clone(), told));
+            if let Source::Chooser(chooser) = &mut self.source {
+                chooser.take(&released.job, &released.result.trials);
             }
             self.released.push_back(released);
         }

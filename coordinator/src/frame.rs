@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jobs::{Purpose, TrialResult, Work, derived_seed};
+use jobs::{JobSpec, Purpose, TrialResult, Work, derived_seed};
 use results::{Row, StudySchema};
 use search_spaces::Sequence;
 
@@ -23,20 +23,21 @@ impl Frame {
     /// # Panics
     /// If the job is not of this study.
     #[must_use]
-    pub fn row(&self, work: &Work, first: u64, offset: u64, trial: &TrialResult) -> Option<Row> {
+    pub fn row(&self, job: &JobSpec, offset: u64, trial: &TrialResult) -> Option<Row> {
         if trial.outcome == jobs::Outcome::Skipped {
             return None;
         }
-        let number = first + offset;
-        let point = match work {
+        let number = job.id.0.0 + offset;
+        let point = match &job.work {
             Work::Points(points) => points[usize::try_from(offset).expect("a list fits")].clone(),
             Work::Range { .. } => {
                 let sequence = self.sequence.as_ref().expect("ranges are of a sequence");
                 sequence.point(number).expect("an evaluated number holds a point")
             }
         };
-        let seed = derived_seed(self.seed, Purpose::Trial, number);
-        self.schema.row(number, seed, point, trial)
+        let seed = derived_seed(self.seed, Purpose::Trial, job.origin(offset));
+        let row = self.schema.row(number, seed, point, trial)?;
+        Some(Row { origin: (!job.origins.is_empty()).then(|| job.origin(offset)), ..row })
     }
 }
 

@@ -199,7 +199,7 @@ impl Follower {
             result.trials.truncate(kept);
             jobs.push(JobTelemetry::from(&result));
             for (offset, trial) in (0..).zip(&result.trials) {
-                rows.extend(self.frame.row(&record.job.work, begins, offset, trial));
+                rows.extend(self.frame.row(&record.job, offset, trial));
             }
             let end = begins + result.trials.len() as u64;
             let reports = result.trials.iter().map(|trial| trial.reports.len());

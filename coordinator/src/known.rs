@@ -5,18 +5,18 @@
 //! not needed any more, and the fingerprint holds the hash of what was taken over, so that the
 //! study is a function of its own folder. Workers need none of it: they only evaluate.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use jobs::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
 use optimizers::Told;
 use results::{KnownResults, Ledger, Record, ResultsError, Store, StudyFolder};
 use search_spaces::{Objective, Parameter, Point, Space, Template, Value};
 
-use crate::driver::Teller;
+use crate::chooser::told;
 use crate::exit::Failure;
 use crate::frame::Frame;
-use crate::study::{Study, schema, teller};
+use crate::study::{Study, schema};
 
 /// Trials that the ledger keeps together.
 const TOGETHER: usize = 1024;
@@ -45,11 +45,13 @@ impl Known {
         same_objectives(&earlier.template, template).map_err(wrong)?;
         let columns = columns(&earlier.space, &template.space).map_err(wrong)?;
         // The template's own objectives and constraints, looked up among what was measured then.
-        let schema = Arc::new(schema(template, earlier.simulator.metrics())?);
-        let (tell, frame): (Teller, Frame) = (teller(schema), Frame::from(&earlier));
+        let measure = schema(template, earlier.simulator.metrics())?.measure();
+        let frame = Frame::from(&earlier);
         // What is recorded beyond the end of the table, or behind a gap, is there by chance.
         let end = ledger.finished()?.map_or(u64::MAX, |finished| finished.trials);
-        let (mut results, mut next) = (Vec::new(), 0);
+        let (mut results, mut next) = (Vec::<(Point, Told)>::new(), 0);
+        // Where the result of a new trial is, for those that go on with it.
+        let mut places = BTreeMap::new();
         for record in ledger.records()? {
             let Record { job, result } = record?;
             let first = job.id.0.0;
@@ -58,10 +60,16 @@ impl Known {
             }
             next = first + result.trials.len() as u64;
             for (offset, trial) in (0..end.saturating_sub(first)).zip(&result.trials) {
-                let Some(row) = frame.row(&job.work, first, offset, trial) else { continue };
+                let Some(row) = frame.row(&job, offset, trial) else { continue };
                 let point = translated(&earlier.space, &template.space, &columns, &row.point)
                     .map_err(|found| wrong(format!("trial {}: {found}", first + offset)))?;
-                results.push((point, tell(trial)));
+                match row.origin.and_then(|origin| places.get(&origin)) {
+                    Some(place) => results[*place] = (point, told(&measure, trial)),
+                    None => {
+                        places.insert(row.trial, results.len());
+                        results.push((point, told(&measure, trial)));
+                    }
+                }
             }
         }
         if results.is_empty() {
@@ -192,7 +200,7 @@ fn records(known: &[(Point, Told)]) -> Vec<Record> {
         let work = Work::Points(points);
         let trials = chunk.iter().map(|(_, told)| trial(told)).collect();
         Record {
-            job: JobSpec { study, id, attempt: 0, losses: 0, seed: 0, work },
+            job: JobSpec::new(study, id.0, 0, work),
             result: JobResult {
                 study,
                 id,
@@ -222,10 +230,10 @@ fn trial(told: &Told) -> TrialResult {
 
 fn pairs(record: Record) -> Vec<(Point, Told)> {
     let Work::Points(points) = record.job.work else { return Vec::new() };
-    points.into_iter().zip(record.result.trials.into_iter().map(told)).collect()
+    points.into_iter().zip(record.result.trials.into_iter().map(recorded)).collect()
 }
 
-fn told(trial: TrialResult) -> Told {
+fn recorded(trial: TrialResult) -> Told {
     match (trial.outcome, trial.reports.into_iter().next()) {
         (Outcome::Complete(mut objectives), _) => {
             let violation = objectives.pop().unwrap_or(f64::INFINITY);

@@ -14,6 +14,7 @@
 mod apart;
 mod ask;
 mod audit;
+pub mod chooser;
 pub mod cli;
 pub mod commands;
 mod commit;

@@ -65,6 +65,9 @@ impl Progress {
         }
         parts.push(format!("frontier {}", self.frontier));
         let Counts { failed, pruned, infeasible, .. } = self.counts;
+        if let Some(saved) = self.counts.saved() {
+            parts.push(format!("{:.0} % saved", 100.0 * saved));
+        }
         for (count, name) in [
             (failed, "failed"),
             (pruned, "pruned"),

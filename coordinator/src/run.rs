@@ -84,7 +84,7 @@ pub struct Places<'a> {
 pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
     let (goal, chunk) = (study.goal(), study.choices.chunk);
     let frame = Frame::from(&study);
-    let judge = study.goals.judge(study.template.objectives.len());
+    let tally = study.tally();
     let mut run = Run {
         goal,
         chunk,
@@ -93,13 +93,13 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         max_failures: places.max_failures,
         control: places.control,
         progress: places.progress,
-        audit: Audit::new(study.id, study.choices.seed, places.audit),
+        audit: Audit::new(study.choices.seed, places.audit),
         contradictions: places.ledger.contradictions()?,
         ingest: Ingest::start(places.view, places.ledger.reader(), frame.clone()),
         was_complete: is_complete(&places.ledger)?,
         scribe: Scribe::new(places.ledger),
         driver: study.into_driver(),
-        tally: Tally::new(&frame.schema, judge),
+        tally,
         frame,
         pace: Pace::default(),
         resumed: 0,
@@ -155,7 +155,7 @@ impl Run<'_> {
     fn replay(&mut self) -> Result<(), Failure> {
         for record in self.scribe.ledger.records()? {
             let Record { job, result } = record?;
-            self.driver.replay(job.id.0.0, job.work, result)?;
+            self.driver.replay(job, result)?;
             while let Some(released) = self.driver.release() {
                 self.tally.take_up(&self.frame, &released);
             }
@@ -400,7 +400,7 @@ impl Run<'_> {
     }
 
     fn done(&self) -> u64 {
-        self.goal.done(self.tally.counts.evaluated, self.tally.numbers)
+        self.goal.done(self.tally.counts.points(), self.tally.numbers)
     }
 
     /// Why running the study again may give another table, as far as that is known.

@@ -4,18 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use jobs::{Outcome, Purpose, StudyId, TrialResult, derived_seed};
-use optimizers::{Algorithm, Plan, Task, Told};
+use jobs::{Purpose, StudyId, derived_seed};
+use optimizers::{Algorithm, Plan, Pruner, Pruning, PruningTask, Task};
 use results::{Ledger, StudyRecord, StudySchema};
-use search_spaces::{
-    Document, Objective, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
-};
+use search_spaces::{Document, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest};
 use simulators::{Places, Simulator};
 
-use crate::driver::{Driver, Inputs, Teller};
+use crate::driver::{Driver, Inputs};
 use crate::exit::{DEFAULT_DATA, Failure};
 use crate::known::Known;
 use crate::stopping::Goals;
+use crate::tally::Tally;
 
 /// Raised whenever the same template and seed would give other results than before.
 const SEMANTICS: u32 = 1;
@@ -89,9 +88,12 @@ pub struct Study {
     pub sequence: Option<Arc<dyn Sequence>>,
     /// Conditions on reports at which a trial is pruned.
     pub pruning_rules: Arc<[PruningRule]>,
+    /// What compares trials with each other and ends those that fall behind.
+    pub pruning: Option<Pruning>,
     /// What ends the study before its trials are used up.
     pub goals: Goals,
     plan: Plan,
+    pruner: Option<Box<dyn Pruner>>,
 }
 
 impl Study {
@@ -122,6 +124,7 @@ impl Study {
     ) -> Result<Self, Failure> {
         let schema = Arc::new(schema(&template, simulator.metrics())?);
         let pruning_rules = pruning_rules(&template, &*simulator)?;
+        let pruning = pruning(&template)?;
         let goals = Goals::read(&template, simulator.metrics())?;
         let space = Arc::new(template.space.clone());
         let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
@@ -136,6 +139,10 @@ impl Study {
             .algorithm
             .plan(&task)
             .map_err(|message| Failure::usage(format!("--algorithm: {message}")))?;
+        let (plan, pruner) = match &pruning {
+            Some(pruning) => (plan.learning(), Some(pruner(pruning, &template, &*simulator)?)),
+            None => (plan, None),
+        };
         let sequence = match &plan {
             Plan::Sequence(sequence) => Some(Arc::clone(sequence)),
             Plan::Optimizer { .. } => None,
@@ -150,8 +157,10 @@ impl Study {
             simulator,
             sequence,
             pruning_rules,
+            pruning,
             goals,
             plan,
+            pruner,
         })
     }
 
@@ -278,6 +287,19 @@ impl Study {
         }
     }
 
+    /// Whether trials may pause and go on, so that there are more evaluations than points.
+    #[must_use]
+    pub fn promotes(&self) -> bool {
+        self.pruner.as_ref().is_some_and(|pruner| pruner.promotes())
+    }
+
+    /// The sums of no trials.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let judge = self.goals.judge(self.template.objectives.len());
+        Tally::new(&self.schema, judge, self.simulator.steps())
+    }
+
     /// Makes sure that trials can be run, before any is.
     ///
     /// # Errors
@@ -295,6 +317,7 @@ impl Study {
             simulator: Arc::clone(&self.simulator),
             sequence: self.sequence.clone(),
             pruning_rules: Arc::clone(&self.pruning_rules),
+            measure: self.schema.measure(),
             files,
             cancelled: Arc::new(AtomicBool::new(false)),
         }
@@ -310,39 +333,8 @@ impl Study {
             chunk: self.choices.chunk.max(1),
             lag: self.choices.lag,
         };
-        Driver::new(inputs, self.plan, teller(self.schema))
+        Driver::new(inputs, self.plan, self.pruner, self.schema.measure())
     }
-}
-
-/// What an optimizer is told of a trial: its objectives, signed such that smaller is better, and
-/// how far it is from meeting the outcome constraints.
-pub fn teller(schema: Arc<StudySchema>) -> Teller {
-    let column = |objective: &Objective| {
-        let found = schema.metrics().iter().position(|metric| *metric == objective.metric);
-        (found.expect("the schema has every objective"), objective.direction)
-    };
-    let columns: Vec<_> = schema.objectives().iter().map(column).collect();
-    Box::new(move |trial: &TrialResult| {
-        let oriented = |metrics: &[f64]| -> Option<Vec<f64>> {
-            let each = columns.iter().map(|(index, way)| way.orient(metrics[*index]));
-            let objectives: Vec<f64> = each.collect();
-            objectives.iter().all(|value| value.is_finite()).then_some(objectives)
-        };
-        match &trial.outcome {
-            Outcome::Complete(metrics) => {
-                let Some(objectives) = oriented(metrics) else { return Told::Failed };
-                let constraints = schema.outcome_constraints().iter();
-                let violation = constraints.map(|each| each.violation(metrics)).sum();
-                Told::Complete { objectives, violation }
-            }
-            Outcome::Pruned(_) => {
-                let last = trial.reports.last();
-                let objectives = last.and_then(|report| oriented(&report.values));
-                Told::Pruned { step: last.map_or(0, |report| report.step), objectives }
-            }
-            Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::Skipped => Told::Failed,
-        }
-    })
 }
 
 /// The columns that trials with these metrics make under a template.
@@ -378,19 +370,67 @@ fn pruning_rules(
     simulator: &dyn Simulator,
 ) -> Result<Arc<[PruningRule]>, Failure> {
     let metrics = simulator.metrics();
+    let rules: Vec<&String> = template.prune.iter().filter(|text| is_rule(text)).collect();
     if !template.prune.is_empty() && !simulator.reports() {
         let found = template.prune.join("; ");
-        let allowed = "no rules here, because these trials report nothing on their way";
+        let allowed = "nothing here, because these trials report nothing on their way";
         return Err(template.error("prune", &found, allowed).into());
     }
-    let compile = |source: &String| {
+    let compile = |source: &&String| {
         PruningRule::compile(source, metrics).map_err(|error| {
             let names = metrics.join(", ");
             let allowed = format!("a condition on step, {names}, such as {} > 100", metrics[0]);
             template.error("prune", &error.found_in(source), &allowed).into()
         })
     };
-    template.prune.iter().map(compile).collect()
+    rules.iter().map(compile).collect()
+}
+
+/// Whether a text of `prune` is a rule over reports; otherwise it is the name of a pruner.
+fn is_rule(text: &str) -> bool {
+    matches!(Pruning::parse(text), Ok(None))
+}
+
+/// Whether a template names a pruner, so that trials are compared with each other.
+#[must_use]
+pub fn has_pruner(template: &Template) -> bool {
+    template.prune.iter().any(|text| !is_rule(text))
+}
+
+/// The pruner among the texts of `prune`.
+///
+/// # Errors
+/// There are two, or what looks like one is none.
+pub fn pruning(template: &Template) -> Result<Option<Pruning>, Failure> {
+    let mut found = None;
+    for text in template.prune.iter().filter(|text| !is_rule(text)) {
+        let error =
+            |found: &str, allowed: &str| Err(template.error("prune", found, allowed).into());
+        match Pruning::parse(text) {
+            Err(message) => {
+                let (found, allowed) = message.split_once(", allowed: ").unwrap_or((&message, ""));
+                return error(found.trim_start_matches("found "), allowed);
+            }
+            Ok(Some(_)) if found.is_some() => {
+                return error(&template.prune.join("; "), "one pruner, and any number of rules");
+            }
+            Ok(pruning) => found = pruning,
+        }
+    }
+    Ok(found)
+}
+
+fn pruner(
+    pruning: &Pruning,
+    template: &Template,
+    simulator: &dyn Simulator,
+) -> Result<Box<dyn Pruner>, Failure> {
+    let task = PruningTask {
+        objectives: template.objectives.len(),
+        steps: simulator.steps(),
+        replicates: false,
+    };
+    pruning.pruner(task).map_err(|message| Failure::usage(format!("--prune: {message}")))
 }
 
 fn fingerprint(

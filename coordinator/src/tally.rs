@@ -17,6 +17,8 @@ pub struct Tally {
     /// For each objective, the best trial and its value.
     best: Vec<Option<(u64, f64)>>,
     first_failure: Option<(u64, String)>,
+    /// The steps of a whole trial, as far as one is known.
+    whole: u64,
     archive: Archive,
     hash: ResultsHash,
     judge: Judge,
@@ -24,14 +26,16 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The tally of no trials, which ends where the judge says so.
+    /// The tally of no trials, which ends where the judge says so; `steps` is how far whole trials
+    /// go, where that is known.
     #[must_use]
-    pub fn new(schema: &StudySchema, judge: Judge) -> Self {
+    pub fn new(schema: &StudySchema, judge: Judge, steps: Option<u64>) -> Self {
         Self {
             numbers: 0,
             counts: Counts::default(),
             best: vec![None; schema.objectives().len()],
             first_failure: None,
+            whole: steps.unwrap_or(0),
             archive: Archive::new(schema.objectives().len()),
             hash: ResultsHash::new(schema),
             judge,
@@ -84,8 +88,8 @@ impl Tally {
             if self.reason.is_some() {
                 return;
             }
-            self.numbers = released.first + offset + 1;
-            let Some(row) = frame.row(&released.work, released.first, offset, trial) else {
+            self.numbers = released.first() + offset + 1;
+            let Some(row) = frame.row(&released.job, offset, trial) else {
                 self.counts.skipped += 1;
                 continue;
             };
@@ -101,6 +105,15 @@ impl Tally {
     fn count(&mut self, schema: &StudySchema, row: &Row) -> Option<Vec<f64>> {
         let counts = &mut self.counts;
         counts.evaluated += 1;
+        counts.continued += u64::from(row.origin.is_some());
+        let reached = row.reports.last().map_or(0, |report| report.step);
+        counts.steps += reached;
+        if matches!(row.status, Status::Complete | Status::Infeasible) {
+            // A trial that ended without a word at its last step was whole all the same.
+            self.whole = self.whole.max(reached);
+            counts.steps += self.whole - reached;
+        }
+        counts.whole_steps = self.whole * (counts.points() - counts.failed.min(counts.points()));
         self.hash.update(row);
         match row.status {
             Status::Complete => {}

@@ -96,14 +96,7 @@ mod tests {
     }
 
     fn job(first: u64, len: u64) -> JobSpec {
-        JobSpec {
-            study: StudyId([1; 32]),
-            id: JobId(TrialId(first)),
-            attempt: 0,
-            losses: 0,
-            seed: 0,
-            work: Work::Range { len },
-        }
+        JobSpec::new(StudyId([1; 32]), TrialId(first), 0, Work::Range { len })
     }
 
     #[test]

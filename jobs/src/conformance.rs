@@ -16,14 +16,7 @@ const WAIT: Duration = Duration::from_millis(5);
 /// Job number `number` of the suite.
 #[must_use]
 pub fn job(number: u64) -> JobSpec {
-    JobSpec {
-        study: StudyId([1; 32]),
-        id: JobId(TrialId(number * 10)),
-        attempt: 0,
-        losses: 0,
-        seed: 5,
-        work: Work::Range { len: 10 },
-    }
+    JobSpec::new(StudyId([1; 32]), TrialId(number * 10), 5, Work::Range { len: 10 })
 }
 
 /// The result that the suite's workers return for a job.

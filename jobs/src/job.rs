@@ -1,8 +1,9 @@
 //! What travels between coordinator and workers: jobs and their results.
 
 use std::fmt;
+use std::sync::Arc;
 
-use search_spaces::Point;
+use search_spaces::{Guard, Point};
 
 /// The fingerprint of a study: the BLAKE3 hash of everything that its results depend on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,9 +73,21 @@ pub struct JobSpec {
     pub seed: u64,
     /// The points.
     pub work: Work,
+    /// Of trials that go on where an earlier one paused: the number of the first one, whose seed
+    /// they have, for each of the points. Empty where all trials are new.
+    pub origins: Vec<u64>,
+    /// What other trials ask of these, where a pruner compares them.
+    pub guard: Option<Arc<Guard>>,
 }
 
 impl JobSpec {
+    /// A job that has not been handed out, of new trials that are held against no others.
+    #[must_use]
+    pub fn new(study: StudyId, first: TrialId, seed: u64, work: Work) -> Self {
+        let (id, origins) = (JobId(first), Vec::new());
+        Self { study, id, attempt: 0, losses: 0, seed, work, origins, guard: None }
+    }
+
     /// How many trials the job holds.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -98,7 +111,17 @@ impl JobSpec {
                 Work::Points(vec![point.clone()])
             }
         };
-        Self { id: JobId(TrialId(self.id.0.0 + offset)), work, ..self.clone() }
+        let origins = self.origins.get(offset as usize).copied().into_iter().collect();
+        let id = JobId(TrialId(self.id.0.0 + offset));
+        Self { id, work, origins, ..self.clone() }
+    }
+
+    /// The number of the trial whose seed the trial of this place has: its own, unless it goes on
+    /// with an earlier one.
+    #[must_use]
+    pub fn origin(&self, offset: u64) -> u64 {
+        let origin = usize::try_from(offset).ok().and_then(|place| self.origins.get(place));
+        origin.copied().unwrap_or(self.id.0.0 + offset)
     }
 
     /// Whether the job holds no trial.
@@ -126,7 +149,7 @@ pub enum Outcome {
     Failed(String),
     /// By the clock, with a message: another time it might have come to its end.
     TimedOut(String),
-    /// By a pruning rule, on account of its last report; the message says which one.
+    /// By a rule or a pruner, on account of its last report; the message says which one.
     Pruned(String),
     /// Its number holds no point: the constraints rule it out.
     Skipped,

@@ -24,6 +24,7 @@ mod redis_queue;
 mod seal;
 mod seed;
 mod wire;
+mod wire_guard;
 
 pub use embedded::EmbeddedQueue;
 pub use faulty::{Faults, FaultyQueue};

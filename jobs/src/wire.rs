@@ -4,12 +4,19 @@
 //! (`u32`). Each message opens with the version of this layout, and a reader refuses every other
 //! version. Nothing in a message is ever run or looked up by name.
 
+use std::sync::Arc;
+
 use search_spaces::{Point, Value};
 
 use crate::job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
 
 /// The layout's version.
-pub const WIRE_VERSION: u16 = 2;
+pub const WIRE_VERSION: u16 = 3;
+
+/// The first layout in which jobs have origins and a guard, and the oldest that is read: ledgers
+/// keep what they were written with.
+const GUARDED_VERSION: u16 = 3;
+const OLDEST_VERSION: u16 = 2;
 
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +52,8 @@ impl JobSpec {
                 out.list(points, Writer::point);
             }
         }
+        out.list(&self.origins, |out, origin| out.u64(*origin));
+        out.option(self.guard.as_deref(), Writer::guard);
         out.0
     }
 
@@ -54,7 +63,7 @@ impl JobSpec {
     /// Another version of the layout, or damage.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
         let mut input = Reader::new(bytes)?;
-        let job = Self {
+        let mut job = Self {
             study: input.study()?,
             id: JobId(TrialId(input.u64()?)),
             attempt: input.u32()?,
@@ -65,7 +74,13 @@ impl JobSpec {
                 1 => Work::Points(input.list(Reader::point)?),
                 _ => return Err(WireError::Damaged("unknown kind of work")),
             },
+            origins: Vec::new(),
+            guard: None,
         };
+        if input.version >= GUARDED_VERSION {
+            job.origins = input.list(Reader::u64)?;
+            job.guard = input.option(Reader::guard)?.map(Arc::new);
+        }
         input.end()?;
         Ok(job)
     }
@@ -104,7 +119,7 @@ impl JobResult {
     }
 }
 
-struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
     fn new() -> Self {
@@ -115,7 +130,7 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
-    fn u8(&mut self, value: u8) {
+    pub(crate) fn u8(&mut self, value: u8) {
         self.0.push(value);
     }
 
@@ -123,22 +138,29 @@ impl Writer {
         self.bytes(&value.to_le_bytes());
     }
 
-    fn u64(&mut self, value: u64) {
+    pub(crate) fn u64(&mut self, value: u64) {
         self.bytes(&value.to_le_bytes());
     }
 
-    fn f64(&mut self, value: f64) {
+    pub(crate) fn f64(&mut self, value: f64) {
         self.u64(value.to_bits());
     }
 
-    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+    pub(crate) fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
         self.u32(u32::try_from(items.len()).expect("lists are far shorter than 2^32"));
         for item in items {
             write(self, item);
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn option<T>(&mut self, item: Option<&T>, write: impl FnOnce(&mut Self, &T)) {
+        self.u8(u8::from(item.is_some()));
+        if let Some(item) = item {
+            write(self, item);
+        }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
         self.list(text.as_bytes(), |out, byte| out.u8(*byte));
     }
 
@@ -183,28 +205,32 @@ impl Writer {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    version: u16,
+}
 
 impl<'a> Reader<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let mut reader = Self(bytes);
-        match u16::from_le_bytes(reader.array()?) {
-            WIRE_VERSION => Ok(reader),
+        let mut reader = Self { bytes, version: 0 };
+        reader.version = u16::from_le_bytes(reader.array()?);
+        match reader.version {
+            OLDEST_VERSION..=WIRE_VERSION => Ok(reader),
             found => Err(WireError::Version { found }),
         }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let (head, tail) = self.0.split_first_chunk().ok_or(WireError::Damaged("cut short"))?;
-        self.0 = tail;
+        let (head, tail) = self.bytes.split_first_chunk().ok_or(WireError::Damaged("cut short"))?;
+        self.bytes = tail;
         Ok(*head)
     }
 
     fn end(&self) -> Result<(), WireError> {
-        if self.0.is_empty() { Ok(()) } else { Err(WireError::Damaged("bytes after the end")) }
+        if self.bytes.is_empty() { Ok(()) } else { Err(WireError::Damaged("bytes after the end")) }
     }
 
-    fn u8(&mut self) -> Result<u8, WireError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, WireError> {
         Ok(u8::from_le_bytes(self.array()?))
     }
 
@@ -212,11 +238,11 @@ impl<'a> Reader<'a> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn u64(&mut self) -> Result<u64, WireError> {
+    pub(crate) fn u64(&mut self) -> Result<u64, WireError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    fn f64(&mut self) -> Result<f64, WireError> {
+    pub(crate) fn f64(&mut self) -> Result<f64, WireError> {
         Ok(f64::from_bits(self.u64()?))
     }
 
@@ -224,20 +250,31 @@ impl<'a> Reader<'a> {
         Ok(StudyId(self.array()?))
     }
 
-    fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, WireError>,
     ) -> Result<Vec<T>, WireError> {
         let len = self.u32()? as usize;
         // Every item takes a byte at least: a damaged length cannot make us reserve memory that
         // the message could never fill.
-        if len > self.0.len() {
+        if len > self.bytes.len() {
             return Err(WireError::Damaged("a list longer than the message"));
         }
         (0..len).map(|_| read(self)).collect()
     }
 
-    fn text(&mut self) -> Result<String, WireError> {
+    pub(crate) fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, WireError>,
+    ) -> Result<Option<T>, WireError> {
+        match self.u8()? {
+            0 => Ok(None),
+            1 => read(self).map(Some),
+            _ => Err(WireError::Damaged("neither there nor absent")),
+        }
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, WireError> {
         String::from_utf8(self.list(Self::u8)?).map_err(|_| WireError::Damaged("no UTF-8"))
     }
 
@@ -274,6 +311,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use search_spaces::{Bar, Course, Guard, Patience, Pause, Rival, Rivals};
 
     use super::*;
 
@@ -288,6 +326,28 @@ mod tests {
                 Point::new(vec![Value::Float(-0.0), Value::Int(-5), Value::Bool(true)]),
                 Point::new(vec![Value::Label(3), Value::Inactive]),
             ]),
+            origins: vec![3, 7],
+            guard: Some(Arc::new(guard())),
+        }
+    }
+
+    fn guard() -> Guard {
+        let bar = Bar {
+            step: 5,
+            cohort: 12,
+            rows: vec![vec![0.5, -1.0], vec![0.25, 2.0]],
+            spare: vec![0.1, -2.0],
+            precedents: vec![vec![0.75, f64::NEG_INFINITY]],
+            violation: Some(f64::INFINITY),
+        };
+        let rival = Rival { trial: 8, reports: vec![(1, vec![0.5, 0.5]), (4, vec![1.0, -0.0])] };
+        Guard {
+            pruner: "asha".into(),
+            course: Course::Mean,
+            bars: vec![bar, Bar::default()],
+            patience: Some(Patience { reports: 3, least: 1e-3 }),
+            rivals: Some(Rivals { level: 0.05, reports: 4, trials: vec![rival] }),
+            pause: Some(Pause { step: 9, rung: 2 }),
         }
     }
 
@@ -319,6 +379,18 @@ mod tests {
         assert_eq!(JobResult::from_bytes(&result().to_bytes()).unwrap(), result());
         let range = JobSpec { work: Work::Range { len: 1 << 40 }, ..spec() };
         assert_eq!(JobSpec::from_bytes(&range.to_bytes()).unwrap(), range);
+        let plain = JobSpec { origins: Vec::new(), guard: None, ..spec() };
+        assert_eq!(JobSpec::from_bytes(&plain.to_bytes()).unwrap().to_bytes(), plain.to_bytes());
+    }
+
+    #[test]
+    fn jobs_of_the_layout_without_guards_are_read() {
+        let plain =
+            JobSpec { work: Work::Range { len: 3 }, origins: Vec::new(), guard: None, ..spec() };
+        let mut bytes = plain.to_bytes();
+        bytes[0] = 2;
+        bytes.truncate(bytes.len() - 5);
+        assert_eq!(JobSpec::from_bytes(&bytes).unwrap(), plain);
     }
 
     #[test]

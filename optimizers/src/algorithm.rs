@@ -11,6 +11,7 @@ use crate::classical::REFINING;
 use crate::cube::CubeSearch;
 use crate::distinct::Distinct;
 use crate::grid::GridSearch;
+use crate::in_order::InOrder;
 use crate::latin_hypercube::LatinHypercube;
 use crate::optimizer::Optimizer;
 use crate::options::Options;
@@ -268,6 +269,19 @@ impl Algorithm {
             return Ok(Plan::Optimizer { optimizer, learns: false });
         }
         Ok(Plan::Sequence(sequence))
+    }
+}
+
+impl Plan {
+    /// The same plan for a study with a pruner, whose jobs depend on results even where its points
+    /// do not.
+    #[must_use]
+    pub fn learning(self) -> Self {
+        let optimizer = match self {
+            Self::Sequence(sequence) => Box::new(InOrder::new(sequence)),
+            Self::Optimizer { optimizer, .. } => optimizer,
+        };
+        Self::Optimizer { optimizer, learns: true }
     }
 }
 

@@ -51,6 +51,11 @@ pub trait Optimizer: Send {
 
     /// Learns how a trial ended. Trials are told in order, each once.
     fn tell(&mut self, trial: u64, point: &Point, told: &Told);
+
+    /// Learns more of a point whose trial was told as pruned: it had paused, and has gone on.
+    fn revise(&mut self, point: &Point, told: &Told) {
+        let _ = (point, told);
+    }
 }
 
 /// Why a strategy learns of a point.

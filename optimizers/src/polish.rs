@@ -172,4 +172,14 @@ impl Optimizer for Polish {
         self.known.push((point.clone(), told.clone()));
         self.sift();
     }
+
+    fn revise(&mut self, point: &Point, told: &Told) {
+        match (&mut self.search, &mut self.plan) {
+            (Some(search), _) => return search.revise(point, told),
+            (None, Plan::Optimizer { optimizer, .. }) => optimizer.revise(point, told),
+            (None, Plan::Sequence(_)) => {}
+        }
+        self.known.push((point.clone(), told.clone()));
+        self.sift();
+    }
 }

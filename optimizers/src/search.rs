@@ -153,6 +153,11 @@ impl Optimizer for Search {
             self.strategy.learn(Origin::Proposed(number), point, told);
         }
     }
+
+    fn revise(&mut self, point: &Point, told: &Told) {
+        self.memory.revise(point, told);
+        self.strategy.learn(Origin::Given, point, told);
+    }
 }
 
 /// The points given so far, by their hash, and what came of them.
@@ -188,6 +193,10 @@ impl Memory {
                 Known::Told(told) => Err(Seen::Told(told.clone())),
             },
         }
+    }
+
+    fn revise(&mut self, point: &Point, told: &Told) {
+        self.known.insert(point.hash(), Known::Told(told.clone()));
     }
 
     fn set(&mut self, place: usize, known: Known) {

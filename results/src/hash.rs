@@ -129,6 +129,7 @@ mod tests {
     fn row(trial: u64) -> Row {
         Row {
             trial,
+            origin: None,
             seed: 11,
             point: Point::new(vec![Value::Bool(true)]),
             status: Status::Complete,

@@ -517,7 +517,7 @@ mod tests {
         let trials = vec![TrialResult { outcome: Outcome::Failed(message), reports: Vec::new() }];
         let work = Work::Range { len: 1 };
         Record {
-            job: JobSpec { study, id, attempt: 0, losses: 0, seed: 5, work },
+            job: JobSpec::new(study, id.0, 5, work),
             result: JobResult { study, id, attempt: 0, trials, worker: "w".into(), elapsed_ns: 1 },
         }
     }

@@ -21,6 +21,13 @@ pub struct Counts {
     pub infeasible: u64,
     /// Numbers of the plan that hold no point.
     pub skipped: u64,
+    /// Of those evaluated, the ones that go on with a trial that had paused, and are no new points.
+    pub continued: u64,
+    /// The steps that trials took, as far as they reported them.
+    pub steps: u64,
+    /// The steps that the same points would have taken if every trial had come to its end; 0
+    /// where that is not known.
+    pub whole_steps: u64,
 }
 
 impl Counts {
@@ -28,6 +35,20 @@ impl Counts {
     #[must_use]
     pub fn complete(&self) -> u64 {
         self.evaluated - self.failed - self.pruned - self.infeasible
+    }
+
+    /// Points evaluated.
+    #[must_use]
+    pub fn points(&self) -> u64 {
+        self.evaluated - self.continued
+    }
+
+    /// The share of the work that pruning saved; none where nothing was pruned or that is not
+    /// known.
+    #[must_use]
+    pub fn saved(&self) -> Option<f64> {
+        let is_known = self.pruned > 0 && self.whole_steps > 0;
+        is_known.then(|| 1.0 - self.steps as f64 / self.whole_steps as f64)
     }
 }
 

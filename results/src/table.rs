@@ -1,7 +1,7 @@
 //! The results table: what a study is a function to.
 
 use jobs::{Outcome, Report, TrialResult};
-use search_spaces::{Objective, OutcomeConstraint, Parameter, Point};
+use search_spaces::{Measure, Objective, OutcomeConstraint, Parameter, Point};
 use serde::{Deserialize, Serialize};
 
 /// How a trial ended, as the results table tells it.
@@ -16,7 +16,7 @@ pub enum Status {
     Failed,
     /// Stopped by the clock. A study with such a trial need not be repeatable.
     Timeout,
-    /// Stopped on account of a report; the message says which rule was met.
+    /// Stopped on account of a report; the message says for which rule, or by which pruner.
     Pruned,
 }
 
@@ -52,6 +52,9 @@ pub struct Row {
     pub trial: u64,
     /// The seed of its own noise.
     pub seed: u64,
+    /// The trial that it goes on with, which had paused, and whose point and seed it has; none
+    /// where it is new. (The seed says the same, so that this is not hashed.)
+    pub origin: Option<u64>,
     /// Its point.
     pub point: Point,
     /// How it ended.
@@ -135,7 +138,13 @@ impl StudySchema {
         &self.objectives
     }
 
-    /// The row of a trial; none where its number holds no point.
+    /// What counts of the metrics.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        Measure::new(&self.metrics, &self.objectives, &self.outcome_constraints)
+    }
+
+    /// The row of a new trial; none where its number holds no point.
     ///
     /// A trial that ends with metrics is `infeasible` where a constraint is missed, otherwise
     /// `failed` where an objective is not finite (its metrics stay), otherwise `complete`.
@@ -148,6 +157,7 @@ impl StudySchema {
         let mut row = Row {
             trial,
             seed,
+            origin: None,
             point,
             status: Status::Failed,
             metrics: Vec::new(),

@@ -17,6 +17,8 @@
 //!   metrics at which a study ends. All, and the backtester's strategies, share the grammar of [`expr`].
 //!   Constraints that contradict each other are refused on proof, by interval arithmetic; merely
 //!   rare points are no reason to refuse.
+//! * A [`Guard`] holds a running trial against others, by the [`Standing`]s that a [`Measure`]
+//!   makes of their reports.
 //!
 //! Deliberately absent: dependent ranges (write a constraint), permutations, and any notion of
 //! which point to try next.
@@ -44,13 +46,16 @@ mod error;
 pub mod expr;
 mod feasibility;
 mod grid;
+mod guard;
 mod interval;
 mod library;
 mod parameter;
 mod pruning_rule;
 mod section;
 mod sequence;
+mod signed_rank;
 mod space;
+mod standing;
 mod step;
 mod target;
 mod template;
@@ -62,12 +67,14 @@ pub use document::Document;
 pub use domain::{Domain, Scale};
 pub use error::{TemplateError, nearest};
 pub use grid::Grid;
+pub use guard::{Amount, Bar, Course, Guard, Patience, Pause, Rival, Rivals, Watched};
 pub use library::{TEMPLATES, template};
 pub use parameter::Parameter;
 pub use pruning_rule::PruningRule;
 pub use section::Section;
 pub use sequence::Sequence;
 pub use space::{Space, unit_from_bits};
+pub use standing::{Measure, Standing};
 pub use step::Step;
 pub use target::Target;
 pub use template::{Direction, Objective, Template, check_study_name};

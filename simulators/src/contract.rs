@@ -46,6 +46,11 @@ pub trait Simulator: Send + Sync {
     /// Whether its trials may report on their way, so that pruning rules can hold.
     fn reports(&self) -> bool;
 
+    /// The step of a whole trial's last report, where that is the same for all of them.
+    fn steps(&self) -> Option<u64> {
+        None
+    }
+
     /// Runs one trial by itself, for a person who wants to see how that goes.
     fn rehearse(&self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Rehearsal {
         Rehearsal { result: self.session().run(trial, watcher), seen: Vec::new() }
@@ -121,6 +126,9 @@ pub struct Trial<'a> {
     pub point: &'a Point,
     /// The seed of its own noise.
     pub seed: u64,
+    /// It will be stopped at the first report at or beyond this step, whatever that says: there is
+    /// no use in preparing for more.
+    pub until: Option<u64>,
     /// The folder for files that people may want to see afterwards, in an entry named by the
     /// trial's number; it need not exist yet. Where there is none, nothing is kept.
     pub files: Option<&'a Path>,
@@ -130,7 +138,13 @@ impl<'a> Trial<'a> {
     /// A trial outside of any study, with number 0.
     #[must_use]
     pub fn new(point: &'a Point, seed: u64) -> Self {
-        Self { number: 0, point, seed, files: None }
+        Self { number: 0, point, seed, until: None, files: None }
+    }
+
+    /// What it may spend of a whole trial's budget, in steps.
+    #[must_use]
+    pub fn budget(&self, whole: u64) -> u64 {
+        self.until.map_or(whole, |until| until.min(whole))
     }
 }
 

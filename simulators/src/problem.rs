@@ -167,6 +167,10 @@ impl Simulator for Problem {
         self.steps > 0
     }
 
+    fn steps(&self) -> Option<u64> {
+        (self.steps > 0).then_some(self.steps as u64)
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(ProblemSession { problem: self, variables: Vec::with_capacity(self.dimensions) })
     }

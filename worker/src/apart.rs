@@ -164,14 +164,8 @@ mod tests {
     }
 
     fn job(first: u64, len: u64) -> JobSpec {
-        JobSpec {
-            study: StudyId([1; 32]),
-            id: JobId(TrialId(first)),
-            attempt: 1,
-            losses: 0,
-            seed: 0,
-            work: Work::Range { len },
-        }
+        let job = JobSpec::new(StudyId([1; 32]), TrialId(first), 0, Work::Range { len });
+        JobSpec { attempt: 1, ..job }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jobs::{JobSpec, Outcome, Purpose, StudyId, TrialResult, Work, derived_seed};
 use rayon::prelude::*;
-use search_spaces::{Point, PruningRule, Sequence};
+use search_spaces::{Guard, Measure, Point, PruningRule, Sequence, Watched};
 use simulators::{Failure, FailureKind, Report, Session, Simulator, Trial, Verdict, Watcher};
 
 use crate::meter::Meter;
@@ -23,6 +23,8 @@ pub struct Study {
     pub sequence: Option<Arc<dyn Sequence>>,
     /// Conditions on reports at which a trial is pruned.
     pub pruning_rules: Arc<[PruningRule]>,
+    /// What counts of the metrics, where trials are held against others.
+    pub measure: Measure,
     /// Where simulators may leave files for people, by trial; nowhere where there is none.
     pub files: Option<PathBuf>,
     /// Whether nobody wants its results any more.
@@ -128,9 +130,10 @@ fn run_trial<'a>(
             &derived
         }
     };
-    let seed = derived_seed(job.seed, Purpose::Trial, number);
-    let trial = Trial { number, point, seed, files: study.files.as_deref() };
-    let mut watch = Watch::new(&study.pruning_rules);
+    let seed = derived_seed(job.seed, Purpose::Trial, job.origin(offset));
+    let until = job.guard.as_ref().and_then(|guard| guard.pause).map(|pause| pause.step);
+    let trial = Trial { number, until, files: study.files.as_deref(), ..Trial::new(point, seed) };
+    let mut watch = Watch::under(&study.pruning_rules, job.guard.as_deref(), &study.measure);
     // Simulators are other people's code. After a panic the session's scratch memory may be in
     // any state, so it is thrown away with the trial.
     let ended = catch_unwind(AssertUnwindSafe(|| session.run(&trial, &mut watch)));
@@ -165,19 +168,38 @@ fn comes_with_a_stop(failure: &Failure, stop: &AtomicBool) -> bool {
     stop.load(Ordering::Relaxed)
 }
 
-/// Holds the reports of a trial against the pruning rules, and keeps them.
+/// Holds the reports of a trial against the pruning rules and its guard, and keeps them.
 pub struct Watch<'a> {
     rules: &'a [PruningRule],
+    guard: Option<(Watched<'a>, &'a Guard, &'a Measure)>,
     reports: Vec<jobs::Report>,
     /// The rule that was met, and where.
     pruned: Option<String>,
 }
 
 impl<'a> Watch<'a> {
-    /// Nothing has been reported yet.
+    /// Nothing has been reported yet, and there are rules alone.
     #[must_use]
     pub fn new(rules: &'a [PruningRule]) -> Self {
-        Self { rules, reports: Vec::new(), pruned: None }
+        Self { rules, guard: None, reports: Vec::new(), pruned: None }
+    }
+
+    /// The same for a trial that is held against others as well.
+    #[must_use]
+    pub fn under(rules: &'a [PruningRule], guard: Option<&'a Guard>, measure: &'a Measure) -> Self {
+        let guard = guard.map(|guard| (guard.watch(), guard, measure));
+        Self { guard, ..Self::new(rules) }
+    }
+
+    /// The rule that a report meets, or what its guard has against it.
+    fn reason(&mut self, report: &Report) -> Option<String> {
+        let met = |rule: &&PruningRule| rule.holds(report.step, &report.values);
+        let rule = self.rules.iter().find(met);
+        let named = rule.map(|rule| format!("{} at step {}", rule.source(), report.step));
+        named.or_else(|| {
+            let (watched, _, measure) = self.guard.as_mut()?;
+            watched.report(report.step, measure.standing(&report.values).as_ref())
+        })
     }
 
     /// What came of the trial. Whatever a simulator says after it was stopped is not part of it.
@@ -205,19 +227,20 @@ impl<'a> Watch<'a> {
 impl Watcher for Watch<'_> {
     fn report(&mut self, report: Report) -> Verdict {
         if self.pruned.is_none() {
-            let met = |rule: &&PruningRule| rule.holds(report.step, &report.values);
-            let rule = self.rules.iter().find(met);
-            self.pruned = rule.map(|rule| format!("{} at step {}", rule.source(), report.step));
+            self.pruned = self.reason(&report);
             self.reports.push(jobs::Report { step: report.step, values: report.values });
         }
         if self.pruned.is_some() { Verdict::Stop } else { Verdict::Continue }
     }
 
     fn wants_reports(&self) -> bool {
-        !self.rules.is_empty()
+        !self.rules.is_empty() || self.guard.is_some()
     }
 
     fn restart(&mut self) {
         self.reports.clear();
+        if let Some((watched, guard, _)) = &mut self.guard {
+            *watched = guard.watch();
+        }
     }
 }

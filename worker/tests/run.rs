@@ -107,7 +107,7 @@ fn study(stop_at: Option<(u64, Arc<AtomicBool>)>) -> Study {
 }
 
 fn job(first: u64, work: Work) -> JobSpec {
-    JobSpec { study: STUDY, id: JobId(TrialId(first)), attempt: 0, losses: 0, seed: 4, work }
+    JobSpec::new(STUDY, TrialId(first), 4, work)
 }
 
 fn run(job: &JobSpec, threads: usize) -> Vec<TrialResult> {

@@ -10,10 +10,14 @@ use search_spaces::Template;
 use crate::cli::Start;
 use crate::exit::Failure;
 use crate::known::Known;
-use crate::study::Choices;
+use crate::study::{Choices, has_pruner};
 
 /// Trials of a study that nothing else limits.
 const DEFAULT_TRIALS: u64 = 1000;
+
+/// The lag of a study whose points depend on nothing, and whose trials are compared: a bar that is
+/// so many trials old is as good as a fresh one.
+const PRUNING_LAG: u64 = 16;
 
 /// So many jobs are out at a time where several trials share one.
 const JOBS: u64 = 4;
@@ -106,8 +110,10 @@ impl Pace {
         known: Option<Known>,
         data: &Path,
     ) -> Choices {
-        let lag = self.lag.unwrap_or(algorithm.lag(trials));
-        let shares = template.simulator == "problem" && algorithm.learns();
+        let compares = has_pruner(template);
+        let least = if compares && !algorithm.learns() { PRUNING_LAG } else { 1 };
+        let lag = self.lag.unwrap_or(algorithm.lag(trials).max(least));
+        let shares = template.simulator == "problem" && (algorithm.learns() || compares);
         let chunk = if shares { lag / JOBS } else { 0 };
         Choices {
             seed,

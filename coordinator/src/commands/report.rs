@@ -129,6 +129,15 @@ fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
         let audited = thousands(progress.audited);
         text.push_str(&format!("\naudit: {audited} trials run again, {verdict}{left}"));
     }
+    if let Some(saved) = progress.counts.saved() {
+        let Counts { steps, whole_steps, .. } = progress.counts;
+        text.push_str(&format!(
+            "\npruning saved {:.0} % of the work: {} steps of {}",
+            100.0 * saved,
+            thousands(steps),
+            thousands(whole_steps)
+        ));
+    }
     if let Some(tainted) = &finished.tainted {
         text.push_str(&format!("\ntainted: {tainted}, so another run may have another hash"));
     }
@@ -140,6 +149,7 @@ fn exceptions(counts: &Counts) -> String {
         (counts.failed - counts.timed_out, "failed"),
         (counts.timed_out, "timed out"),
         (counts.pruned, "pruned"),
+        (counts.continued, "continued"),
         (counts.infeasible, "infeasible"),
         (counts.skipped, "ruled out by constraints or conditions"),
     ];

@@ -178,9 +178,9 @@ fn supervise(
         "study ended"
     );
     if let (StudyState::Complete, Some(asked)) = (ended.finished.state, asked)
-        && ended.progress.counts.evaluated < asked
+        && ended.progress.counts.points() < asked
     {
-        let evaluated = thousands(ended.progress.counts.evaluated);
+        let evaluated = thousands(ended.progress.counts.points());
         say!("the space has no more than {evaluated} points for the {} trials", thousands(asked));
     }
     report(&ended, folder, args, started.elapsed())

@@ -116,6 +116,7 @@ fn details(status: &StudyStatus) -> String {
         ("failed", thousands(counts.failed)),
         ("timed out", thousands(counts.timed_out)),
         ("pruned", thousands(counts.pruned)),
+        ("continued", thousands(counts.continued)),
         ("infeasible", thousands(counts.infeasible)),
         ("skipped", thousands(counts.skipped)),
         ("frontier", thousands(status.frontier)),

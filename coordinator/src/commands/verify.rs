@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use jobs::{JobId, JobSpec, Outcome, TrialId, TrialResult, Work};
+use jobs::{JobSpec, Outcome, TrialResult};
 use optimizers::KeyedPermutation;
 use rayon::prelude::*;
 use results::{Finished, Ledger, Record, Store};
@@ -59,19 +59,18 @@ pub fn verify(args: &Verify) -> Result<Exit, Failure> {
     let pool = threads
         .build()
         .map_err(|error| Failure::infrastructure(format!("failed to start threads: {error}")))?;
+    // Where trials go on, the number of points does not say how many there are.
+    let asked = study.choices.trials.filter(|_| !study.promotes());
     let mut checker = Checker {
         worker: study.for_worker(None),
         frame: Frame::from(&study),
-        tally: Tally::new(&study.schema, study.goals.judge(study.template.objectives.len())),
-        sample: Sample::new(
-            args.sample,
-            evaluated(&ledger, study.choices.trials, finished.as_ref())?,
-        ),
+        tally: study.tally(),
+        sample: Sample::new(args.sample, evaluated(&ledger, asked, finished.as_ref())?),
         seen: 0,
         verified: 0,
         differences: Vec::new(),
     };
-    let mut table = TablePrefix::new(study.choices.trials, finished.as_ref());
+    let mut table = TablePrefix::new(asked, finished.as_ref());
     let mut hash_at_end = None;
     for record in ledger.records()? {
         let Some(record) = table.next(record?) else { break };
@@ -234,18 +233,13 @@ impl Checker {
                 self.differences.push(Difference { trial: first + offset as u64, recorded, now });
             }
         }
-        let released = Released { first, work: job.work, result };
+        let released = Released { job, result };
         self.tally.take_up(&self.frame, &released);
         Ok(())
     }
 
     fn run_one(&self, job: &JobSpec, offset: usize) -> Result<TrialResult, MachineFault> {
-        let work = match &job.work {
-            Work::Range { .. } => Work::Range { len: 1 },
-            Work::Points(points) => Work::Points(vec![points[offset].clone()]),
-        };
-        let id = JobId(TrialId(job.id.0.0 + offset as u64));
-        let job = JobSpec { id, work, ..job.clone() };
+        let job = job.single(offset as u64);
         let (stop, meter) = (AtomicBool::new(false), Meter::default());
         let mut results = worker::run_job(&self.worker, &job, &stop, &meter)?;
         Ok(results.pop().expect("one trial was asked for"))

@@ -47,6 +47,10 @@ pub(super) fn trials<'a>(
                     let messages = rows.iter().map(|row| row.message.as_deref());
                     Arc::new(messages.collect::<StringArray>())
                 }
+                Source::Origin => {
+                    let origins = rows.iter().map(|row| row.origin);
+                    Arc::new(origins.collect::<UInt64Array>())
+                }
             }
         };
         let names = columns.trials.iter().map(|column| column.name.as_str());

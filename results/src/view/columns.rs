@@ -27,6 +27,7 @@ pub(crate) enum Source {
     Seed,
     Attempts,
     Error,
+    Origin,
 }
 
 /// A column of `trials`.
@@ -58,12 +59,13 @@ pub(crate) struct Described {
     pub(crate) importance: Option<i32>,
 }
 
-const FIXED: [(&str, Source, &str); 5] = [
+const FIXED: [(&str, Source, &str); 6] = [
     ("trial", Source::Trial, "UBIGINT"),
     ("status", Source::Status, "VARCHAR"),
     ("seed", Source::Seed, "UBIGINT"),
     ("attempts", Source::Attempts, "UINTEGER"),
     ("error", Source::Error, "VARCHAR"),
+    ("origin", Source::Origin, "UBIGINT"),
 ];
 
 /// Columns that ranked output puts in front of these.
@@ -251,6 +253,7 @@ mod tests {
                 "seed",
                 "attempts",
                 "error",
+                "origin",
             ]
         );
         assert_eq!(columns.report_metrics, ["profit", "error", "metric_step", "ties"]);

@@ -34,7 +34,7 @@ use crate::table::{Row, StudySchema};
 pub use self::rehearsal::try_database;
 
 /// The layout of the tables. A view of any other layout is made anew from the ledger.
-const VIEW_FORMAT: u32 = 2;
+const VIEW_FORMAT: u32 = 3;
 
 /// What a job cost; never hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]

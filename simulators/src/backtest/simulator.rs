@@ -299,6 +299,10 @@ impl Simulator for Backtest {
         self.settings.reports > 0
     }
 
+    fn steps(&self) -> Option<u64> {
+        (self.settings.reports > 0).then_some(self.settings.reports)
+    }
+
     fn files(&self) -> Vec<String> {
         self.files.clone()
     }

@@ -16,7 +16,7 @@ use super::settings::{Keep, Mode, Settings};
 use super::trace::Trace;
 use super::trouble::{Cause, Trouble};
 use super::words::command_line;
-use crate::contract::{Failure, Rehearsal, Session, Simulator, Trial, Watcher};
+use crate::contract::{Failure, Rehearsal, Report, Session, Simulator, Trial, Watcher};
 
 /// An external program that evaluates points, as a child that stays or as one child per trial.
 ///
@@ -94,7 +94,13 @@ impl Simulator for Command {
 
     /// Only what a program says on standard output while it runs can be a report.
     fn reports(&self) -> bool {
-        self.settings.mode == Mode::Persistent || matches!(self.settings.output, Output::Json)
+        let says = self.settings.mode == Mode::Persistent;
+        // A program that takes a budget reports by ending at it.
+        says || self.settings.budget.is_some() || matches!(self.settings.output, Output::Json)
+    }
+
+    fn steps(&self) -> Option<u64> {
+        self.settings.budget
     }
 
     fn files(&self) -> Vec<String> {
@@ -178,9 +184,21 @@ impl Session for CommandSession<'_> {
             if let Some(place) = place.filter(|_| self.command.keeps(&result)) {
                 self.command.kept.keep(place);
             }
+            if let (Ok(values), Some(until)) = (&result, self.command.part(trial)) {
+                // It has come to the end of its budget, and not to that of the trial.
+                watcher.report(Report { step: until, values: values.clone() });
+            }
             return result.map_err(|trouble| trouble.failure);
         }
         unreachable!("the loop has no other end")
+    }
+}
+
+impl Command {
+    /// The step up to which a trial runs, where its program was told to go no further.
+    fn part(&self, trial: &Trial<'_>) -> Option<u64> {
+        let whole = self.settings.budget?;
+        Some(trial.budget(whole)).filter(|budget| *budget < whole)
     }
 }
 
@@ -212,7 +230,8 @@ impl CommandSession<'_> {
                 None => Server::start(settings, guard, &mut self.trace)?,
             };
             let served_others = server.served() > 0;
-            let line = self.request.line(parameters, trial, settings.budget);
+            let budget = settings.budget.map(|whole| trial.budget(whole));
+            let line = self.request.line(parameters, trial, budget);
             let answer = server.ask(settings, trial.number, line, watcher, &mut self.trace);
             if server.is_alive() {
                 self.server = Some(server);

@@ -10,7 +10,7 @@ use crate::contract::Trial;
 pub(super) struct Names<'a> {
     /// The parameters, whose names come first.
     pub space: &'a Space,
-    /// The budget, which is the same for all trials.
+    /// The budget of a whole trial.
     pub budget: Option<u64>,
 }
 
@@ -29,6 +29,7 @@ enum Piece {
     Parameter(usize, Format),
     Seed(Format),
     Trial(Format),
+    Budget(Format, u64),
 }
 
 /// A text whose placeholders are known to exist.
@@ -86,7 +87,7 @@ impl Text {
 
     /// Whether there is a placeholder in it.
     pub(super) fn varies(&self) -> bool {
-        self.0.iter().any(|piece| !matches!(piece, Piece::Literal(_)))
+        self.0.iter().any(|piece| !matches!(piece, Piece::Literal(_) | Piece::Budget(..)))
     }
 
     /// The text of one trial.
@@ -101,6 +102,9 @@ impl Text {
                 }
                 Piece::Seed(format) => format.pad(&mut out, &trial.seed.to_string()),
                 Piece::Trial(format) => format.pad(&mut out, &trial.number.to_string()),
+                Piece::Budget(format, whole) => {
+                    format.pad(&mut out, &trial.budget(*whole).to_string());
+                }
             }
         }
         out
@@ -130,11 +134,7 @@ fn placeholder(inside: &str, names: Names<'_>) -> Result<Piece, (String, String)
     match (name, budget) {
         ("seed", _) => return Ok(Piece::Seed(format)),
         ("trial", _) => return Ok(Piece::Trial(format)),
-        ("budget", Some(budget)) => {
-            let mut text = String::new();
-            format.pad(&mut text, &budget.to_string());
-            return Ok(Piece::Literal(text));
-        }
+        ("budget", Some(budget)) => return Ok(Piece::Budget(format, budget)),
         _ => {}
     }
     let names: Vec<&str> = space.parameters().iter().map(Parameter::name).collect();

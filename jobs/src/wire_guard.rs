@@ -1,0 +1,92 @@
+//! Guards as bytes.
+
+use search_spaces::{Bar, Course, Guard, Patience, Pause, Rival, Rivals};
+
+use crate::wire::{Reader, WireError, Writer};
+
+const COURSES: [Course; 3] = [Course::Last, Course::Best, Course::Mean];
+
+impl Writer {
+    pub(crate) fn guard(&mut self, guard: &Guard) {
+        let Guard { pruner, course, bars, patience, rivals, pause } = guard;
+        self.text(pruner);
+        let tag = COURSES.iter().position(|known| known == course).expect("one of them");
+        self.u8(tag as u8);
+        self.list(bars, Self::bar);
+        self.option(patience.as_ref(), |out, Patience { reports, least }| {
+            out.u64(*reports);
+            out.f64(*least);
+        });
+        self.option(rivals.as_ref(), |out, Rivals { level, reports, trials }| {
+            out.f64(*level);
+            out.u64(*reports);
+            out.list(trials, Self::rival);
+        });
+        self.option(pause.as_ref(), |out, Pause { step, rung }| {
+            out.u64(*step);
+            out.u64(*rung);
+        });
+    }
+
+    fn bar(&mut self, bar: &Bar) {
+        let Bar { step, cohort, rows, spare, precedents, violation } = bar;
+        self.u64(*step);
+        self.u64(*cohort);
+        self.list(rows, |out, row| out.values(row));
+        self.values(spare);
+        self.list(precedents, |out, row| out.values(row));
+        self.option(violation.as_ref(), |out, most| out.f64(*most));
+    }
+
+    fn rival(&mut self, Rival { trial, reports }: &Rival) {
+        self.u64(*trial);
+        self.list(reports, |out, (step, values)| {
+            out.u64(*step);
+            out.values(values);
+        });
+    }
+
+    fn values(&mut self, values: &[f64]) {
+        self.list(values, |out, value| out.f64(*value));
+    }
+}
+
+impl Reader<'_> {
+    pub(crate) fn guard(&mut self) -> Result<Guard, WireError> {
+        Ok(Guard {
+            pruner: self.text()?,
+            course: *COURSES
+                .get(usize::from(self.u8()?))
+                .ok_or(WireError::Damaged("unknown course"))?,
+            bars: self.list(Self::bar)?,
+            patience: self
+                .option(|input| Ok(Patience { reports: input.u64()?, least: input.f64()? }))?,
+            rivals: self.option(|input| {
+                let (level, reports) = (input.f64()?, input.u64()?);
+                Ok(Rivals { level, reports, trials: input.list(Self::rival)? })
+            })?,
+            pause: self.option(|input| Ok(Pause { step: input.u64()?, rung: input.u64()? }))?,
+        })
+    }
+
+    fn bar(&mut self) -> Result<Bar, WireError> {
+        Ok(Bar {
+            step: self.u64()?,
+            cohort: self.u64()?,
+            rows: self.list(Self::values)?,
+            spare: self.values()?,
+            precedents: self.list(Self::values)?,
+            violation: self.option(Self::f64)?,
+        })
+    }
+
+    fn rival(&mut self) -> Result<Rival, WireError> {
+        let trial = self.u64()?;
+        let reports = self.list(|input| Ok((input.u64()?, input.values()?)))?;
+        Ok(Rival { trial, reports })
+    }
+
+    fn values(&mut self) -> Result<Vec<f64>, WireError> {
+        self.list(Self::f64)
+    }
+}

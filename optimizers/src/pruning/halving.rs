@@ -1,0 +1,200 @@
+//! Successive halving in whole brackets: `halving`, and `hyperband`, which goes through brackets
+//! of several shapes.
+//!
+//! K. Jamieson & A. Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
+//! Optimization", AISTATS 2016; L. Li et al., "Hyperband: A Novel Bandit-Based Approach to
+//! Hyperparameter Optimization", JMLR 18(185), 2018, algorithm 1. A bracket waits until all of
+//! its trials have come to a rung, and lets the best 1/eta of them go on. While it waits, trials
+//! of the next bracket begin, so that nobody is idle.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use search_spaces::{Amount, Course, Guard, Pause};
+
+use super::rungs::Schedule;
+use super::{End, Promotion, Pruner, Run};
+use crate::pareto::{Scores, first_fronts};
+
+/// How brackets follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Brackets {
+    /// All begin on the first rung, with so many trials; 0 for as many as leave one in the end.
+    Alike(u64),
+    /// Each begins a rung higher than the last, with fewer trials; then all over again.
+    Hyperband,
+}
+
+/// Lets the best of each bracket go on, once all of it is there.
+pub(crate) struct Halving {
+    guard: Guard,
+    schedule: Schedule,
+    factor: u64,
+    brackets: Brackets,
+    width: usize,
+    /// The steps of the rungs; none before it is known how far trials go.
+    rungs: Option<Vec<u64>>,
+    /// Brackets that have not come to their end, by number.
+    open: BTreeMap<u64, Bracket>,
+    /// How many have begun.
+    begun: u64,
+    /// The bracket of every trial that has not come to its end.
+    member: BTreeMap<u64, u64>,
+    due: VecDeque<(Vec<u64>, usize)>,
+}
+
+struct Bracket {
+    /// The rung that its trials are running to.
+    rung: usize,
+    /// So many trials are to come there, and so many of them have begun.
+    size: u64,
+    begun: u64,
+    /// How many have come there or will never, and what those that came had amounted to.
+    told: u64,
+    here: Vec<(u64, Vec<f64>)>,
+}
+
+impl Halving {
+    /// One under a name; `steps` is how far trials go, where that is known beforehand.
+    pub fn new(
+        name: &str,
+        (schedule, factor, brackets): (Schedule, u64, Brackets),
+        course: Course,
+        width: usize,
+        steps: Option<u64>,
+    ) -> Self {
+        Self {
+            guard: Guard { pruner: name.to_owned(), course, ..Guard::default() },
+            schedule,
+            factor,
+            brackets,
+            width,
+            rungs: steps.map(|steps| schedule.rungs(steps)),
+            open: BTreeMap::new(),
+            begun: 0,
+            member: BTreeMap::new(),
+            due: VecDeque::new(),
+        }
+    }
+
+    fn up_to(&self, rung: usize) -> Arc<Guard> {
+        let step = self.rungs.as_ref().and_then(|rungs| rungs.get(rung));
+        let pause = step.map(|step| Pause { step: *step, rung: rung as u64 });
+        Arc::new(Guard { pause, ..self.guard.clone() })
+    }
+
+    /// The first rung and the size of a bracket.
+    fn shape(&self, number: u64) -> (usize, u64) {
+        let stages = self.rungs.as_ref().map_or(0, Vec::len);
+        match self.brackets {
+            Brackets::Alike(0) => (0, self.factor.pow(stages as u32)),
+            Brackets::Alike(size) => (0, size),
+            Brackets::Hyperband => {
+                // Bracket s of the paper lets its trials be cut s times; s runs from the most
+                // stages down to none.
+                let cuts = stages as u64 - number % (stages as u64 + 1);
+                let size = ((stages as u64 + 1) * self.factor.pow(cuts as u32)).div_ceil(cuts + 1);
+                (stages - cuts as usize, size)
+            }
+        }
+    }
+
+    /// Lets the best of a bracket go on, where all of it is there.
+    fn conclude(&mut self, number: u64) {
+        let Some(bracket) = self.open.get_mut(&number) else { return };
+        if bracket.told < bracket.size {
+            return;
+        }
+        let here = std::mem::take(&mut bracket.here);
+        let most = (bracket.size / self.factor).max(1).min(here.len() as u64);
+        let from = bracket.rung;
+        let rows: Vec<f64> = here.iter().flat_map(|(_, row)| row.iter().copied()).collect();
+        let fronts = if rows.is_empty() {
+            Vec::new()
+        } else {
+            first_fronts(Scores::new(&rows, self.width), most as usize)
+        };
+        let best = fronts.into_iter().flatten().take(most as usize);
+        let trials: Vec<u64> = best.map(|place| here[place].0).collect();
+        for (trial, _) in here {
+            if !trials.contains(&trial) {
+                self.member.remove(&trial);
+            }
+        }
+        if trials.is_empty() {
+            self.open.remove(&number);
+            return;
+        }
+        let size = trials.len() as u64;
+        *bracket = Bracket { rung: from + 1, size, begun: size, told: 0, here: Vec::new() };
+        self.due.push_back((trials, from + 1));
+    }
+}
+
+impl Pruner for Halving {
+    fn begin(&mut self, first: u64, len: u64) -> Arc<Guard> {
+        if self.rungs.as_ref().is_none_or(Vec::is_empty) {
+            return self.up_to(0);
+        }
+        let filling = self.open.iter().next_back();
+        let is_full = filling.is_none_or(|(_, bracket)| bracket.begun >= bracket.size);
+        if is_full {
+            let (rung, size) = self.shape(self.begun);
+            let bracket = Bracket { rung, size, begun: 0, told: 0, here: Vec::new() };
+            self.open.insert(self.begun, bracket);
+            self.begun += 1;
+        }
+        let number = self.begun - 1;
+        let bracket = self.open.get_mut(&number).expect("the one that is being filled");
+        bracket.begun += len;
+        // A job may hold more than there was room for.
+        bracket.size = bracket.size.max(bracket.begun);
+        let rung = bracket.rung;
+        self.member.extend((first..first + len).map(|trial| (trial, number)));
+        self.up_to(rung)
+    }
+
+    fn learn(&mut self, run: &Run) {
+        let has_ended = matches!(run.end, End::Feasible | End::Infeasible);
+        if let (None, true, Some((last, _))) = (&self.rungs, has_ended, run.reports.last()) {
+            self.rungs = Some(self.schedule.rungs(*last));
+        }
+        let trial = run.origin.unwrap_or(run.trial);
+        let Some(number) = self.member.get(&trial).copied() else { return };
+        let Some(bracket) = self.open.get_mut(&number) else { return };
+        bracket.told += 1;
+        let mut amount = Amount::new(self.guard.course);
+        for (_, standing) in &run.reports {
+            amount.after(&standing.objectives);
+        }
+        let last = (!run.reports.is_empty()).then(|| amount.values().to_vec());
+        match (run.end, last) {
+            (End::Pruned, Some(value)) => bracket.here.push((trial, value)),
+            _ => drop(self.member.remove(&trial)),
+        }
+        self.conclude(number);
+    }
+
+    fn promotes(&self) -> bool {
+        true
+    }
+
+    fn promote(&mut self, most: usize) -> Option<Promotion> {
+        let (trials, rung) = self.due.front_mut()?;
+        let taken = trials.drain(..most.min(trials.len())).collect();
+        let rung = *rung;
+        if trials.is_empty() {
+            self.due.pop_front();
+        }
+        Some(Promotion { trials: taken, guard: self.up_to(rung) })
+    }
+
+    fn close(&mut self) {
+        let Some((number, bracket)) = self.open.iter_mut().find(|(_, it)| it.told < it.size) else {
+            return;
+        };
+        bracket.size = bracket.told;
+        let number = *number;
+        self.conclude(number);
+    }
+}

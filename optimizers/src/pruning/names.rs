@@ -1,0 +1,207 @@
+//! The pruners by name.
+
+use std::fmt;
+
+use search_spaces::{Course, Patience, nearest};
+
+use super::Pruner;
+use super::asha::Asha;
+use super::cohort::Terms;
+use super::control::Control;
+use super::falling::{Behind, Falling};
+use super::finishers::Finishers;
+use super::halving::{Brackets, Halving};
+use super::patient::Patient;
+use super::rungs::Schedule;
+use super::wilcoxon::Wilcoxon;
+use crate::options::{Options, Reader};
+
+/// A pruner and its options, as written on the command line: `median`, `asha:factor=4`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pruning {
+    name: &'static str,
+    options: Options,
+}
+
+/// What a pruner has to know of a study.
+#[derive(Clone, Copy, Debug)]
+pub struct PruningTask {
+    /// How many objectives there are.
+    pub objectives: usize,
+    /// The step of a whole trial's last report, where that is known.
+    pub steps: Option<u64>,
+    /// Whether the reports of a trial are repetitions of one measurement, so that their mean
+    /// counts and not the last one.
+    pub replicates: bool,
+}
+
+/// Name, what it does, for help and messages.
+const NAMES: [(&str, &str); 8] = [
+    ("envelope", "stops a trial that looks worse than the best finished ones ever did"),
+    ("median", "stops a trial that falls behind the median of the finished ones"),
+    ("percentile", "the same with another share: percentile:keep=25"),
+    ("patient", "stops a trial that has not got better for some reports"),
+    ("wilcoxon", "stops a trial that is significantly worse than the best one, report by report"),
+    ("asha", "lets the best third of each rung go on, as soon as they are (asynchronous halving)"),
+    ("halving", "lets the best third of each bracket go on, once all of it is there"),
+    ("hyperband", "halving in brackets of several shapes"),
+];
+
+const MOST: u64 = 1_000_000_000;
+
+impl Pruning {
+    /// The pruner of a name, with the options behind it; none where the text begins with no such
+    /// name, so that it is a rule.
+    ///
+    /// # Errors
+    /// The options cannot be read, or the name has only letters and is unknown; says which there
+    /// are.
+    pub fn parse(text: &str) -> Result<Option<Self>, String> {
+        let (name, options) = text.split_once(':').unwrap_or((text, ""));
+        let found = NAMES.iter().find(|(known, _)| *known == name.trim());
+        let Some((name, _)) = found else {
+            if name.chars().all(|c| c.is_ascii_alphanumeric()) {
+                return Err(unknown(name));
+            }
+            return Ok(None);
+        };
+        let options = match options {
+            "" => Options::default(),
+            options => Options::parse(options).map_err(|error| format!("{name}: {error}"))?,
+        };
+        let pruning = Self { name, options };
+        // What is wrong with its options is said before anything else is looked at.
+        pruning.pruner(PruningTask { objectives: 1, steps: None, replicates: false })?;
+        Ok(Some(pruning))
+    }
+
+    /// All names, each with one line of what it does.
+    #[must_use]
+    pub fn names() -> &'static [(&'static str, &'static str)] {
+        &NAMES
+    }
+
+    /// The pruner at its beginning.
+    ///
+    /// # Errors
+    /// An option is wrong; says what is allowed.
+    pub fn pruner(&self, task: PruningTask) -> Result<Box<dyn Pruner>, String> {
+        let mut reader = self.options.reader();
+        let pruner = self.read(&mut reader, task);
+        pruner
+            .and_then(|pruner| reader.finish().map(|()| pruner))
+            .map_err(|error| format!("{}: {error}", self.name))
+    }
+
+    fn read(&self, reader: &mut Reader<'_>, task: PruningTask) -> Result<Box<dyn Pruner>, String> {
+        let PruningTask { objectives: width, steps, .. } = task;
+        Ok(match self.name {
+            "median" | "percentile" | "envelope" => {
+                let share = match self.name {
+                    "percentile" => reader.number("keep", 1.0..=99.0, 25.0)? / 100.0,
+                    _ => 0.5,
+                };
+                let warmup = reader.number("warmup", 0..=MOST, u64::MAX)?;
+                let warmup = (warmup != u64::MAX).then_some(warmup);
+                let every = reader.number("every", 0..=MOST, 0)?;
+                let schedule = Schedule::Even { warmup, every };
+                let behind = match self.name {
+                    "envelope" => Behind::Best(reader.number("startup", 1..=MOST, STARTUP)?),
+                    _ => Behind::Share(terms(reader, share, STARTUP)?),
+                };
+                let known = known(reader, width)?;
+                let patience = match reader.number("patience", 0..=MOST, 0)? {
+                    0 => None,
+                    reports => Some(Patience { reports, least: least(reader)? }),
+                };
+                let course = (course(reader, task)?, patience);
+                Box::new(Falling::new(self.name, (schedule, behind), course, known, width, steps))
+            }
+            "patient" => {
+                let reports = reader.number("reports", 1..=MOST, 5)?;
+                Box::new(Patient::new(Patience { reports, least: least(reader)? }))
+            }
+            "wilcoxon" => {
+                let level = reader.number("level", 1e-9..=0.5, 0.1)?;
+                Box::new(Wilcoxon::new(level, reader.number("reports", 2..=MOST, 4)?))
+            }
+            "asha" => {
+                let (schedule, factor) = halves(reader)?;
+                let pauses = reader.one_of("resume", &[("true", true), ("false", false)])?;
+                let terms = terms(reader, 1.0 / factor as f64, factor)?;
+                let course = course(reader, task)?;
+                let known = match reader.one_of("envelope", &[("false", false), ("true", true)])? {
+                    true => known(reader, width).map(|(best, control)| (Some(best), control))?,
+                    false => (None, Control::new(0)),
+                };
+                Box::new(Asha::new((schedule, terms), course, pauses, known, width, steps))
+            }
+            _ => {
+                let (schedule, factor) = halves(reader)?;
+                let brackets = match self.name {
+                    "halving" => Brackets::Alike(reader.number("cohort", 0..=1_000_000, 0)?),
+                    _ => Brackets::Hyperband,
+                };
+                let shape = (schedule, factor, brackets);
+                Box::new(Halving::new(self.name, shape, course(reader, task)?, width, steps))
+            }
+        })
+    }
+}
+
+/// So many finished trials set the first bar of those that fall behind.
+const STARTUP: u64 = 12;
+
+/// One of so many jobs is of the control group.
+const CONTROL: u64 = 20;
+
+/// The best finished trials, and the control group that shows who they might have been.
+fn known(reader: &mut Reader<'_>, width: usize) -> Result<(Finishers, Control), String> {
+    let slack = reader.number("slack", 0.0..=10.0, 0.1)?;
+    let control = reader.number("control", 0..=MOST, CONTROL)?;
+    Ok((Finishers::new(width, slack), Control::new(control)))
+}
+
+fn terms(reader: &mut Reader<'_>, share: f64, startup: u64) -> Result<Terms, String> {
+    Ok(Terms {
+        share,
+        startup: reader.number("startup", 1..=MOST, startup)?,
+        epsilon: reader.number("epsilon", 0.0..=1.0, 0.0)?,
+        spare: reader.number("spare", 0.0..=1.0, 0.1)?,
+    })
+}
+
+fn halves(reader: &mut Reader<'_>) -> Result<(Schedule, u64), String> {
+    let factor = reader.number("factor", 2..=100, 3)?;
+    Ok((Schedule::Geometric { least: reader.number("min", 0..=MOST, 0)?, factor }, factor))
+}
+
+fn least(reader: &mut Reader<'_>) -> Result<f64, String> {
+    reader.number("least", 0.0..=f64::MAX, 0.0)
+}
+
+fn course(reader: &mut Reader<'_>, task: PruningTask) -> Result<Course, String> {
+    let named = [("last", Course::Last), ("best", Course::Best), ("mean", Course::Mean)];
+    // The first one stands for an option that is not given.
+    let again = [named[2], named[0], named[1]];
+    reader.one_of("course", if task.replicates { &again } else { &named })
+}
+
+fn unknown(name: &str) -> String {
+    let names = NAMES.iter().map(|(name, _)| *name);
+    let hint = nearest(name, names.clone())
+        .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+    let names: Vec<&str> = names.collect();
+    format!(
+        "found \"{name}\"{hint}, allowed: a condition on reports such as step >= 5 and cost > 3, \
+         or one of {}",
+        names.join(", ")
+    )
+}
+
+impl fmt::Display for Pruning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name)?;
+        if self.options.is_empty() { Ok(()) } else { write!(out, ":{}", self.options) }
+    }
+}

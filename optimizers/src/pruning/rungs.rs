@@ -1,0 +1,77 @@
+//! At which steps trials are compared.
+
+/// An even schedule has so many rungs at most.
+const MOST: u64 = 16;
+
+/// Where the rungs are, once it is known how far trials go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schedule {
+    /// Evenly between `warmup` and the last step, `every` so many steps; 0 where that follows
+    /// from the number of steps.
+    Even {
+        /// The first step after these.
+        warmup: Option<u64>,
+        /// The distance.
+        every: u64,
+    },
+    /// `least`, and each further one so many times as far.
+    Geometric {
+        /// The first rung; 0 where that follows from the number of steps.
+        least: u64,
+        /// How many times as far.
+        factor: u64,
+    },
+}
+
+/// A geometric schedule whose first rung is not given has so many rungs before the last step.
+const STAGES: u32 = 3;
+
+/// The rungs of an even schedule begin after this part of the steps, unless it says where.
+const WARMUP: u64 = 20;
+
+impl Schedule {
+    /// The rungs of trials of so many steps, ascending. A trial of one step has none: it is at its
+    /// end when it reports.
+    pub fn rungs(self, steps: u64) -> Vec<u64> {
+        match self {
+            Self::Even { warmup, every } => {
+                let warmup = warmup.unwrap_or(steps / WARMUP);
+                let apart = match every {
+                    0 => steps.saturating_sub(warmup).div_ceil(MOST).max(1),
+                    every => every,
+                };
+                (1..)
+                    .map_while(|k| (warmup + k * apart < steps).then_some(warmup + k * apart))
+                    .collect()
+            }
+            Self::Geometric { least, factor } => {
+                let least = match least {
+                    0 => (steps / factor.pow(STAGES)).max(1),
+                    least => least,
+                };
+                let next = |rung: &u64| rung.checked_mul(factor);
+                std::iter::successors(Some(least), next).take_while(|rung| *rung < steps).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rungs_lie_before_the_last_step() {
+        let even = |warmup, every, steps| Schedule::Even { warmup, every }.rungs(steps);
+        assert_eq!(even(Some(0), 1, 4), [1, 2, 3]);
+        assert_eq!(even(None, 0, 10), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(even(Some(4), 5, 20), [9, 14, 19]);
+        assert_eq!(even(None, 0, 1000).len(), 15);
+        assert!(even(None, 0, 1).is_empty() && even(Some(9), 1, 5).is_empty());
+        let geometric = |least, factor, steps| Schedule::Geometric { least, factor }.rungs(steps);
+        assert_eq!(geometric(0, 3, 81), [3, 9, 27]);
+        assert_eq!(geometric(1, 4, 81), [1, 4, 16, 64]);
+        assert_eq!(geometric(0, 3, 10), [1, 3, 9]);
+        assert!(geometric(0, 3, 1).is_empty() && geometric(7, 3, 5).is_empty());
+    }
+}
