@@ -18,13 +18,12 @@ use std::time::{Duration, Instant};
 
 use coordinator::driver::{Driver, Inputs, Next};
 use jobs::{
-    Board, Certificates, Event, Key, Outcome, Queue, RedisOptions, RedisQueue, StudyId,
-    TrialResult, WorkerAbout,
+    Board, Certificates, Event, Key, Queue, RedisOptions, RedisQueue, StudyId, WorkerAbout,
 };
 use optimizers::{Asked, Optimizer, Plan, Told};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use search_spaces::{Point, Sequence, Value, unit_from_bits};
+use search_spaces::{Direction, Measure, Objective, Point, Sequence, Value, unit_from_bits};
 use server::Server;
 use simulators::{Failure, Session, Simulator, Trial, Watcher};
 use worker::{OneStudy, Options, Study, serve};
@@ -231,13 +230,9 @@ fn learning(workers: usize, trials: u64, lag: u64) {
     let id = StudyId([9; 32]);
     let inputs = Inputs { study: id, seed: 1, trials: Some(trials), chunk: 1, lag };
     let plan = Plan::Optimizer { optimizer: Box::new(Learner), learns: true };
-    let teller = |trial: &TrialResult| match &trial.outcome {
-        Outcome::Complete(metrics) => {
-            Told::Complete { objectives: metrics.clone(), violation: 0.0 }
-        }
-        _ => Told::Failed,
-    };
-    let mut driver = Driver::new(inputs, plan, Box::new(teller));
+    let objective = Objective { metric: "f".to_owned(), direction: Direction::Minimize };
+    let measure = Measure::new(&["f".to_owned()], &[objective], &[]);
+    let mut driver = Driver::new(inputs, plan, None, measure);
     let queue = RedisQueue::new(id, options(&server));
     queue.open().expect("the server is there");
     let fleet = fleet(&server, id, workers);

@@ -2,6 +2,7 @@
 
 mod ask;
 mod data;
+mod explain;
 mod queue;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::metrics::Address;
 
 pub use ask::Ask;
 pub use data::{Data, DataAction, DataArgs, DataCommon, DataImport, DataSlice};
+pub use explain::Explain;
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
 const STYLES: Styles = Styles::styled()
@@ -67,6 +69,7 @@ impl Cli {
             Command::Resume(args) => &args.store,
             Command::Status(args) => &args.store,
             Command::Results(args) => &args.store,
+            Command::Explain(args) => &args.store,
             Command::Verify(args) => &args.store,
             Command::Doctor(args) => &args.store,
             Command::Stop(args) => &args.store,
@@ -96,6 +99,8 @@ pub enum Command {
     Status(StudyArgs),
     /// Show the results: the ranked trials, the frontier, or any query.
     Results(Results),
+    /// Say why a trial ended as it did, and what it was held against.
+    Explain(Explain),
     /// Run recorded trials again and compare them bit for bit.
     Verify(Verify),
     /// Run the trials of studies that were started with --queue, on this or any other machine.
@@ -279,9 +284,10 @@ pub struct Start {
     /// An objective in place of the template's; may be repeated, the most important first
     #[arg(long, value_name = "METRIC:max|min")]
     pub objective: Vec<String>,
-    /// End a trial at the first report that meets this rule, such as 'step >= 5 and cost > 3', in
-    /// place of the template's rules; may be repeated. The simulator has to report steps
-    #[arg(long, value_name = "RULE")]
+    /// End trials early, in place of what the template says; may be repeated: by a rule on reports
+    /// ('step >= 5 and cost > 3', 'trades < 5 at 50%'), or by a pruner that compares trials (median,
+    /// asha:factor=4; ? lists all). The simulator has to report steps
+    #[arg(long, value_name = "RULE|PRUNER")]
     pub prune: Vec<String>,
     /// Another value for a key of the template; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
@@ -384,6 +390,9 @@ pub struct Results {
     /// Only the Pareto-optimal trials
     #[arg(long)]
     pub pareto: bool,
+    /// Rank pruned trials among the complete ones, by their last report
+    #[arg(long, conflicts_with = "sql")]
+    pub include_pruned: bool,
     /// Order by a metric or parameter, best first and complete trials before others; METRIC:asc
     /// or METRIC:desc to say which way
     #[arg(long, value_name = "METRIC")]

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command};
 use coordinator::commands::{
-    ask, check, data, doctor, drain, results, start, status, stop, templates, verify, worker,
+    ask, check, data, doctor, drain, explain, results, start, status, stop, templates, verify,
+    worker,
 };
 use coordinator::{Exit, Failure, LogFormat, init_logs, logs_are_json, run_apart};
 
@@ -72,6 +73,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Resume(args) => start::resume(args),
         Command::Status(args) => status::status(args),
         Command::Results(args) => results::results(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Verify(args) => verify::verify(args),
         Command::Stop(args) => stop::stop(args),
         Command::Worker(args) => worker::worker(args),

@@ -486,7 +486,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use jobs::{EmbeddedQueue, Faults, FaultyQueue, JobSpec, Lease, QueueError};
-    use optimizers::Algorithm;
+    use optimizers::{Algorithm, Pruning};
     use results::{Store, ViewReader};
 
     use super::*;
@@ -621,6 +621,33 @@ mod tests {
                 let (ended, counts) = play_study(study(), &queue, None);
                 assert_eq!(ended.finished, expected.finished, "{name}, seed {seed}");
                 assert!(counts.contains("Int(60), Int(60)"), "{counts}");
+            }
+        }
+    }
+
+    #[test]
+    fn nor_where_trials_are_held_against_each_other() {
+        // Every pruner with every algorithm; those of two objectives on a problem that has two.
+        let algorithms = Algorithm::names().iter().map(|(name, _)| *name);
+        for algorithm in algorithms.filter(|name| *name != "auto") {
+            for (pruner, _) in Pruning::names() {
+                let rules = format!("prune=['{pruner}', 'step > 7 and step < 7']");
+                let study = |problem: &str| {
+                    let overrides = ["problem.steps=9", "space.x1.points=7", &rules];
+                    open(problem, &overrides, algorithm, 40)
+                };
+                let problems = ["problem:branin", "problem:zdt1", "problem:sphere"];
+                let Some(problem) = problems.iter().find(|problem| study(problem).is_ok()) else {
+                    assert!(algorithm.starts_with("grid"), "{algorithm} plans no problem");
+                    continue;
+                };
+                let study = || study(problem).expect("it opened before");
+                let (expected, _) = play_study(study(), &embedded(), None);
+                let name = format!("{algorithm}, {pruner}");
+                assert_eq!(expected.progress.counts.points(), 40, "{name}");
+                let queue: Arc<dyn Queue> = Arc::new(FaultyQueue::new(1, Faults::default()));
+                let (ended, _) = play_study(study(), &queue, Share::parse("10%").ok());
+                assert_eq!(ended.finished, expected.finished, "{name}");
             }
         }
     }

@@ -377,7 +377,7 @@ fn pruning_rules(
         return Err(template.error("prune", &found, allowed).into());
     }
     let compile = |source: &&String| {
-        PruningRule::compile(source, metrics).map_err(|error| {
+        PruningRule::compile(source, metrics, simulator.steps()).map_err(|error| {
             let names = metrics.join(", ");
             let allowed = format!("a condition on step, {names}, such as {} > 100", metrics[0]);
             template.error("prune", &error.found_in(source), &allowed).into()

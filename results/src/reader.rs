@@ -98,6 +98,8 @@ pub struct ViewReader {
     objective_columns: Vec<String>,
     /// Columns of the outcome constraints in `trials`.
     violation_columns: Vec<String>,
+    /// What stands in front of a query so that pruned trials have the metrics of their last report.
+    with_pruned: Option<String>,
 }
 
 impl ViewReader {
@@ -138,6 +140,7 @@ impl ViewReader {
             objectives: Vec::new(),
             objective_columns: Vec::new(),
             violation_columns: Vec::new(),
+            with_pruned: None,
         };
         let sql = "SELECT name, kind, source, direction, importance FROM columns
                    ORDER BY importance NULLS LAST, position";
@@ -161,6 +164,48 @@ impl ViewReader {
             reader.objectives.push(Objective { metric: row.get(2)?, direction });
         }
         Ok(reader)
+    }
+
+    /// The same view, in which pruned trials that have not gone on have the metrics of their last
+    /// report, and are ranked by them among the complete ones.
+    ///
+    /// # Errors
+    /// A view that cannot be opened.
+    pub fn including_pruned(mut self) -> Result<Self, ResultsError> {
+        let names = |sql: &str| -> Result<Vec<String>, ResultsError> {
+            let rows = self.query(sql)?.rows;
+            Ok(rows.iter().map(|row| quoted(&row[0].to_string())).collect())
+        };
+        let metrics = names("SELECT name FROM columns WHERE kind = 'metric' ORDER BY position")?;
+        let reported = names(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'reports' \
+             AND ordinal_position > 2 ORDER BY ordinal_position",
+        )?;
+        let replaced: Vec<String> = metrics
+            .iter()
+            .zip(&reported)
+            .map(|(metric, report)| {
+                format!(
+                    "CASE t.status WHEN 'pruned' THEN r.{report} ELSE t.{metric} END AS {metric}"
+                )
+            })
+            .collect();
+        self.with_pruned = Some(format!(
+            "WITH latest AS (SELECT trial, max(step) AS step FROM reports GROUP BY trial), \
+             trials AS (SELECT t.* REPLACE ({}) FROM main.trials t \
+             LEFT JOIN latest l ON l.trial = t.trial AND t.status = 'pruned' \
+             LEFT JOIN reports r ON r.trial = l.trial AND r.step = l.step \
+             WHERE t.status <> 'pruned' OR NOT EXISTS (SELECT 1 FROM main.trials c \
+             WHERE c.origin = coalesce(t.origin, t.trial) AND c.trial > t.trial)) ",
+            replaced.join(", ")
+        ));
+        Ok(self)
+    }
+
+    /// A query of this program as this view has it answered.
+    #[must_use]
+    pub fn asking(&self, sql: &str) -> String {
+        format!("{}{sql}", self.with_pruned.as_deref().unwrap_or_default())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -237,18 +282,29 @@ impl ViewReader {
             .iter()
             .map(|name| format!(" + coalesce({}, 'Infinity'::DOUBLE)", quoted(name)))
             .collect();
-        let sql = format!(
-            "SELECT trial, status = 'complete', 0.0::DOUBLE{}, {} FROM trials
-             WHERE trial >= ? AND trial < ? AND status IN ('complete', 'infeasible')
+        let objectives = objectives.join(", ");
+        // What was pruned before it had all objectives cannot be compared.
+        let pruned = match self.with_pruned {
+            Some(_) => {
+                let finite = self.objective_columns.iter().map(|name| {
+                    let name = quoted(name);
+                    format!(" AND {name} IS NOT NULL AND isfinite({name})")
+                });
+                format!("OR (status = 'pruned'{})", finite.collect::<String>())
+            }
+            None => String::new(),
+        };
+        let sql = self.asking(&format!(
+            "SELECT trial, status <> 'infeasible', 0.0::DOUBLE{}, {objectives} FROM trials
+             WHERE trial >= ? AND trial < ? AND (status IN ('complete', 'infeasible') {pruned})
              AND ({condition})",
             violations.concat(),
-            objectives.join(", ")
-        );
+        ));
         let last = connection.query_row("SELECT max(trial) FROM trials", [], |row| row.get(0))?;
         let last: Option<u64> = last;
         let Some(last) = last else { return Ok(()) };
         let mut statement = connection.prepare(&sql)?;
-        let mut values = vec![0.0; objectives.len()];
+        let mut values = vec![0.0; self.objectives.len()];
         for page in 0..=last / PAGE {
             statement.execute(params![page * PAGE, (page + 1).saturating_mul(PAGE)])?;
             while let Some(batch) = statement.step()? {

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pruning
 import sections
 import speed
 from laboratory import Laboratory
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/peers", description=__doc__.split("\n")[0])
-    known = [*sections.SECTIONS, *speed.SECTIONS]
+    known = [*sections.SECTIONS, *speed.SECTIONS, *pruning.SECTIONS]
     parser.add_argument(
         "--only", metavar="SECTION", choices=known, action="append",
         help=f"one section, may be repeated: {', '.join(known)}")
@@ -61,7 +62,7 @@ def main() -> None:
             for name, section in sections.SECTIONS.items():
                 if not chosen.only or name in chosen.only:
                     sections.show(name, section, laboratory)
-            for name, measure in speed.SECTIONS.items():
+            for name, measure in {**speed.SECTIONS, **pruning.SECTIONS}.items():
                 if not chosen.only or name in chosen.only:
                     measure(laboratory)
             laboratory.sum_up()

@@ -193,7 +193,8 @@ impl<'a> Watch<'a> {
 
     /// The rule that a report meets, or what its guard has against it.
     fn reason(&mut self, report: &Report) -> Option<String> {
-        let met = |rule: &&PruningRule| rule.holds(report.step, &report.values);
+        let before = self.reports.last().map_or(0, |report| report.step);
+        let met = |rule: &&PruningRule| rule.holds(before, report.step, &report.values);
         let rule = self.rules.iter().find(met);
         let named = rule.map(|rule| format!("{} at step {}", rule.source(), report.step));
         named.or_else(|| {

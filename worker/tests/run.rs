@@ -181,7 +181,7 @@ fn a_worker_told_to_stop_returns_a_prefix() {
 
 #[test]
 fn a_rule_prunes_at_the_report_that_meets_it_and_nothing_later_counts() {
-    let rule = |text| PruningRule::compile(text, &["value".to_owned()]).expect("a rule");
+    let rule = |text| PruningRule::compile(text, &["value".to_owned()], None).expect("a rule");
     let rules = Arc::new([rule("value > 100"), rule("step >= 2 and value > 8")]);
     let study = Study { pruning_rules: rules, ..study(None) };
     let job = job(0, Work::Range { len: 10 });

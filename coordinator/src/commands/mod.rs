@@ -13,6 +13,7 @@ mod choices;
 pub mod data;
 pub mod doctor;
 pub mod drain;
+pub mod explain;
 mod points;
 mod report;
 pub mod results;

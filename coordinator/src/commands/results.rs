@@ -27,11 +27,17 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
     if args.format == ResultsFormat::Parquet && to_stdout {
         return Err(Failure::usage("--format parquet: found no --output, allowed: -o FILE"));
     }
-    let reader = ViewReader::open(&folder.view_path())?;
+    let mut reader = ViewReader::open(&folder.view_path())?;
+    if args.include_pruned {
+        reader = reader.including_pruned()?;
+    }
     warn(&reader, &folder)?;
     let (sql, ranking) = match &args.sql {
         Some(sql) => (sql.clone(), None),
-        None => select(&reader, args)?,
+        None => {
+            let (sql, ranking) = select(&reader, args)?;
+            (reader.asking(&sql), ranking)
+        }
     };
     match &args.output {
         Some(path) if !to_stdout => return write_file(&reader, &sql, args.format, path),
@@ -159,9 +165,10 @@ fn select(reader: &ViewReader, args: &Results) -> Result<(String, Option<Ranking
     };
     let from = ::results::trials_sql(filter)?;
     let limit = i64::try_from(top).unwrap_or(i64::MAX);
+    let first = if args.include_pruned { "'complete', 'pruned'" } else { "'complete'" };
     let sql = format!(
         "select * from ({from}){pareto} \
-         order by status <> 'complete', {order}, trial limit {limit}"
+         order by status not in ({first}), {order}, trial limit {limit}"
     );
     Ok((sql, None))
 }

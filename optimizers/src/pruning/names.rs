@@ -60,7 +60,7 @@ impl Pruning {
         let (name, options) = text.split_once(':').unwrap_or((text, ""));
         let found = NAMES.iter().find(|(known, _)| *known == name.trim());
         let Some((name, _)) = found else {
-            if name.chars().all(|c| c.is_ascii_alphanumeric()) {
+            if name == "?" || name.chars().all(|c| c.is_ascii_alphanumeric()) {
                 return Err(unknown(name));
             }
             return Ok(None);
@@ -107,7 +107,7 @@ impl Pruning {
                 let schedule = Schedule::Even { warmup, every };
                 let behind = match self.name {
                     "envelope" => Behind::Best(reader.number("startup", 1..=MOST, STARTUP)?),
-                    _ => Behind::Share(terms(reader, share, STARTUP)?),
+                    _ => Behind::Share(terms(reader, share, STARTUP, width)?),
                 };
                 let known = known(reader, width)?;
                 let patience = match reader.number("patience", 0..=MOST, 0)? {
@@ -128,7 +128,7 @@ impl Pruning {
             "asha" => {
                 let (schedule, factor) = halves(reader)?;
                 let pauses = reader.one_of("resume", &[("true", true), ("false", false)])?;
-                let terms = terms(reader, 1.0 / factor as f64, factor)?;
+                let terms = terms(reader, 1.0 / factor as f64, factor, width)?;
                 let course = course(reader, task)?;
                 let known = match reader.one_of("envelope", &[("false", false), ("true", true)])? {
                     true => known(reader, width).map(|(best, control)| (Some(best), control))?,
@@ -162,11 +162,13 @@ fn known(reader: &mut Reader<'_>, width: usize) -> Result<(Finishers, Control), 
     Ok((Finishers::new(width, slack), Control::new(control)))
 }
 
-fn terms(reader: &mut Reader<'_>, share: f64, startup: u64) -> Result<Terms, String> {
+fn terms(reader: &mut Reader<'_>, share: f64, startup: u64, width: usize) -> Result<Terms, String> {
+    // A frontier has few trials at either end, and any of them may be lost to a hair.
+    let epsilon = if width > 1 { 0.05 } else { 0.0 };
     Ok(Terms {
         share,
         startup: reader.number("startup", 1..=MOST, startup)?,
-        epsilon: reader.number("epsilon", 0.0..=1.0, 0.0)?,
+        epsilon: reader.number("epsilon", 0.0..=1.0, epsilon)?,
         spare: reader.number("spare", 0.0..=1.0, 0.1)?,
     })
 }

@@ -1,0 +1,235 @@
+//! `optimize explain`: why a trial ended as it did.
+//!
+//! All of it is in the ledger: what the trial reported, and the guard that it ran under, which was
+//! made of the trials that had been told before its job was asked.
+
+use results::{Ledger, Record, Row, Store};
+use search_spaces::{Amount, Bar, Guard, Measure};
+use serde::Serialize;
+
+use crate::cli::{Explain, Output};
+use crate::commands::{json, people_table};
+use crate::exit::{Exit, Failure};
+use crate::frame::Frame;
+use crate::progress::{short, thousands};
+use crate::say::print;
+use crate::study::Study;
+
+/// An explanation, as JSON tells it.
+#[derive(Serialize)]
+struct Explanation {
+    study: String,
+    trial: u64,
+    status: &'static str,
+    /// Why it failed or was stopped.
+    reason: Option<String>,
+    /// The trial that it goes on with.
+    origin: Option<u64>,
+    /// The trial that went on with it next.
+    continued_as: Option<u64>,
+    /// Who has held it against others.
+    pruner: Option<String>,
+    /// The step at which it was to pause, and the rung.
+    pause: Option<(u64, u64)>,
+    objectives: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// A report, and what was asked of the trial there.
+#[derive(Serialize)]
+struct Step {
+    step: u64,
+    /// Its objectives as they were measured.
+    values: Vec<f64>,
+    /// What the reports up to here amount to, where a bar stands here.
+    amount: Option<Vec<f64>>,
+    bar: Option<Shown>,
+}
+
+/// A bar, in the units of the objectives.
+#[derive(Serialize)]
+struct Shown {
+    /// The step that it is of.
+    step: u64,
+    /// Trials that have set it.
+    cohort: u64,
+    /// Objectives that no trial may be dominated by; with one objective, the threshold.
+    rows: Vec<Vec<f64>>,
+    /// What the best finished trials had here: who is no worse is never behind.
+    precedents: Vec<Vec<f64>>,
+    is_behind: bool,
+}
+
+/// `optimize explain`.
+///
+/// # Errors
+/// The study is not there or runs, or it has no such trial.
+pub fn explain(args: &Explain) -> Result<Exit, Failure> {
+    let store = Store::open(&args.store.store)?;
+    let (folder, trial) = match &args.which[..] {
+        [trial] => (store.latest()?, trial),
+        [study, trial, ..] => (store.study(study)?, trial),
+        [] => unreachable!("clap asks for one at least"),
+    };
+    let number: u64 = trial.parse().map_err(|_| {
+        Failure::usage(format!("found {trial:?}, allowed: the number of a trial, such as 57"))
+    })?;
+    let ledger = Ledger::open(&folder)?;
+    let study = Study::reopen(ledger.record())?;
+    let frame = Frame::from(&study);
+    let record = ledger.records_from(number)?.next().transpose()?.filter(|it| holds(it, number));
+    let row = record.as_ref().and_then(|record| {
+        let offset = number - record.job.id.0.0;
+        let trial = &record.result.trials[usize::try_from(offset).expect("a list fits")];
+        frame.row(&record.job, offset, trial)
+    });
+    let (Some(record), Some(row)) = (record, row) else {
+        return Err(Failure::usage(format!("{} has no trial {number}", folder.name())));
+    };
+    let continued_as = continued(&ledger, &row)?;
+    let guard = record.job.guard.as_deref();
+    let measure = study.schema.measure();
+    let names = study.template.objectives.iter().map(|each| each.metric.clone());
+    print_it(
+        &Explanation {
+            study: folder.name().to_owned(),
+            trial: number,
+            status: row.status.name(),
+            reason: row.message.clone(),
+            origin: row.origin,
+            continued_as,
+            pruner: guard.map(|guard| guard.pruner.clone()),
+            pause: guard.and_then(|guard| guard.pause).map(|pause| (pause.step, pause.rung)),
+            objectives: names.collect(),
+            steps: steps(&row, guard.unwrap_or(&Guard::default()), &measure),
+        },
+        args.format,
+    )?;
+    Ok(Exit::Done)
+}
+
+fn holds(record: &Record, trial: u64) -> bool {
+    let first = record.job.id.0.0;
+    (first..first + record.result.trials.len() as u64).contains(&trial)
+}
+
+/// The next trial that goes on with this one.
+fn continued(ledger: &Ledger, row: &Row) -> Result<Option<u64>, Failure> {
+    let root = row.origin.unwrap_or(row.trial);
+    for record in ledger.records_from(row.trial)? {
+        let Record { job, .. } = record?;
+        let first = job.id.0.0;
+        let place = job.origins.iter().position(|origin| *origin == root);
+        if let Some(later) = place.map(|place| first + place as u64).filter(|it| *it > row.trial) {
+            return Ok(Some(later));
+        }
+    }
+    Ok(None)
+}
+
+fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
+    let mut amount = Amount::new(guard.course);
+    let mut bars = guard.bars.iter().peekable();
+    let shown = |values: &[f64]| -> Vec<f64> {
+        values.iter().enumerate().map(|(place, value)| measure.shown(place, *value)).collect()
+    };
+    let all = |rows: &[Vec<f64>]| rows.iter().map(|row| shown(row)).collect();
+    let step = |report: &jobs::Report| {
+        let Some(standing) = measure.standing(&report.values) else {
+            let (values, amount) = (Vec::new(), None);
+            return Step { step: report.step, values, amount, bar: None };
+        };
+        let reached = amount.after(&standing.objectives).to_vec();
+        let mut bar: Option<&Bar> = None;
+        while let Some(next) = bars.next_if(|next| next.step <= report.step) {
+            bar = Some(next);
+        }
+        Step {
+            step: report.step,
+            values: shown(&standing.objectives),
+            amount: bar.map(|_| shown(&reached)),
+            bar: bar.map(|bar| Shown {
+                step: bar.step,
+                cohort: bar.cohort,
+                rows: all(&bar.rows),
+                precedents: all(&bar.precedents),
+                is_behind: bar.stops(&reached),
+            }),
+        }
+    };
+    row.reports.iter().map(step).collect()
+}
+
+fn print_it(it: &Explanation, format: Output) -> Result<(), Failure> {
+    if format == Output::Json {
+        return print(&json(it)?);
+    }
+    let reason = it.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    let mut text = format!("{}, trial {}: {}{reason}", it.study, it.trial, it.status);
+    if let Some(origin) = it.origin {
+        text.push_str(&format!("\nit goes on with trial {origin}, which had paused"));
+    }
+    if let Some(later) = it.continued_as {
+        text.push_str(&format!("\nit went on as trial {later}"));
+    }
+    match (&it.pruner, it.pause) {
+        (None, _) => text.push_str("\nnothing held it against other trials"),
+        (Some(pruner), Some((step, rung))) => {
+            text.push_str(&format!("\n{pruner} had it pause at step {step}, on rung {rung}"));
+        }
+        (Some(pruner), None) if it.steps.iter().all(|step| step.bar.is_none()) => {
+            text.push_str(&format!(
+                "\n{pruner} asked nothing of it: too few had ended by then, or it is of the \
+                 control group"
+            ));
+        }
+        (Some(_), None) => {}
+    }
+    if !it.steps.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&table(it));
+    }
+    print(&text)
+}
+
+/// The reports, with the bars where there are any.
+fn table(it: &Explanation) -> String {
+    let has_bars = it.steps.iter().any(|step| step.bar.is_some());
+    let mut header = vec!["step".to_owned()];
+    header.extend(it.objectives.iter().cloned());
+    if has_bars {
+        header.extend(["bar", "best had", "of trials", ""].map(String::from));
+    }
+    let mut shown = people_table(header);
+    for step in &it.steps {
+        let mut cells = vec![step.step.to_string()];
+        cells.extend(it.objectives.iter().enumerate().map(|(place, _)| {
+            step.values.get(place).map_or("-".to_owned(), |value| short(*value))
+        }));
+        if let Some(bar) = &step.bar {
+            cells.push(rows(&bar.rows));
+            cells.push(rows(&bar.precedents));
+            cells.push(thousands(bar.cohort));
+            cells.push(if bar.is_behind { "behind" } else { "" }.to_owned());
+        }
+        shown.add_row(cells);
+    }
+    shown.trim_fmt()
+}
+
+/// So many rows of a bar are written out.
+const WRITTEN: usize = 3;
+
+fn rows(rows: &[Vec<f64>]) -> String {
+    let row = |row: &Vec<f64>| -> String {
+        row.iter().map(|value| short(*value)).collect::<Vec<_>>().join(", ")
+    };
+    // What only the best finished trials pass has no threshold of its own.
+    let finite = rows.iter().filter(|row| row.iter().all(|value| value.is_finite()));
+    let mut written: Vec<String> = finite.clone().take(WRITTEN).map(row).collect();
+    let left = finite.count().saturating_sub(WRITTEN);
+    if left > 0 {
+        written.push(format!("{left} more"));
+    }
+    if written.is_empty() { "-".to_owned() } else { written.join("; ") }
+}
