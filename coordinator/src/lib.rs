@@ -47,3 +47,4 @@ pub use apart::run_apart;
 pub use exit::{Exit, Failure};
 pub use logs::{LogFormat, init as init_logs, is_json as logs_are_json};
 pub use say::print;
+pub use worker::is_in_trial;

@@ -7,9 +7,10 @@
 
 use std::time::{Duration, Instant};
 
-use jobs::{Event, JobResult, Queue, TrialResult, Work};
+use jobs::{Event, JobResult, JobSpec, Queue, TrialResult, Work};
 use results::{Contradiction, Finished, Ledger, Record, StudyState, View};
 use tokio::sync::watch;
+use worker::Hand;
 
 use crate::audit::{Audit, Share};
 use crate::control::Control;
@@ -66,6 +67,8 @@ pub struct Places<'a> {
     pub view: View,
     /// Those who run the jobs.
     pub fleet: &'a Fleet,
+    /// Runs jobs in the loop's own thread while that is quicker; none where all are for others.
+    pub hand: Option<Hand>,
     /// Which share of the trials is run a second time to compare.
     pub audit: Option<Share>,
     /// So many failed trials end the study.
@@ -90,6 +93,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         chunk,
         queue: places.queue,
         fleet: places.fleet,
+        hand: places.hand,
         max_failures: places.max_failures,
         control: places.control,
         progress: places.progress,
@@ -120,6 +124,7 @@ struct Run<'a> {
     chunk: u64,
     queue: &'a dyn Queue,
     fleet: &'a Fleet,
+    hand: Option<Hand>,
     max_failures: Option<u64>,
     control: &'a Control,
     progress: &'a watch::Sender<Progress>,
@@ -223,13 +228,24 @@ impl Run<'_> {
             match self.driver.next_job(hint) {
                 Next::Job(job) => match self.unasked.answer(&job) {
                     Some(result) => self.answered.push(result),
-                    None => self.queue.push(job)?,
+                    None => self.hand_out(job)?,
                 },
                 Next::Wait => return Ok(false),
                 Next::Done => return Ok(self.audit.is_idle()),
             }
         }
         Ok(false)
+    }
+
+    /// Has a job run. The jobs of a plan that learns may be so short, and waited for by so much,
+    /// that handing them to another thread is most of the work.
+    fn hand_out(&mut self, job: JobSpec) -> Result<(), Failure> {
+        let learns = self.driver.learns();
+        match self.hand.as_mut().filter(|hand| learns && hand.is_quicker()) {
+            Some(hand) => self.answered.push(hand.run(&job)?),
+            None => self.queue.push(job)?,
+        }
+        Ok(())
     }
 
     /// Whether a further job may be pushed. Too many results that wait for an earlier one stop
@@ -253,7 +269,12 @@ impl Run<'_> {
             match event {
                 Event::Finished(result) => match self.audit.accept(&result) {
                     Some(first) => self.judge(result.id.0.0, &first, &result.trials[0], &result)?,
-                    None => group.push(result),
+                    None => {
+                        if let Some(hand) = &mut self.hand {
+                            hand.note(result.elapsed_ns);
+                        }
+                        group.push(result);
+                    }
                 },
                 Event::Lost(id) if self.audit.lost(id, true) => {}
                 Event::Dropped(id) if self.audit.lost(id, false) => {}
@@ -445,6 +466,7 @@ impl Run<'_> {
     }
 
     fn end(mut self, complete: bool) -> Result<Ended, Failure> {
+        self.control.end();
         self.commit()?;
         self.take_up_released();
         let complete = complete || self.was_complete;
@@ -485,7 +507,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use jobs::{EmbeddedQueue, Faults, FaultyQueue, JobSpec, Lease, QueueError};
+    use jobs::{EmbeddedQueue, Faults, FaultyQueue, Lease, QueueError};
     use optimizers::Algorithm;
     use results::{Store, ViewReader};
 
@@ -577,6 +599,7 @@ mod tests {
                 ledger,
                 view,
                 fleet: &Fleet::embedded(3),
+                hand: None,
                 audit,
                 max_failures: None,
                 control: &control,

@@ -1,7 +1,6 @@
 //! `optimize start` and `optimize resume`.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +11,7 @@ use results::{
 use search_spaces::check_study_name;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use worker::{Meter, OneStudy};
+use worker::{Hand, Meter, OneStudy};
 
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
@@ -257,7 +256,6 @@ struct Session {
 struct Tasks {
     worker: JoinHandle<Result<u64, QueueError>>,
     for_worker: Arc<worker::Study>,
-    worker_stop: Arc<AtomicBool>,
     study_loop: JoinHandle<Result<Ended, Failure>>,
     control: Arc<Control>,
     watched: watch::Receiver<Progress>,
@@ -267,7 +265,7 @@ impl Tasks {
     /// Ends the study early: no further trial is begun.
     fn stop(&self, state: StudyState) {
         self.control.stop(state);
-        self.worker_stop.store(true, Ordering::Relaxed);
+        self.control.dismiss();
     }
 
     /// Ends the study early, and drops the trials that are under way.
@@ -281,15 +279,17 @@ impl Session {
     fn begin(&self, study: Study, ledger: Ledger, view: View) -> Tasks {
         let queue = self.fleet.queue();
         let control = Arc::new(Control::default());
-        let worker_stop = Arc::new(AtomicBool::new(false));
         let (progress, watched) = watch::channel(Progress::default());
         let threads = self.fleet.threads().max(1);
         let (name, meter) = (host_name(), Arc::clone(&self.meter));
         let options = worker::Options { threads, name, nursery: None, meter };
         let for_worker = Arc::new(study.for_worker(Some(self.folder.trials_path())));
+        // Where there are workers elsewhere, every job is for them.
+        let hand = (!self.fleet.is_remote())
+            .then(|| Hand::new(Arc::clone(&for_worker), options.clone(), control.dismissed()));
         let worker = {
             let (queue, study) = (Arc::clone(&queue), Arc::clone(&for_worker));
-            let (stop, computes) = (Arc::clone(&worker_stop), self.fleet.threads() > 0);
+            let (stop, computes) = (control.dismissed(), self.fleet.threads() > 0);
             tokio::task::spawn_blocking(move || match computes {
                 true => worker::serve(&mut OneStudy { queue, study }, &options, &stop),
                 false => Ok(0),
@@ -301,12 +301,21 @@ impl Session {
             tokio::task::spawn_blocking(move || {
                 let (queue, control) = (&*queue, &*control);
                 let (progress, fleet) = (&progress, &fleet);
-                let places =
-                    Places { queue, ledger, view, fleet, audit, max_failures, control, progress };
+                let places = Places {
+                    queue,
+                    ledger,
+                    view,
+                    fleet,
+                    hand,
+                    audit,
+                    max_failures,
+                    control,
+                    progress,
+                };
                 run(study, places)
             })
         };
-        Tasks { worker, for_worker, worker_stop, study_loop, control, watched }
+        Tasks { worker, for_worker, study_loop, control, watched }
     }
 
     async fn run(
@@ -315,7 +324,7 @@ impl Session {
         ledger: Ledger,
         max_time: Option<Duration>,
     ) -> Result<Ended, Failure> {
-        let view = View::open(&self.folder.view_path(), ledger.record(), &study.schema)?;
+        let view = View::expect(&self.folder.view_path(), ledger.record(), &study.schema)?;
         if let Some(notice) = view.notice() {
             say!("{notice}");
         }
@@ -333,7 +342,7 @@ impl Session {
                     is_drained = true;
                     tasks.control.drain();
                     // Without anybody to run its trials, the study ends with what it has.
-                    fault = joined(stopped)?.err();
+                    fault = joined(stopped)?.err().filter(|_| !tasks.control.has_ended());
                     if fault.is_some() {
                         tasks.stop(StudyState::Failed);
                     }
@@ -374,7 +383,7 @@ impl Session {
             }
         };
         self.display.clear();
-        tasks.worker_stop.store(true, Ordering::Relaxed);
+        tasks.control.dismiss();
         if !is_drained {
             // Programs that stay have files to close; they are not kept from it, within reason.
             tokio::select! {

@@ -9,7 +9,7 @@
 //! first included (1 where there is no other).
 //!
 //! DuckDB lets one process write, and nobody read meanwhile. The view is therefore open only
-//! while a batch is added. The high-water mark is written in the transaction of the batch: after
+//! while batches are added. The high-water mark is written in the transaction of the batches: after
 //! a crash, the ledger is replayed from there, and what the view has already is left out.
 
 pub(crate) mod access;
@@ -82,9 +82,13 @@ pub struct Batch<'a> {
 #[derive(Debug)]
 pub struct View {
     path: PathBuf,
+    record: StudyRecord,
     schema: StudySchema,
     columns: Columns,
+    /// Whether the tables have to be made first.
+    is_new: bool,
     state: State,
+    staged: Option<Staged>,
     notice: Option<String>,
 }
 
@@ -93,6 +97,17 @@ pub struct View {
 struct State {
     high_water: u64,
     frontier: Frontier,
+}
+
+/// A transaction that is under way. Dropping it takes everything back.
+#[derive(Debug)]
+struct Staged {
+    /// What the file will hold.
+    state: State,
+    /// The hash of the table, where it has become longer.
+    results_hash: Option<String>,
+    ended: Option<Finished>,
+    access: Access,
 }
 
 impl View {
@@ -109,21 +124,44 @@ impl View {
         record: &StudyRecord,
         schema: &StudySchema,
     ) -> Result<Self, ResultsError> {
-        let columns = Columns::new(schema);
-        let mut notice = None;
+        let mut view = Self::expect(path, record, schema)?;
+        if view.is_new {
+            view.hold()?;
+            view.publish()?;
+        }
+        Ok(view)
+    }
+
+    /// Opens the view at `path`. Where there is none, it is made with the first batch, or by
+    /// [`View::hold`], so that nobody waits for it before the study begins.
+    ///
+    /// # Errors
+    /// As [`View::open`].
+    pub fn expect(
+        path: &Path,
+        record: &StudyRecord,
+        schema: &StudySchema,
+    ) -> Result<Self, ResultsError> {
+        let mut view = Self {
+            path: path.to_owned(),
+            record: record.clone(),
+            schema: schema.clone(),
+            columns: Columns::new(schema),
+            is_new: true,
+            state: State { high_water: 0, frontier: Frontier::new(directions(schema)) },
+            staged: None,
+            notice: None,
+        };
         if path.exists() {
-            match check(path, record, schema, &columns) {
-                Ok(state) => {
-                    let (path, schema) = (path.to_owned(), schema.clone());
-                    return Ok(Self { path, schema, columns, state, notice: None });
-                }
-                Err(Fault::Other(why)) => notice = Some(move_aside(path, &why)?),
+            match check(path, record, schema, &view.columns) {
+                Ok(Some(state)) => (view.is_new, view.state) = (false, state),
+                // Its process ended before there was anything to see.
+                Ok(None) => {}
+                Err(Fault::Other(why)) => view.notice = Some(move_aside(path, &why)?),
                 Err(fault) => return Err(fault.into_error(path)),
             }
         }
-        create(path, record, schema, &columns).map_err(|fault| fault.into_error(path))?;
-        let state = State { high_water: 0, frontier: Frontier::new(directions(schema)) };
-        Ok(Self { path: path.to_owned(), schema: schema.clone(), columns, state, notice })
+        Ok(view)
     }
 
     /// What a person should know about the opening: that a damaged view was moved aside.
@@ -132,10 +170,26 @@ impl View {
         self.notice.as_deref()
     }
 
-    /// The next trial that the view expects: it holds every row before this one.
+    /// The next trial that the view expects: it holds every row before this one, those that are
+    /// staged included.
     #[must_use]
     pub fn high_water(&self) -> u64 {
-        self.state.high_water
+        self.staged.as_ref().map_or(self.state.high_water, |staged| staged.state.high_water)
+    }
+
+    /// Whether the file is open, so that nobody else can read it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.staged.is_some()
+    }
+
+    /// Opens the file and keeps it open until [`View::publish`].
+    ///
+    /// # Errors
+    /// As [`View::append`].
+    pub fn hold(&mut self) -> Result<(), ResultsError> {
+        let held = self.held().map(|staged| self.staged = Some(staged));
+        held.map_err(|fault| fault.into_error(&self.path))
     }
 
     /// Adds a batch, as a whole or not at all. Rows and jobs before the high-water mark are in
@@ -148,47 +202,91 @@ impl View {
     /// # Panics
     /// If the rows are not in trial order, or reach beyond the batch's own high-water mark.
     pub fn append(&mut self, batch: &Batch<'_>) -> Result<(), ResultsError> {
+        self.stage(batch)?;
+        self.publish()
+    }
+
+    /// Adds a batch to those that nobody sees before [`View::publish`]. The file is held until
+    /// then. After an error, everything that was staged has to be staged again.
+    ///
+    /// # Errors
+    /// As [`View::append`].
+    ///
+    /// # Panics
+    /// As [`View::append`].
+    pub fn stage(&mut self, batch: &Batch<'_>) -> Result<(), ResultsError> {
         assert!(batch.rows.is_sorted_by(|a, b| a.trial < b.trial), "rows come in trial order");
         let within = batch.rows.last().is_none_or(|row| row.trial < batch.high_water);
         assert!(within, "rows end before the high-water mark");
-        self.try_append(batch).map_err(|fault| fault.into_error(&self.path))
+        self.try_stage(batch).map_err(|fault| fault.into_error(&self.path))
     }
 
-    fn try_append(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+    /// Shows what is staged, and closes the file.
+    ///
+    /// # Errors
+    /// As [`View::append`].
+    pub fn publish(&mut self) -> Result<(), ResultsError> {
+        self.try_publish().map_err(|fault| fault.into_error(&self.path))
+    }
+
+    /// The transaction under way, or a new one.
+    fn held(&mut self) -> Result<Staged, Fault> {
+        if let Some(staged) = self.staged.take() {
+            return Ok(staged);
+        }
         let access = open_to_write(&self.path, APPEND_PATIENCE)?;
-        // A commit may have failed after it took effect: the file knows, this process need not.
-        let high_water = read_high_water(&access.connection)?;
-        if high_water != self.state.high_water {
-            self.state = read_state(&access.connection, &self.columns, &self.schema)?;
-        }
-        if batch.high_water <= high_water {
-            if let Some(finished) = batch.ended {
-                write_end(&access.connection, finished)?;
-            }
-            return close(access);
-        }
-        let rows = &batch.rows[batch.rows.partition_point(|row| row.trial < high_water)..];
-        let new = batch.jobs.partition_point(|job| job.first_trial < high_water);
-        let mut frontier = self.state.frontier.clone();
-        frontier.extend(rows.iter().filter_map(|row| {
-            let oriented = self.schema.oriented_objectives(row)?;
-            Some(Member { trial: row.trial, oriented, ties: 1 })
-        }));
         let connection = &access.connection;
+        // A commit may have failed after it took effect: the file knows, this process need not.
+        let is_new = self.is_new && is_empty(connection)?;
         connection.execute_batch("BEGIN TRANSACTION")?;
-        self.insert(connection, rows, batch.jobs, &batch.jobs[new..])?;
-        if frontier != self.state.frontier {
-            write_frontier(connection, &self.columns, &frontier)?;
+        if is_new {
+            create(connection, &self.record, &self.schema, &self.columns)?;
+        } else if self.is_new || read_high_water(connection)? != self.state.high_water {
+            self.state = read_state(connection, &self.columns, &self.schema)?;
+            self.is_new = false;
         }
-        connection.execute(
-            "UPDATE progress SET high_water = ?, results_hash = ?",
-            params![batch.high_water, batch.results_hash],
-        )?;
+        let state = self.state.clone();
+        Ok(Staged { state, results_hash: None, ended: None, access })
+    }
+
+    fn try_stage(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        let mut staged = self.held()?;
+        let high_water = staged.state.high_water;
+        if batch.high_water > high_water {
+            let rows = &batch.rows[batch.rows.partition_point(|row| row.trial < high_water)..];
+            let new = batch.jobs.partition_point(|job| job.first_trial < high_water);
+            self.insert(&staged.access.connection, rows, batch.jobs, &batch.jobs[new..])?;
+            staged.state.frontier.extend(rows.iter().filter_map(|row| {
+                let oriented = self.schema.oriented_objectives(row)?;
+                Some(Member { trial: row.trial, oriented, ties: 1 })
+            }));
+            staged.state.high_water = batch.high_water;
+            staged.results_hash = Some(batch.results_hash.to_owned());
+        }
         if let Some(finished) = batch.ended {
-            write_end(connection, finished)?;
+            staged.ended = Some(finished.clone());
+        }
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    fn try_publish(&mut self) -> Result<(), Fault> {
+        let Staged { state, results_hash, ended, access } = self.held()?;
+        let connection = &access.connection;
+        if state.frontier != self.state.frontier {
+            write_frontier(connection, &self.columns, &state.frontier)?;
+        }
+        if let Some(results_hash) = results_hash {
+            connection.execute(
+                "UPDATE progress SET high_water = ?, results_hash = ?",
+                params![state.high_water, results_hash],
+            )?;
+        }
+        if let Some(finished) = ended {
+            write_end(connection, &finished)?;
         }
         connection.execute_batch("COMMIT")?;
-        self.state = State { high_water: batch.high_water, frontier };
+        (self.state, self.is_new) = (state, false);
         close(access)
     }
 
@@ -236,15 +334,24 @@ fn close(access: Access) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Opens a view that is there: it must be this study's, and whole.
+/// Whether there is not a single table.
+fn is_empty(connection: &Connection) -> Result<bool, Fault> {
+    let sql = "SELECT count(*) = 0 FROM duckdb_tables()";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Opens a view that is there: it must be this study's, and whole. None where it holds nothing.
 fn check(
     path: &Path,
     record: &StudyRecord,
     schema: &StudySchema,
     columns: &Columns,
-) -> Result<State, Fault> {
+) -> Result<Option<State>, Fault> {
     let access = open_to_write(path, PATIENCE)?;
     let connection = &access.connection;
+    if is_empty(connection)? {
+        return Ok(None);
+    }
     let query = "SELECT format, fingerprint FROM progress";
     let found: Option<(u32, String)> =
         connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -263,18 +370,16 @@ fn check(
     connection
         .execute("UPDATE studies SET status = ?, results_hash = NULL, tainted = NULL", [running])?;
     close(access)?;
-    Ok(state)
+    Ok(Some(state))
 }
 
 fn create(
-    path: &Path,
+    connection: &Connection,
     record: &StudyRecord,
     schema: &StudySchema,
     columns: &Columns,
 ) -> Result<(), Fault> {
-    let access = open_to_write(path, PATIENCE)?;
-    let connection = &access.connection;
-    connection.execute_batch(&format!("BEGIN TRANSACTION; {}", columns.create_tables()))?;
+    connection.execute_batch(&columns.create_tables())?;
     for (position, each) in columns.described(schema).iter().enumerate() {
         let position = i32::try_from(position).expect("a table has few columns");
         connection.execute(
@@ -305,8 +410,7 @@ fn create(
         "INSERT INTO progress VALUES (?, ?, 0, NULL)",
         params![VIEW_FORMAT, record.fingerprint],
     )?;
-    connection.execute_batch("COMMIT")?;
-    close(access)
+    Ok(())
 }
 
 fn move_aside(path: &Path, why: &str) -> Result<String, ResultsError> {
