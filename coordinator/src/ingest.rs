@@ -102,16 +102,20 @@ impl Ingest {
         self.shared.covered.load(Ordering::Relaxed)
     }
 
-    /// Writes what is lacking, marks the view as ended, and waits for it.
-    ///
-    /// # Errors
-    /// The thread failed; says why.
-    pub fn finish(mut self, finished: Finished) -> Result<Coverage, ResultsError> {
+    /// Has the thread write what is lacking, and how the study ended.
+    pub fn end(&mut self, finished: Finished) {
         self.shared.set(|mark| {
             mark.trials = finished.trials;
             mark.hash.clone_from(&finished.results_hash);
             mark.end = Some(End::Finished(finished));
         });
+    }
+
+    /// Waits for the thread, after [`Ingest::end`].
+    ///
+    /// # Errors
+    /// The thread failed; says why.
+    pub fn wait(mut self) -> Result<Coverage, ResultsError> {
         self.join()
     }
 

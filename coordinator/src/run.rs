@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use jobs::{Event, JobResult, JobSpec, Queue, TrialResult, Work};
-use results::{Contradiction, Finished, Ledger, Record, StudyState, View};
+use results::{Contradiction, Finished, Leaders, Ledger, Ranked, Record, StudyState, View};
 use tokio::sync::watch;
 use worker::Hand;
 
@@ -33,8 +33,8 @@ const MAX_WAITING: u64 = 1 << 18;
 /// Results that are collected at once at most.
 const MAX_GROUP: usize = 256;
 
-/// Progress is told this often.
-const LOOK: Duration = Duration::from_millis(50);
+/// Progress is told this often, and the view hears of new rows.
+const LOOK: Duration = Duration::from_millis(25);
 
 /// So many trials that gave two results are named; what is wrong is clear by then.
 const MAX_CONTRADICTIONS: usize = 100;
@@ -51,6 +51,8 @@ pub struct Ended {
     pub progress: Progress,
     /// Whether the view has all of it.
     pub coverage: Coverage,
+    /// The best trials; none where only the view can tell.
+    pub leaders: Option<Leaders>,
     /// Whether it ended because no points were found any more.
     pub is_barren: bool,
     /// Whether it ended because too many trials failed.
@@ -485,13 +487,30 @@ impl Run<'_> {
         };
         let mut progress = Progress { is_writing: true, ..self.snapshot() };
         self.progress.send_replace(progress.clone());
-        let coverage = self.ingest.finish(finished.clone())?;
+        self.ingest.end(finished.clone());
+        let leaders = self.leaders()?;
+        let coverage = self.ingest.wait()?;
         if coverage == Coverage::Whole {
             progress.view_lag = 0;
         }
         self.scribe.ledger.finish(&finished)?;
         let has_too_many_failures = self.has_too_many_failures;
-        Ok(Ended { finished, progress, coverage, is_barren, has_too_many_failures })
+        Ok(Ended { finished, progress, coverage, leaders, is_barren, has_too_many_failures })
+    }
+
+    /// The best trials, with their rows from the ledger.
+    fn leaders(&self) -> Result<Option<Leaders>, Failure> {
+        let Some(ranking) = self.tally.leaders() else { return Ok(None) };
+        let mut rows = Vec::new();
+        for Ranked { trial, .. } in &ranking.trials {
+            let record = self.scribe.ledger.records_from(*trial)?.next();
+            let Record { job, result } = record.expect("what was released is recorded")?;
+            let first = job.id.0.0;
+            let found = &result.trials[usize::try_from(trial - first).expect("a list fits")];
+            let row = self.frame.row(&job.work, first, trial - first, found);
+            rows.push((row.expect("a complete trial"), result.attempt.saturating_add(1)));
+        }
+        Ok(Some(Leaders::new(&self.frame.schema, ranking, &rows)))
     }
 }
 
@@ -512,8 +531,10 @@ mod tests {
     use results::{Store, ViewReader};
 
     use super::*;
+    use crate::commands::results::{frontier_table, leaders_table};
     use crate::library;
     use crate::study::Choices;
+    use crate::tally::LEADERS;
 
     fn study(algorithm: &str) -> Study {
         let overrides = ["space.x1.points=9", "space.x2.points=40"];
@@ -609,6 +630,10 @@ mod tests {
             stop.store(true, Ordering::Relaxed);
             ended.expect("the study ends")
         });
+        if let Some(leaders) = &ended.leaders {
+            let asked = frontier_table(&place, LEADERS).expect("a table");
+            assert_eq!(leaders_table(leaders), asked, "the view says the same");
+        }
         let reader = ViewReader::open(&place.view_path()).expect("a view");
         let sql = "select count(*), count(distinct trial), max(attempts) > 0 from trials";
         let counts = format!("{:?}", reader.query(sql).expect("a count").rows[0]);

@@ -1,11 +1,24 @@
 //! What is known of a study so far: counts, bests, frontier and hash, kept up row by row.
 
 use optimizers::pareto::Archive;
-use results::{Best, Counts, ResultsHash, Row, Status, StudySchema};
+use results::{Best, Counts, Ranker, Ranking, ResultsHash, Row, Status, StudySchema};
+use search_spaces::Direction;
 
 use crate::driver::Released;
 use crate::frame::Frame;
 use crate::stopping::Judge;
+
+/// So many trials are shown when a study has ended.
+pub const LEADERS: usize = 10;
+
+/// A stream is ranked in little memory for so many objectives.
+const STREAMED_OBJECTIVES: usize = 2;
+
+fn ranker(schema: &StudySchema) -> Option<Ranker> {
+    let objectives = schema.objectives().iter().map(|objective| objective.direction);
+    let directions: Vec<Direction> = objectives.collect();
+    (directions.len() <= STREAMED_OBJECTIVES).then(|| Ranker::new(&directions, LEADERS))
+}
 
 /// The results of a study's released prefix, summed up.
 #[derive(Debug)]
@@ -18,6 +31,9 @@ pub struct Tally {
     best: Vec<Option<(u64, f64)>>,
     first_failure: Option<(u64, String)>,
     archive: Archive,
+    ranker: Option<Ranker>,
+    /// Kept between rows to save the allocation.
+    measured: Vec<f64>,
     hash: ResultsHash,
     judge: Judge,
     reason: Option<String>,
@@ -33,6 +49,8 @@ impl Tally {
             best: vec![None; schema.objectives().len()],
             first_failure: None,
             archive: Archive::new(schema.objectives().len()),
+            ranker: ranker(schema),
+            measured: Vec::new(),
             hash: ResultsHash::new(schema),
             judge,
             reason: None,
@@ -43,6 +61,15 @@ impl Tally {
     #[must_use]
     pub fn frontier(&self) -> u64 {
         (self.archive.objectives().len() / self.best.len()) as u64
+    }
+
+    /// The first [`LEADERS`] trials of the frontier, best first; none where there are so many
+    /// objectives that all trials would have to be kept for that.
+    #[must_use]
+    pub fn leaders(&self) -> Option<Ranking> {
+        let mut ranking = self.ranker.clone()?.finish();
+        ranking.trials.retain(|trial| trial.rank == Some(0));
+        Some(ranking)
     }
 
     /// The first trial that failed, and why.
@@ -129,6 +156,13 @@ impl Tally {
             }
         }
         self.archive.insert(row.trial, &objectives, 0.0);
+        if let Some(ranker) = &mut self.ranker {
+            let measured = schema.objectives().iter().zip(&objectives);
+            let measured = measured.map(|(each, value)| each.direction.orient(*value));
+            self.measured.clear();
+            self.measured.extend(measured);
+            ranker.complete(row.trial, &self.measured);
+        }
         Some(objectives)
     }
 }

@@ -238,13 +238,16 @@ impl View {
         let connection = &access.connection;
         // A commit may have failed after it took effect: the file knows, this process need not.
         let is_new = self.is_new && is_empty(connection)?;
-        connection.execute_batch("BEGIN TRANSACTION")?;
         if is_new {
+            connection.execute_batch("BEGIN TRANSACTION")?;
             create(connection, &self.record, &self.schema, &self.columns)?;
+            connection.execute_batch("COMMIT")?;
+            self.is_new = false;
         } else if self.is_new || read_high_water(connection)? != self.state.high_water {
             self.state = read_state(connection, &self.columns, &self.schema)?;
             self.is_new = false;
         }
+        connection.execute_batch("BEGIN TRANSACTION")?;
         let state = self.state.clone();
         Ok(Staged { state, results_hash: None, ended: None, access })
     }
@@ -286,7 +289,7 @@ impl View {
             write_end(connection, &finished)?;
         }
         connection.execute_batch("COMMIT")?;
-        (self.state, self.is_new) = (state, false);
+        self.state = state;
         close(access)
     }
 
