@@ -20,6 +20,7 @@ mod commit;
 mod control;
 mod doctor;
 pub mod driver;
+mod ended;
 mod exit;
 mod fleet;
 mod frame;

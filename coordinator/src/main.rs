@@ -9,6 +9,10 @@ use coordinator::commands::{
 };
 use coordinator::{Exit, Failure, LogFormat, init_logs, is_in_trial, logs_are_json, run_apart};
 
+/// Studies of short trials spend much of their time in allocations, from several threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     report_panics();
     let cli = match Cli::try_parse() {

@@ -8,13 +8,14 @@
 use std::time::{Duration, Instant};
 
 use jobs::{Event, JobResult, JobSpec, Queue, TrialResult, Work};
-use results::{Contradiction, Finished, Leaders, Ledger, Ranked, Record, StudyState, View};
+use results::{Contradiction, Entry, Finished, Ledger, Record, StudyState, View};
 use tokio::sync::watch;
 use worker::Hand;
 
 use crate::audit::{Audit, Share};
 use crate::control::Control;
 use crate::driver::{Accepted, Driver, Next};
+use crate::ended::{Ended, leaders};
 use crate::exit::Failure;
 use crate::fleet::Fleet;
 use crate::frame::Frame;
@@ -41,23 +42,6 @@ const MAX_CONTRADICTIONS: usize = 100;
 
 /// The speed is measured over no less than this.
 const MEASURE: Duration = Duration::from_millis(4);
-
-/// How a study ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// State, hash and number of trials.
-    pub finished: Finished,
-    /// The last progress.
-    pub progress: Progress,
-    /// Whether the view has all of it.
-    pub coverage: Coverage,
-    /// The best trials; none where only the view can tell.
-    pub leaders: Option<Leaders>,
-    /// Whether it ended because no points were found any more.
-    pub is_barren: bool,
-    /// Whether it ended because too many trials failed.
-    pub has_too_many_failures: bool,
-}
 
 /// Where the loop gets its work done.
 pub struct Places<'a> {
@@ -288,8 +272,8 @@ impl Run<'_> {
             }
         }
         let (fresh, repeated) = self.sort(group);
-        let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
-        if self.scribe.take_down(records, collected.events == 0) {
+        let entries: Vec<Entry> = fresh.iter().filter_map(|each| self.entry(each)).collect();
+        if self.scribe.take_down(entries, collected.events == 0) {
             self.commit()?;
         }
         for result in fresh {
@@ -352,11 +336,11 @@ impl Run<'_> {
     }
 
     /// What the ledger keeps of a result; nothing where the driver will ask for the job again.
-    fn record(&self, result: &JobResult) -> Option<Record> {
-        let job = self.driver.unanswered(result.id)?.clone();
+    fn entry(&self, result: &JobResult) -> Option<Entry> {
+        let job = self.driver.unanswered(result.id)?;
         let whole = result.trials.len() as u64 == job.len();
         let prefix = matches!(job.work, Work::Range { .. }) && !result.trials.is_empty();
-        (whole || prefix).then(|| Record { job, result: result.clone() })
+        (whole || prefix).then(|| Entry::of(job, result))
     }
 
     /// A second result of a trial has to be the first one again, whichever job it came with.
@@ -488,7 +472,7 @@ impl Run<'_> {
         let mut progress = Progress { is_writing: true, ..self.snapshot() };
         self.progress.send_replace(progress.clone());
         self.ingest.end(finished.clone());
-        let leaders = self.leaders()?;
+        let leaders = leaders(&self.tally, &self.scribe.ledger, &self.frame)?;
         let coverage = self.ingest.wait()?;
         if coverage == Coverage::Whole {
             progress.view_lag = 0;
@@ -496,21 +480,6 @@ impl Run<'_> {
         self.scribe.ledger.finish(&finished)?;
         let has_too_many_failures = self.has_too_many_failures;
         Ok(Ended { finished, progress, coverage, leaders, is_barren, has_too_many_failures })
-    }
-
-    /// The best trials, with their rows from the ledger.
-    fn leaders(&self) -> Result<Option<Leaders>, Failure> {
-        let Some(ranking) = self.tally.leaders() else { return Ok(None) };
-        let mut rows = Vec::new();
-        for Ranked { trial, .. } in &ranking.trials {
-            let record = self.scribe.ledger.records_from(*trial)?.next();
-            let Record { job, result } = record.expect("what was released is recorded")?;
-            let first = job.id.0.0;
-            let found = &result.trials[usize::try_from(trial - first).expect("a list fits")];
-            let row = self.frame.row(&job.work, first, trial - first, found);
-            rows.push((row.expect("a complete trial"), result.attempt.saturating_add(1)));
-        }
-        Ok(Some(Leaders::new(&self.frame.schema, ranking, &rows)))
     }
 }
 

@@ -38,7 +38,7 @@ pub use error::ResultsError;
 pub use export::Format;
 pub use hash::ResultsHash;
 pub use leaders::Leaders;
-pub use ledger::{Ledger, LedgerReader, Record, Records};
+pub use ledger::{Entry, Ledger, LedgerReader, Record, Records};
 pub use ranking::{Hypervolume, Ranked, Ranker, Ranking};
 pub use reader::{Cell, KnownColumn, Table, ViewReader, trials_sql};
 pub use record::{Finished, KnownResults, LEDGER_FORMAT, StudyRecord, StudyState};

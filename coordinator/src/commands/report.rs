@@ -7,10 +7,10 @@ use results::{Contradiction, Counts, StudyFolder, StudyState};
 
 use crate::cli::{Output, RunArgs};
 use crate::commands::results::{frontier_table, leaders_table};
+use crate::ended::Ended;
 use crate::exit::{DEFAULT_STORE, Exit, Failure, store_option};
 use crate::ingest::Coverage;
 use crate::progress::{duration, thousands};
-use crate::run::Ended;
 use crate::say;
 use crate::say::print;
 use crate::tally::LEADERS;

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jobs::{Board, QueueError, RedisQueue};
 use results::{
@@ -17,16 +17,18 @@ use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
 use crate::commands::changes::changed_template;
 use crate::commands::choices::{Chosen, choices};
+use crate::commands::clock::{now, now_ms, wall_clock};
 use crate::commands::report::{in_store, report};
 use crate::commit::git_commit;
 use crate::control::Control;
+use crate::ended::Ended;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
 use crate::metrics::{self, Endpoint};
 use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
 use crate::remote::{self, host_name};
-use crate::run::{Ended, Places, run};
+use crate::run::{Places, run};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
@@ -490,19 +492,4 @@ impl Session {
         let _ = self.folder.write_status(&status);
         self.shown.send_replace(status);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a command took, for people")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "when a study was started is recorded, not hashed")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
-}
-
-fn now_ms() -> u64 {
-    let since = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
