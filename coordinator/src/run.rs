@@ -497,7 +497,7 @@ mod tests {
 
     use jobs::{EmbeddedQueue, Faults, FaultyQueue, Lease, QueueError};
     use optimizers::Algorithm;
-    use results::{Store, ViewReader};
+    use results::{Cell, Store, ViewReader};
 
     use super::*;
     use crate::commands::results::{frontier_table, leaders_table};
@@ -564,6 +564,16 @@ mod tests {
     }
 
     fn play_study(study: Study, queue: &Arc<dyn Queue>, audit: Option<Share>) -> (Ended, String) {
+        play_beside(study, queue, audit, false)
+    }
+
+    /// The same, with jobs run in the loop's own thread from the first one on.
+    fn play_beside(
+        study: Study,
+        queue: &Arc<dyn Queue>,
+        audit: Option<Share>,
+        has_hand: bool,
+    ) -> (Ended, String) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let place = store.create_study("test").expect("a folder");
@@ -579,6 +589,12 @@ mod tests {
                 nursery: None,
                 meter: Arc::default(),
             };
+            let hand = has_hand.then(|| {
+                let options = worker::Options { name: "hand".to_owned(), ..options.clone() };
+                let mut hand = Hand::new(Arc::clone(&for_worker), options, Arc::clone(&stop));
+                (0..100).for_each(|_| hand.note(0));
+                hand
+            });
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
                 let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };
@@ -589,7 +605,7 @@ mod tests {
                 ledger,
                 view,
                 fleet: &Fleet::embedded(3),
-                hand: None,
+                hand,
                 audit,
                 max_failures: None,
                 control: &control,
@@ -604,6 +620,8 @@ mod tests {
             assert_eq!(leaders_table(leaders), asked, "the view says the same");
         }
         let reader = ViewReader::open(&place.view_path()).expect("a view");
+        let by_hand = reader.query("select count(*) > 0 from telemetry where worker = 'hand'");
+        assert_eq!(by_hand.expect("a count").rows[0][0], Cell::Bool(has_hand));
         let sql = "select count(*), count(distinct trial), max(attempts) > 0 from trials";
         let counts = format!("{:?}", reader.query(sql).expect("a count").rows[0]);
         (ended, counts)
@@ -639,6 +657,17 @@ mod tests {
                 assert_eq!(ended.finished, expected.finished, "{name}, seed {seed}");
                 assert!(counts.contains("Int(60), Int(60)"), "{counts}");
             }
+        }
+    }
+
+    #[test]
+    fn who_runs_a_job_changes_nothing() {
+        for study in learners() {
+            let (expected, counts) = play_study(study(), &embedded(), None);
+            let (ended, by_hand) = play_beside(study(), &embedded(), None, true);
+            assert_eq!(ended.finished, expected.finished);
+            assert_eq!(ended.progress.counts, expected.progress.counts);
+            assert_eq!(by_hand, counts);
         }
     }
 

@@ -69,3 +69,55 @@ impl Hand {
         Ok(result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_trifles_until_one_takes_its_time() {
+        let study = Arc::new(Study {
+            id: jobs::StudyId([0; 32]),
+            simulator: Arc::new(Nothing),
+            sequence: None,
+            pruning_rules: Arc::from([]),
+            files: None,
+            cancelled: Arc::default(),
+        });
+        let options =
+            Options { threads: 1, name: "a".into(), nursery: None, meter: Arc::default() };
+        let mut hand = Hand::new(study, options, Arc::default());
+        for _ in 0..LAST {
+            assert!(!hand.is_quicker(), "too little is known");
+            hand.note(TRIFLE / 2);
+        }
+        assert!(hand.is_quicker());
+        hand.note(TRIFLE * LAST as u64);
+        assert!(!hand.is_quicker(), "one of the last ones was none");
+        (0..LAST).for_each(|_| hand.note(0));
+        assert!(hand.is_quicker(), "it was long ago");
+        hand.note(SURPRISE + 1);
+        (0..LAST).for_each(|_| hand.note(0));
+        assert!(!hand.is_quicker(), "once is enough");
+    }
+
+    struct Nothing;
+
+    impl simulators::Simulator for Nothing {
+        fn metrics(&self) -> &[String] {
+            &[]
+        }
+
+        fn fingerprint(&self) -> [u8; 32] {
+            [0; 32]
+        }
+
+        fn session(&self) -> Box<dyn simulators::Session + '_> {
+            unreachable!("no job is run")
+        }
+
+        fn reports(&self) -> bool {
+            false
+        }
+    }
+}

@@ -79,13 +79,13 @@ pub(super) fn create(
     columns: &Columns,
 ) -> Result<(), Fault> {
     connection.execute_batch(&columns.create_tables())?;
+    let mut appender = connection.appender("columns")?;
     for (position, each) in columns.described(schema).iter().enumerate() {
         let position = i32::try_from(position).expect("a table has few columns");
-        connection.execute(
-            "INSERT INTO columns VALUES (?, ?, ?, ?, ?, ?)",
-            params![position, each.column, each.kind, each.source, each.direction, each.importance],
-        )?;
+        let Described { column, kind, source, direction, importance } = each;
+        appender.append_row(params![position, column, kind, source, direction, importance])?;
     }
+    appender.flush()?;
     connection.execute(
         "INSERT INTO studies VALUES (?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,
              make_timestamp(CAST(? AS BIGINT) * 1000), ?)",
