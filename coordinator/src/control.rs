@@ -1,5 +1,6 @@
 //! Whether a study should go on: what signals, the clock and people tell its loop.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use results::StudyState;
@@ -9,6 +10,8 @@ use results::StudyState;
 pub struct Control {
     stopped: AtomicU8,
     drained: AtomicBool,
+    ended: AtomicBool,
+    dismissed: Arc<AtomicBool>,
 }
 
 impl Control {
@@ -31,6 +34,30 @@ impl Control {
             3 => Some(StudyState::Failed),
             _ => Some(StudyState::Interrupted),
         }
+    }
+
+    /// Says that the study needs no further trial. The worker of this process may end while the
+    /// results are still being written.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.dismiss();
+    }
+
+    /// Whether the study needs no further trial.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Tells the worker of this process to begin no further trial.
+    pub fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::Relaxed);
+    }
+
+    /// What the worker of this process looks at, to see whether it is dismissed.
+    #[must_use]
+    pub fn dismissed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.dismissed)
     }
 
     /// Says that no worker takes jobs any more: what comes now is the last that comes.

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use results::{Batch, Finished, JobTelemetry, LedgerReader, ResultsError, View};
 
@@ -15,9 +15,13 @@ use crate::frame::Frame;
 /// Rows and reports that go into the view together at most; bounds the memory that they take.
 const MAX_ROWS: usize = 250_000;
 
-/// Every append opens and closes the file, so that others can read it in between. The first ones
-/// come sooner: a short study would otherwise wait for all of its rows at the end.
-const PERIODS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+/// So often the file is brought up to date; it is closed in between, so that others can read it.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// In the first period there is little to read. The file stays open throughout, and rows go in as
+/// often as this: a study that is over by then has opened it once, and waits for few rows at its
+/// end.
+const FIRST_ROWS: Duration = Duration::from_millis(20);
 
 /// Whether the view has every row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,16 +102,20 @@ impl Ingest {
         self.shared.covered.load(Ordering::Relaxed)
     }
 
-    /// Writes what is lacking, marks the view as ended, and waits for it.
-    ///
-    /// # Errors
-    /// The thread failed; says why.
-    pub fn finish(mut self, finished: Finished) -> Result<Coverage, ResultsError> {
+    /// Has the thread write what is lacking, and how the study ended.
+    pub fn end(&mut self, finished: Finished) {
         self.shared.set(|mark| {
             mark.trials = finished.trials;
             mark.hash.clone_from(&finished.results_hash);
             mark.end = Some(End::Finished(finished));
         });
+    }
+
+    /// Waits for the thread, after [`Ingest::end`].
+    ///
+    /// # Errors
+    /// The thread failed; says why.
+    pub fn wait(mut self) -> Result<Coverage, ResultsError> {
         self.join()
     }
 
@@ -140,10 +148,8 @@ struct Follower {
 impl Follower {
     fn run(mut self) -> Result<Coverage, ResultsError> {
         let mut known = Coverage::Whole;
-        let [mut period, longest] = PERIODS;
+        let mut mark = self.first_period()?;
         loop {
-            let mark = self.wait(period);
-            period = (period * 5 / 4).min(longest);
             let coverage = match &mark.end {
                 Some(End::Abandoned) => return Ok(Coverage::Behind),
                 _ => patient(self.catch_up(&mark))?,
@@ -162,6 +168,26 @@ impl Follower {
             if mark.end.is_some() {
                 return Ok(coverage);
             }
+            mark = self.wait(PERIOD);
+        }
+    }
+
+    /// Opens the view while the first trials run, and keeps it open for a period or until the
+    /// study ends; returns up to where the table goes by then.
+    #[expect(clippy::disallowed_methods, reason = "when rows can be read shapes none")]
+    fn first_period(&mut self) -> Result<Mark, ResultsError> {
+        let begun = Instant::now();
+        patient(self.view.hold())?;
+        loop {
+            let mark = self.wait(FIRST_ROWS);
+            if mark.end.is_some() || !self.view.is_held() || begun.elapsed() >= PERIOD {
+                if matches!(mark.end, Some(End::Abandoned)) {
+                    // What there is by now can be read at least.
+                    patient(self.view.publish())?;
+                }
+                return Ok(mark);
+            }
+            patient(self.stage(&mark))?;
         }
     }
 
@@ -176,8 +202,17 @@ impl Follower {
         mark.clone()
     }
 
-    /// Appends what the ledger has and the view lacks, up to the mark.
+    /// Appends what the ledger has and the view lacks, up to the mark, for everybody to read.
     fn catch_up(&mut self, mark: &Mark) -> Result<(), ResultsError> {
+        if self.view.high_water() >= mark.trials && mark.end.is_none() && !self.view.is_held() {
+            return Ok(());
+        }
+        self.stage(mark)?;
+        self.publish()
+    }
+
+    /// Hands what the ledger has and the view lacks, up to the mark, to the view.
+    fn stage(&mut self, mark: &Mark) -> Result<(), ResultsError> {
         let (mut rows, mut jobs, mut weight) = (Vec::new(), Vec::new(), 0);
         let ended = match &mark.end {
             Some(End::Finished(finished)) => Some(finished),
@@ -212,7 +247,8 @@ impl Follower {
                     results_hash: "",
                     ended: None,
                 };
-                self.append(&batch)?;
+                self.view.stage(&batch)?;
+                self.publish()?;
                 (rows, jobs, weight) = (Vec::new(), Vec::new(), 0);
                 if matches!(self.shared.lock().end, Some(End::Abandoned)) {
                     return Ok(());
@@ -221,12 +257,12 @@ impl Follower {
         }
         let (rows, jobs) = (&rows, &jobs);
         let (high_water, results_hash) = (mark.trials, &mark.hash);
-        self.append(&Batch { rows, jobs, high_water, results_hash, ended })
+        self.view.stage(&Batch { rows, jobs, high_water, results_hash, ended })
     }
 
-    fn append(&mut self, batch: &Batch<'_>) -> Result<(), ResultsError> {
-        self.view.append(batch)?;
-        self.shared.covered.store(batch.high_water, Ordering::Relaxed);
+    fn publish(&mut self) -> Result<(), ResultsError> {
+        self.view.publish()?;
+        self.shared.covered.store(self.view.high_water(), Ordering::Relaxed);
         Ok(())
     }
 }

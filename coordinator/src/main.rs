@@ -8,7 +8,11 @@ use coordinator::commands::{
     ask, check, data, doctor, drain, explain, results, start, status, stop, templates, verify,
     worker,
 };
-use coordinator::{Exit, Failure, LogFormat, init_logs, logs_are_json, run_apart};
+use coordinator::{Exit, Failure, LogFormat, init_logs, is_in_trial, logs_are_json, run_apart};
+
+/// Studies of short trials spend much of their time in allocations, from several threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     report_panics();
@@ -36,10 +40,9 @@ fn main() -> ExitCode {
 fn report_panics() {
     let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        let of_trial = std::thread::current().name().is_some_and(|name| name.starts_with("trial-"));
         // The ledger turns panics of its store on damaged pages into errors.
         let of_ledger = info.location().is_some_and(|location| location.file().contains("redb"));
-        if of_trial || of_ledger {
+        if is_in_trial() || of_ledger {
             return;
         }
         if !logs_are_json() {

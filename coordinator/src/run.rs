@@ -7,13 +7,15 @@
 
 use std::time::{Duration, Instant};
 
-use jobs::{Event, JobResult, Queue, TrialResult, Work};
-use results::{Contradiction, Finished, Ledger, Record, StudyState, View};
+use jobs::{Event, JobResult, JobSpec, Queue, TrialResult, Work};
+use results::{Contradiction, Entry, Finished, Ledger, Record, StudyState, View};
 use tokio::sync::watch;
+use worker::Hand;
 
 use crate::audit::{Audit, Share};
 use crate::control::Control;
 use crate::driver::{Accepted, Driver, Next};
+use crate::ended::{Ended, leaders};
 use crate::exit::Failure;
 use crate::fleet::Fleet;
 use crate::frame::Frame;
@@ -32,29 +34,14 @@ const MAX_WAITING: u64 = 1 << 18;
 /// Results that are collected at once at most.
 const MAX_GROUP: usize = 256;
 
-/// Progress is told this often.
-const LOOK: Duration = Duration::from_millis(50);
+/// Progress is told this often, and the view hears of new rows.
+const LOOK: Duration = Duration::from_millis(25);
 
 /// So many trials that gave two results are named; what is wrong is clear by then.
 const MAX_CONTRADICTIONS: usize = 100;
 
 /// The speed is measured over no less than this.
 const MEASURE: Duration = Duration::from_millis(4);
-
-/// How a study ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// State, hash and number of trials.
-    pub finished: Finished,
-    /// The last progress.
-    pub progress: Progress,
-    /// Whether the view has all of it.
-    pub coverage: Coverage,
-    /// Whether it ended because no points were found any more.
-    pub is_barren: bool,
-    /// Whether it ended because too many trials failed.
-    pub has_too_many_failures: bool,
-}
 
 /// Where the loop gets its work done.
 pub struct Places<'a> {
@@ -66,6 +53,8 @@ pub struct Places<'a> {
     pub view: View,
     /// Those who run the jobs.
     pub fleet: &'a Fleet,
+    /// Runs jobs in the loop's own thread while that is quicker; none where all are for others.
+    pub hand: Option<Hand>,
     /// Which share of the trials is run a second time to compare.
     pub audit: Option<Share>,
     /// So many failed trials end the study.
@@ -90,6 +79,7 @@ pub fn run(study: Study, places: Places<'_>) -> Result<Ended, Failure> {
         chunk,
         queue: places.queue,
         fleet: places.fleet,
+        hand: places.hand,
         max_failures: places.max_failures,
         control: places.control,
         progress: places.progress,
@@ -120,6 +110,7 @@ struct Run<'a> {
     chunk: u64,
     queue: &'a dyn Queue,
     fleet: &'a Fleet,
+    hand: Option<Hand>,
     max_failures: Option<u64>,
     control: &'a Control,
     progress: &'a watch::Sender<Progress>,
@@ -223,13 +214,24 @@ impl Run<'_> {
             match self.driver.next_job(hint) {
                 Next::Job(job) => match self.unasked.answer(&job) {
                     Some(result) => self.answered.push(result),
-                    None => self.queue.push(job)?,
+                    None => self.hand_out(job)?,
                 },
                 Next::Wait => return Ok(false),
                 Next::Done => return Ok(self.audit.is_idle()),
             }
         }
         Ok(false)
+    }
+
+    /// Has a job run. The jobs of a plan that learns may be so short, and waited for by so much,
+    /// that handing them to another thread is most of the work.
+    fn hand_out(&mut self, job: JobSpec) -> Result<(), Failure> {
+        let learns = self.driver.learns();
+        match self.hand.as_mut().filter(|hand| learns && hand.is_quicker()) {
+            Some(hand) => self.answered.push(hand.run(&job)?),
+            None => self.queue.push(job)?,
+        }
+        Ok(())
     }
 
     /// Whether a further job may be pushed. Too many results that wait for an earlier one stop
@@ -253,7 +255,12 @@ impl Run<'_> {
             match event {
                 Event::Finished(result) => match self.audit.accept(&result) {
                     Some(first) => self.judge(result.id.0.0, &first, &result.trials[0], &result)?,
-                    None => group.push(result),
+                    None => {
+                        if let Some(hand) = &mut self.hand {
+                            hand.note(result.elapsed_ns);
+                        }
+                        group.push(result);
+                    }
                 },
                 Event::Lost(id) if self.audit.lost(id, true) => {}
                 Event::Dropped(id) if self.audit.lost(id, false) => {}
@@ -265,8 +272,8 @@ impl Run<'_> {
             }
         }
         let (fresh, repeated) = self.sort(group);
-        let records: Vec<Record> = fresh.iter().filter_map(|each| self.record(each)).collect();
-        if self.scribe.take_down(records, collected.events == 0) {
+        let entries: Vec<Entry> = fresh.iter().filter_map(|each| self.entry(each)).collect();
+        if self.scribe.take_down(entries, collected.events == 0) {
             self.commit()?;
         }
         for result in fresh {
@@ -329,11 +336,11 @@ impl Run<'_> {
     }
 
     /// What the ledger keeps of a result; nothing where the driver will ask for the job again.
-    fn record(&self, result: &JobResult) -> Option<Record> {
-        let job = self.driver.unanswered(result.id)?.clone();
+    fn entry(&self, result: &JobResult) -> Option<Entry> {
+        let job = self.driver.unanswered(result.id)?;
         let whole = result.trials.len() as u64 == job.len();
         let prefix = matches!(job.work, Work::Range { .. }) && !result.trials.is_empty();
-        (whole || prefix).then(|| Record { job, result: result.clone() })
+        (whole || prefix).then(|| Entry::of(job, result))
     }
 
     /// A second result of a trial has to be the first one again, whichever job it came with.
@@ -445,6 +452,7 @@ impl Run<'_> {
     }
 
     fn end(mut self, complete: bool) -> Result<Ended, Failure> {
+        self.control.end();
         self.commit()?;
         self.take_up_released();
         let complete = complete || self.was_complete;
@@ -463,13 +471,15 @@ impl Run<'_> {
         };
         let mut progress = Progress { is_writing: true, ..self.snapshot() };
         self.progress.send_replace(progress.clone());
-        let coverage = self.ingest.finish(finished.clone())?;
+        self.ingest.end(finished.clone());
+        let leaders = leaders(&self.tally, &self.scribe.ledger, &self.frame)?;
+        let coverage = self.ingest.wait()?;
         if coverage == Coverage::Whole {
             progress.view_lag = 0;
         }
         self.scribe.ledger.finish(&finished)?;
         let has_too_many_failures = self.has_too_many_failures;
-        Ok(Ended { finished, progress, coverage, is_barren, has_too_many_failures })
+        Ok(Ended { finished, progress, coverage, leaders, is_barren, has_too_many_failures })
     }
 }
 
@@ -485,13 +495,15 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use jobs::{EmbeddedQueue, Faults, FaultyQueue, JobSpec, Lease, QueueError};
+    use jobs::{EmbeddedQueue, Faults, FaultyQueue, Lease, QueueError};
     use optimizers::{Algorithm, Pruning};
-    use results::{Store, ViewReader};
+    use results::{Cell, Store, ViewReader};
 
     use super::*;
+    use crate::commands::results::{frontier_table, leaders_table};
     use crate::library;
     use crate::study::Choices;
+    use crate::tally::LEADERS;
 
     fn study(algorithm: &str) -> Study {
         let overrides = ["space.x1.points=9", "space.x2.points=40"];
@@ -552,6 +564,16 @@ mod tests {
     }
 
     fn play_study(study: Study, queue: &Arc<dyn Queue>, audit: Option<Share>) -> (Ended, String) {
+        play_beside(study, queue, audit, false)
+    }
+
+    /// The same, with jobs run in the loop's own thread from the first one on.
+    fn play_beside(
+        study: Study,
+        queue: &Arc<dyn Queue>,
+        audit: Option<Share>,
+        has_hand: bool,
+    ) -> (Ended, String) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let place = store.create_study("test").expect("a folder");
@@ -567,6 +589,12 @@ mod tests {
                 nursery: None,
                 meter: Arc::default(),
             };
+            let hand = has_hand.then(|| {
+                let options = worker::Options { name: "hand".to_owned(), ..options.clone() };
+                let mut hand = Hand::new(Arc::clone(&for_worker), options, Arc::clone(&stop));
+                (0..100).for_each(|_| hand.note(0));
+                hand
+            });
             let (worker_queue, worker_stop) = (Arc::clone(queue), Arc::clone(&stop));
             scope.spawn(move || {
                 let mut desk = worker::OneStudy { queue: worker_queue, study: for_worker };
@@ -577,6 +605,7 @@ mod tests {
                 ledger,
                 view,
                 fleet: &Fleet::embedded(3),
+                hand,
                 audit,
                 max_failures: None,
                 control: &control,
@@ -586,7 +615,13 @@ mod tests {
             stop.store(true, Ordering::Relaxed);
             ended.expect("the study ends")
         });
+        if let Some(leaders) = &ended.leaders {
+            let asked = frontier_table(&place, LEADERS).expect("a table");
+            assert_eq!(leaders_table(leaders), asked, "the view says the same");
+        }
         let reader = ViewReader::open(&place.view_path()).expect("a view");
+        let by_hand = reader.query("select count(*) > 0 from telemetry where worker = 'hand'");
+        assert_eq!(by_hand.expect("a count").rows[0][0], Cell::Bool(has_hand));
         let sql = "select count(*), count(distinct trial), max(attempts) > 0 from trials";
         let counts = format!("{:?}", reader.query(sql).expect("a count").rows[0]);
         (ended, counts)
@@ -649,6 +684,17 @@ mod tests {
                 let (ended, _) = play_study(study(), &queue, Share::parse("10%").ok());
                 assert_eq!(ended.finished, expected.finished, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn who_runs_a_job_changes_nothing() {
+        for study in learners() {
+            let (expected, counts) = play_study(study(), &embedded(), None);
+            let (ended, by_hand) = play_beside(study(), &embedded(), None, true);
+            assert_eq!(ended.finished, expected.finished);
+            assert_eq!(ended.progress.counts, expected.progress.counts);
+            assert_eq!(by_hand, counts);
         }
     }
 

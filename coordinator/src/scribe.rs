@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use results::{Ledger, Record};
+use results::{Entry, Ledger};
 
 use crate::exit::Failure;
 
@@ -20,7 +20,7 @@ const SLOW: Duration = Duration::from_secs(1);
 pub struct Scribe {
     /// The ledger.
     pub ledger: Ledger,
-    unwritten: Vec<Record>,
+    unwritten: Vec<Entry>,
     /// Since when something waits.
     since: Option<Instant>,
 }
@@ -31,11 +31,11 @@ impl Scribe {
         Self { ledger, unwritten: Vec::new(), since: None }
     }
 
-    /// Takes records down, and says whether it is time to write: many have gathered, they have
+    /// Takes entries down, and says whether it is time to write: many have gathered, they have
     /// waited long enough, or nothing else comes in.
     #[expect(clippy::disallowed_methods, reason = "when results become durable shapes none")]
-    pub fn take_down(&mut self, records: Vec<Record>, is_quiet: bool) -> bool {
-        self.unwritten.extend(records);
+    pub fn take_down(&mut self, entries: Vec<Entry>, is_quiet: bool) -> bool {
+        self.unwritten.extend(entries);
         let since = *self.since.get_or_insert_with(Instant::now);
         is_quiet || self.unwritten.len() >= MAX_GATHERED || since.elapsed() >= GATHER
     }
@@ -51,7 +51,7 @@ impl Scribe {
             return Ok(());
         }
         let begun = Instant::now();
-        self.ledger.append(&self.unwritten)?;
+        self.ledger.write(&self.unwritten)?;
         let took = begun.elapsed();
         if took >= SLOW {
             let (seconds, jobs) = (took.as_secs_f64(), self.unwritten.len());

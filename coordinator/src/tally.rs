@@ -1,11 +1,24 @@
 //! What is known of a study so far: counts, bests, frontier and hash, kept up row by row.
 
 use optimizers::pareto::Archive;
-use results::{Best, Counts, ResultsHash, Row, Status, StudySchema};
+use results::{Best, Counts, Ranker, Ranking, ResultsHash, Row, Status, StudySchema};
+use search_spaces::Direction;
 
 use crate::driver::Released;
 use crate::frame::Frame;
 use crate::stopping::Judge;
+
+/// So many trials are shown when a study has ended.
+pub const LEADERS: usize = 10;
+
+/// A stream is ranked in little memory for so many objectives.
+const STREAMED_OBJECTIVES: usize = 2;
+
+fn ranker(schema: &StudySchema) -> Option<Ranker> {
+    let objectives = schema.objectives().iter().map(|objective| objective.direction);
+    let directions: Vec<Direction> = objectives.collect();
+    (directions.len() <= STREAMED_OBJECTIVES).then(|| Ranker::new(&directions, LEADERS))
+}
 
 /// The results of a study's released prefix, summed up.
 #[derive(Debug)]
@@ -20,6 +33,9 @@ pub struct Tally {
     /// The steps of a whole trial, as far as one is known.
     whole: u64,
     archive: Archive,
+    ranker: Option<Ranker>,
+    /// Kept between rows to save the allocation.
+    measured: Vec<f64>,
     hash: ResultsHash,
     judge: Judge,
     reason: Option<String>,
@@ -37,6 +53,8 @@ impl Tally {
             first_failure: None,
             whole: steps.unwrap_or(0),
             archive: Archive::new(schema.objectives().len()),
+            ranker: ranker(schema),
+            measured: Vec::new(),
             hash: ResultsHash::new(schema),
             judge,
             reason: None,
@@ -47,6 +65,15 @@ impl Tally {
     #[must_use]
     pub fn frontier(&self) -> u64 {
         (self.archive.objectives().len() / self.best.len()) as u64
+    }
+
+    /// The first [`LEADERS`] trials of the frontier, best first; none where there are so many
+    /// objectives that all trials would have to be kept for that.
+    #[must_use]
+    pub fn leaders(&self) -> Option<Ranking> {
+        let mut ranking = self.ranker.clone()?.finish();
+        ranking.trials.retain(|trial| trial.rank == Some(0));
+        Some(ranking)
     }
 
     /// The first trial that failed, and why.
@@ -142,6 +169,13 @@ impl Tally {
             }
         }
         self.archive.insert(row.trial, &objectives, 0.0);
+        if let Some(ranker) = &mut self.ranker {
+            let measured = schema.objectives().iter().zip(&objectives);
+            let measured = measured.map(|(each, value)| each.direction.orient(*value));
+            self.measured.clear();
+            self.measured.extend(measured);
+            ranker.complete(row.trial, &self.measured);
+        }
         Some(objectives)
     }
 }

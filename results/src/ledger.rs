@@ -43,9 +43,7 @@ impl Record {
     /// The job's bytes after their length, then the result's.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let job = self.job.to_bytes();
-        let len = u32::try_from(job.len()).expect("a job is far smaller than 4 GiB");
-        [&len.to_le_bytes()[..], &job, &self.result.to_bytes()].concat()
+        Entry::of(&self.job, &self.result).bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
@@ -67,6 +65,31 @@ impl Record {
     /// The first trial number after the record.
     fn end(&self) -> u64 {
         self.first_trial() + self.result.trials.len() as u64
+    }
+}
+
+/// A record as its bytes, for [`Ledger::write`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    first_trial: u64,
+    bytes: Vec<u8>,
+}
+
+impl Entry {
+    /// The entry of a job and its result.
+    #[must_use]
+    pub fn of(job: &JobSpec, result: &JobResult) -> Self {
+        let first_trial = job.id.0.0;
+        let job = job.to_bytes();
+        let len = u32::try_from(job.len()).expect("a job is far smaller than 4 GiB");
+        let bytes = [&len.to_le_bytes()[..], &job, &result.to_bytes()].concat();
+        Self { first_trial, bytes }
+    }
+}
+
+impl From<&Record> for Entry {
+    fn from(record: &Record) -> Self {
+        Self::of(&record.job, &record.result)
     }
 }
 
@@ -148,9 +171,17 @@ impl Ledger {
     /// # Errors
     /// A full disk or another fault of the file system, or a job that is recorded already.
     pub fn append(&mut self, records: &[Record]) -> Result<(), ResultsError> {
+        self.write(&records.iter().map(Entry::from).collect::<Vec<_>>())
+    }
+
+    /// As [`Ledger::append`].
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn write(&mut self, entries: &[Entry]) -> Result<(), ResultsError> {
         let LedgerReader { database, path } = &self.reader;
         let known =
-            undamaged(path, || append(database, records).map_err(|error| fault(path, error)))?;
+            undamaged(path, || append(database, entries).map_err(|error| fault(path, error)))?;
         match known {
             None => Ok(()),
             Some(trial) => {
@@ -356,15 +387,14 @@ fn start(database: &Database, record: &StudyRecord, known: &[Record]) -> Result<
 }
 
 /// Adds the records, or nothing if one of them is there already: then its first trial.
-fn append(database: &Database, records: &[Record]) -> Result<Option<u64>, redb::Error> {
+fn append(database: &Database, entries: &[Entry]) -> Result<Option<u64>, redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut jobs = transaction.open_table(JOBS)?;
-        for record in records {
-            let trial = record.first_trial();
-            if jobs.insert(trial, record.to_bytes().as_slice())?.is_some() {
+        for Entry { first_trial, bytes } in entries {
+            if jobs.insert(first_trial, bytes.as_slice())?.is_some() {
                 // Dropping the transaction takes everything back.
-                return Ok(Some(trial));
+                return Ok(Some(*first_trial));
             }
         }
     }
@@ -522,6 +552,10 @@ mod tests {
         }
     }
 
+    fn entry(trial: u64) -> Entry {
+        Entry::from(&record(trial))
+    }
+
     fn trials(database: &Database) -> Vec<u64> {
         let range = range_from(database, 0).unwrap();
         let records = Records { range, from: 0, path: "s/ledger.redb".into() };
@@ -534,11 +568,11 @@ mod tests {
         for full in [28, 27] {
             let disk = SmallDisk::new(full);
             let database = builder().create_with_backend(disk.clone()).unwrap();
-            append(&database, &[record(0), record(1)]).unwrap();
+            append(&database, &[entry(0), entry(1)]).unwrap();
             disk.set_limit(disk.used() + 3_000_000);
             let (mut recorded, mut refused) = (2, None);
             while refused.is_none() {
-                let batch = [record(recorded), record(recorded + 1)];
+                let batch = [entry(recorded), entry(recorded + 1)];
                 match append(&database, &batch) {
                     Ok(_) => recorded += 2,
                     Err(error) => refused = Some(fault(Path::new("s/ledger.redb"), error)),
@@ -556,7 +590,7 @@ mod tests {
             disk.set_limit(usize::MAX);
             let database = builder().create_with_backend(disk).unwrap();
             assert_eq!(trials(&database), (0..recorded).collect::<Vec<_>>());
-            append(&database, &[record(recorded)]).unwrap();
+            append(&database, &[entry(recorded)]).unwrap();
             assert_eq!(trials(&database).len() as u64, recorded + 1);
         }
     }

@@ -21,7 +21,7 @@ use serde::Serialize;
 const HYPERVOLUME_OBJECTIVES: usize = 3;
 
 /// Trials are pruned whenever so many more have come than were kept the last time.
-const BLOCK: usize = 1 << 17;
+const BLOCK: usize = 1 << 12;
 
 /// One trial of a ranking.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,6 +75,9 @@ pub struct Ranker {
     oriented: Vec<f64>,
     /// Prune when so many are kept.
     prune_at: usize,
+    /// Of the trials that were kept the last time, in their order: the first objective, and the
+    /// bound that as many as are wanted keep in the last one, up to there.
+    bars: Vec<(f64, f64)>,
     complete: u64,
     /// Best and worst of each objective, oriented.
     ranges: Vec<(f64, f64)>,
@@ -124,6 +127,7 @@ impl Ranker {
             trials: Vec::new(),
             oriented: Vec::new(),
             prune_at: BLOCK,
+            bars: Vec::new(),
             complete: 0,
             ranges: vec![(f64::INFINITY, f64::NEG_INFINITY); directions.len()],
             infeasible: BinaryHeap::new(),
@@ -146,11 +150,23 @@ impl Ranker {
             *worst = worst.max(value);
             self.oriented.push(value);
         }
+        if self.is_surpassed() {
+            self.oriented.truncate(self.trials.len() * self.directions.len());
+            return;
+        }
         self.trials.push(trial);
         if self.trials.len() >= self.prune_at {
             self.prune();
             self.prune_at = self.trials.len() * 2 + BLOCK;
         }
+    }
+
+    /// Whether as many trials as are wanted dominate the one whose objectives came last.
+    fn is_surpassed(&self) -> bool {
+        let row = self.row(self.trials.len());
+        let before = self.bars.partition_point(|(first, _)| *first < row[0]);
+        let last = if row.len() == 2 { row[1] } else { 0.0 };
+        before > 0 && self.bars[before - 1].1 <= last
     }
 
     /// Offers an infeasible trial and the sum of its constraint violations.
@@ -187,6 +203,7 @@ impl Ranker {
         // it the ones with no larger second objective do. The heap keeps the smallest of these.
         let mut smallest: BinaryHeap<Total> = BinaryHeap::with_capacity(wanted + 1);
         let mut kept = Vec::new();
+        self.bars.clear();
         for index in sorted {
             let last = Total(if width == 2 { self.row(index)[1] } else { 0.0 });
             let full = smallest.len() == wanted;
@@ -198,6 +215,9 @@ impl Ranker {
             if smallest.len() > wanted {
                 smallest.pop();
             }
+            let bar = smallest.peek().filter(|_| smallest.len() == wanted);
+            let bar = bar.map_or(f64::INFINITY, |bar| bar.0);
+            self.bars.push((self.row(index)[0], bar));
         }
         self.oriented = kept.iter().flat_map(|&index| self.row(index).to_vec()).collect();
         self.trials = kept.into_iter().map(|index| self.trials[index]).collect();

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use duckdb::types::ValueRef;
 use duckdb::{Connection, params};
@@ -11,11 +12,18 @@ use search_spaces::{Direction, Objective};
 use serde::{Serialize, Serializer};
 
 use crate::error::ResultsError;
+use crate::lock::StudyLock;
 use crate::ranking::{Ranker, Ranking};
 use crate::sql::{said_of_sql, single_condition, single_query, text_literal};
 use crate::view::access::{Access, Fault, PATIENCE, open_to_read};
 use crate::view::columns::quoted;
 use crate::view::read_high_water;
+
+/// A view that is not there yet is looked for this often.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The size of a database file without a table: the three headers of DuckDB's.
+const EMPTY_BYTES: u64 = 3 * 4096;
 
 /// Trial numbers that are read at a time.
 const PAGE: u64 = 1 << 20;
@@ -106,10 +114,19 @@ impl ViewReader {
     /// Looks at the view at `path`.
     ///
     /// # Errors
-    /// There is none, it is damaged, or somebody writes to it for longer than ten seconds.
+    /// There is none and no study runs that is about to make it, it is damaged, or somebody writes to it for longer than ten seconds.
     pub fn open(path: &Path) -> Result<Self, ResultsError> {
         let open = || Self::describe(path, &open_to_read(path, PATIENCE)?.connection);
-        open().map_err(|fault| fault.into_read_error(path))
+        let mut waited = Duration::ZERO;
+        loop {
+            match open() {
+                Err(Fault::Other(_)) if waited < PATIENCE && is_about_to_be_made(path) => {
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                result => return result.map_err(|fault| fault.into_read_error(path)),
+            }
+        }
     }
 
     /// Looks at the view at `path` once: the `top` best trials, which `query` may shorten, and the
@@ -345,6 +362,12 @@ impl ViewReader {
         };
         open().map_err(|fault| fault.into_read_error(&self.path))
     }
+}
+
+/// Whether a study runs that has only just begun: it makes its view beside its first trials.
+fn is_about_to_be_made(path: &Path) -> bool {
+    let has_tables = path.metadata().is_ok_and(|file| file.len() > EMPTY_BYTES);
+    !has_tables && StudyLock::is_held(&path.with_file_name("lock"))
 }
 
 /// The SQL of the trials that meet a condition (or all), in trial order: for

@@ -168,6 +168,55 @@ fn the_batches_make_no_difference() {
 }
 
 #[test]
+fn what_is_staged_is_seen_once_it_is_published() {
+    let (_folder, path) = folder();
+    let schema = schema();
+    let mut view = View::expect(&path, &record("a"), &schema).unwrap();
+    assert!(!path.exists(), "nothing is made before it is wanted");
+    view.hold().unwrap();
+    assert!(view.is_held());
+    let rows: Vec<_> = (0..20).filter_map(|trial| row(&schema, trial)).collect();
+    let part = |high_water: u64| Batch {
+        rows: &rows[..rows.partition_point(|row| row.trial < high_water)],
+        jobs: &[],
+        high_water,
+        results_hash: "",
+        ended: None,
+    };
+    view.stage(&part(10)).unwrap();
+    view.stage(&part(20)).unwrap();
+    assert_eq!(view.high_water(), 20);
+    drop(view);
+    let mut view = View::expect(&path, &record("a"), &schema).unwrap();
+    assert_eq!((view.high_water(), view.notice()), (0, None), "it was never published");
+    view.stage(&part(10)).unwrap();
+    view.stage(&part(20)).unwrap();
+    view.publish().unwrap();
+    assert!(!view.is_held() && !path.with_extension("duckdb.wal").exists());
+    let count = Cell::Int(rows.len() as i128);
+    assert_eq!(single(&path, "SELECT count(*) FROM trials"), count);
+    assert_eq!(single(&path, "SELECT high_water FROM progress"), Cell::Int(20));
+}
+
+#[test]
+fn the_view_of_a_study_that_has_just_begun_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = Store::open(folder.path()).unwrap().create_study("a").unwrap();
+    let path = study.view_path();
+    let ledger = Ledger::create(&study, &record("a")).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| ViewReader::open(&path).map(|reader| reader.high_water()));
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!reader.is_finished(), "it waits");
+        View::open(&path, &record("a"), &schema()).unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), 0);
+    });
+    std::fs::remove_file(&path).unwrap();
+    drop(ledger);
+    assert!(ViewReader::open(&path).is_err(), "nobody is going to make it");
+}
+
+#[test]
 fn the_end_is_written_down_and_a_resumed_study_runs_again() {
     let (_folder, path) = folder();
     let mut view = view(&path, 10);

@@ -7,7 +7,6 @@ because it does not change with `optimize`; `--fresh` measures them again.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import subprocess
@@ -18,28 +17,10 @@ import pruning
 import sections
 import speed
 from laboratory import Laboratory
+from options import SECTIONS, arguments
 from ours import Optimize
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/peers", description=__doc__.split("\n")[0])
-    known = [*sections.SECTIONS, *speed.SECTIONS, *pruning.SECTIONS]
-    parser.add_argument(
-        "--only", metavar="SECTION", choices=known, action="append",
-        help=f"one section, may be repeated: {', '.join(known)}")
-    parser.add_argument("--problem", metavar="NAME", help="only problems that begin so")
-    parser.add_argument("--algorithm", metavar="NAME", help="only this algorithm of ours")
-    parser.add_argument("--peer", metavar="NAME", help="only peers that begin so")
-    parser.add_argument(
-        "--seeds", type=int, metavar="N", help="runs of each [31; 11 of Bayesian ones]")
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N",
-        help="runs at the same time; times per trial mean less then [1]")
-    parser.add_argument("--quick", action="store_true", help="5 seeds and the smaller budgets")
-    parser.add_argument("--fresh", action="store_true", help="measure the peers again")
-    return parser.parse_args()
 
 
 def machine() -> str:
@@ -51,6 +32,7 @@ def machine() -> str:
 
 def main() -> None:
     chosen = arguments()
+    assert SECTIONS == (*sections.SECTIONS, *speed.SECTIONS), "options.py names every section"
     cache = Path(os.environ["PEERS_CACHE"])
     cache.mkdir(parents=True, exist_ok=True)
     # The peers keep their studies in memory, so ours are there as well where the machine has that.

@@ -88,7 +88,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
-    use jobs::{JobId, StudyId, TrialId, Work};
+    use jobs::{StudyId, TrialId, Work};
     use simulators::{Session, Simulator};
 
     use super::*;
@@ -158,6 +158,7 @@ mod tests {
             simulator: Arc::new(Nothing),
             sequence: None,
             pruning_rules: Arc::new([]),
+            measure: Measure::new(&[], &[], &[]),
             files: None,
             cancelled: Arc::default(),
         }

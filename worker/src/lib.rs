@@ -11,6 +11,9 @@
 //! * [`run_apart`] runs a job that was lost in processes of its own ([`Nursery`]), in case that one
 //!   of its trials is what ended the worker.
 //!
+//! * A [`Hand`] runs jobs in the thread that asks for them, where that is quicker than to wait for
+//!   another thread.
+//!
 //! A [`Meter`] counts what was done, for whoever watches the worker.
 //!
 //! A trial that fails, or panics, is a failed trial with a message; its neighbours go on. Where
@@ -20,11 +23,13 @@
 //! up on a study.
 
 mod apart;
+mod hand;
 mod meter;
 mod run;
 mod serve;
 
 pub use apart::{Child, Nursery, run_apart};
+pub use hand::Hand;
 pub use meter::{AtWork, Meter, Reading};
-pub use run::{MachineFault, Study, Watch, run_job};
+pub use run::{MachineFault, Study, Watch, is_in_trial, run_job};
 pub use serve::{Assignment, Desk, OneStudy, Options, serve};

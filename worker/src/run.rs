@@ -1,5 +1,6 @@
 //! One job, trial by trial, on the current rayon pool.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -136,7 +137,9 @@ fn run_trial<'a>(
     let mut watch = Watch::under(&study.pruning_rules, job.guard.as_deref(), &study.measure);
     // Simulators are other people's code. After a panic the session's scratch memory may be in
     // any state, so it is thrown away with the trial.
+    let in_trial = InTrial::begin();
     let ended = catch_unwind(AssertUnwindSafe(|| session.run(&trial, &mut watch)));
+    drop(in_trial);
     let ended = ended.unwrap_or_else(|payload| {
         *session = study.simulator.session();
         let text = payload
@@ -148,6 +151,32 @@ fn run_trial<'a>(
     });
     let is_of_the_stop = ended.as_ref().is_err_and(|failure| comes_with_a_stop(failure, stop));
     (!is_of_the_stop && !study.is_cancelled()).then(|| watch.conclude(number, ended))
+}
+
+thread_local! {
+    static IN_TRIAL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread runs a trial right now: a panic is that trial's failure then.
+#[must_use]
+pub fn is_in_trial() -> bool {
+    IN_TRIAL.get()
+}
+
+/// The calling thread runs a trial until this is dropped.
+struct InTrial;
+
+impl InTrial {
+    fn begin() -> Self {
+        IN_TRIAL.set(true);
+        Self
+    }
+}
+
+impl Drop for InTrial {
+    fn drop(&mut self) {
+        IN_TRIAL.set(false);
+    }
 }
 
 /// So often, and after so long a pause each time, a stop is looked for that may have come with

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jobs::{JobResult, Lease, Queue, QueueError};
+use jobs::{JobResult, JobSpec, Lease, Queue, QueueError};
 
 use crate::apart::{Nursery, run_apart};
 use crate::meter::Meter;
@@ -224,28 +224,40 @@ fn run_assigned(
     spread: Spread,
 ) -> Result<f64, QueueError> {
     let Assignment { study, queue, lease } = assignment;
+    let result = run_timed(&study, &lease.job, options, stop, spread)?;
+    let seconds = Duration::from_nanos(result.elapsed_ns).as_secs_f64();
+    queue.finish(lease, result)?;
+    Ok(seconds)
+}
+
+/// Runs a job, and says how long that took.
+pub(crate) fn run_timed(
+    study: &Study,
+    job: &JobSpec,
+    options: &Options,
+    stop: &AtomicBool,
+    spread: Spread,
+) -> Result<JobResult, QueueError> {
     let started = now();
     let trials = match &options.nursery {
-        Some(nursery) if lease.job.losses > 0 => {
+        Some(nursery) if job.losses > 0 => {
             let _at_work = options.meter.at_work();
-            run_apart(&study, &lease.job, &**nursery, stop)
+            run_apart(study, job, &**nursery, stop)
         }
-        _ => run_job_on(spread, &study, &lease.job, stop, &options.meter),
+        _ => run_job_on(spread, study, job, stop, &options.meter),
     };
     let trials =
         trials.map_err(|fault| QueueError(format!("{fault}; mend that and resume the study")))?;
     let elapsed = started.elapsed();
     options.meter.finish(&trials);
-    let result = JobResult {
-        study: lease.job.study,
-        id: lease.job.id,
-        attempt: lease.job.attempt,
+    Ok(JobResult {
+        study: job.study,
+        id: job.id,
+        attempt: job.attempt,
         trials,
         worker: options.name.clone(),
         elapsed_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
-    };
-    queue.finish(lease, result)?;
-    Ok(elapsed.as_secs_f64())
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a job took is telemetry, never hashed")]

@@ -10,6 +10,7 @@ pub mod ask;
 mod changes;
 pub mod check;
 mod choices;
+mod clock;
 pub mod data;
 pub mod doctor;
 pub mod drain;

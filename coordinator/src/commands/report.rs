@@ -6,13 +6,14 @@ use std::time::Duration;
 use results::{Contradiction, Counts, StudyFolder, StudyState};
 
 use crate::cli::{Output, RunArgs};
-use crate::commands::results::frontier_table;
+use crate::commands::results::{frontier_table, leaders_table};
+use crate::ended::Ended;
 use crate::exit::{DEFAULT_STORE, Exit, Failure, store_option};
 use crate::ingest::Coverage;
 use crate::progress::{duration, thousands};
-use crate::run::Ended;
 use crate::say;
 use crate::say::print;
+use crate::tally::LEADERS;
 
 /// The study as a command names it, with its store where that is not the usual one.
 pub(super) fn in_store(folder: &StudyFolder) -> String {
@@ -31,8 +32,12 @@ pub(super) fn report(
     match args.format {
         Output::Json => print(&crate::commands::json(&crate::commands::status::known(folder)?)?)?,
         Output::Table => {
-            if progress.frontier > 0 && ended.coverage == Coverage::Whole {
-                print(&frontier_table(folder, 10)?)?;
+            let is_whole = ended.coverage == Coverage::Whole;
+            match &ended.leaders {
+                _ if progress.frontier == 0 => {}
+                Some(leaders) => print(&leaders_table(leaders))?,
+                None if is_whole => print(&frontier_table(folder, LEADERS)?)?,
+                None => {}
             }
             print(&summary(ended, folder.name(), elapsed))?;
         }

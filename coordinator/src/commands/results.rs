@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use ::results::{Cell, Format, Ranking, Store, StudyFolder, StudyState, Table, ViewReader};
+use ::results::{
+    Cell, Format, KnownColumn, Leaders, Ranking, Store, StudyFolder, StudyState, Table, ViewReader,
+};
 use comfy_table::{Attribute, CellAlignment, Color};
 use search_spaces::nearest;
 use serde_json::{Map, Value};
@@ -48,7 +50,7 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
         ResultsFormat::Json => crate::commands::json(&json_rows(&table))?,
         ResultsFormat::Csv => csv(&table),
         _ if args.sql.is_some() => query_table(&table),
-        _ => ranked_table(&reader, &table, ranking.as_ref()),
+        _ => ranked_table(reader.columns(), &table, ranking.as_ref()),
     })?;
     if args.format == ResultsFormat::Table && args.sql.is_none() {
         if table.rows.is_empty() {
@@ -128,7 +130,12 @@ pub fn frontier_table(folder: &StudyFolder, top: usize) -> Result<String, Failur
         ranking.trials.retain(|trial| trial.rank == Some(0));
         ranked_sql(ranking)
     })?;
-    Ok(ranked_table(&reader, &table, Some(&ranking)))
+    Ok(ranked_table(reader.columns(), &table, Some(&ranking)))
+}
+
+/// The same of trials that are at hand.
+pub fn leaders_table(leaders: &Leaders) -> String {
+    ranked_table(&leaders.columns, &leaders.table, Some(&leaders.ranking))
 }
 
 /// The query that gives the trials asked for, and their ranking where they are ranked.
@@ -325,8 +332,8 @@ fn align(shown: &mut comfy_table::Table, table: &Table, columns: &[usize]) {
 }
 
 /// Ranked trials: the columns that matter most first, as many as the terminal is wide.
-fn ranked_table(reader: &ViewReader, table: &Table, ranking: Option<&Ranking>) -> String {
-    let order = columns_by_importance(reader, table);
+fn ranked_table(known: &[KnownColumn], table: &Table, ranking: Option<&Ranking>) -> String {
+    let order = columns_by_importance(known, table);
     let width = |index: usize| {
         let cells = table.rows.iter().map(|row| short_text(&row[index]).chars().count());
         2 + cells.max().unwrap_or(0).max(table.columns[index].chars().count())
@@ -342,7 +349,7 @@ fn ranked_table(reader: &ViewReader, table: &Table, ranking: Option<&Ranking>) -
     });
     let columns: Vec<usize> = fitting.copied().collect();
     let mut shown = people_table(columns.iter().map(|i| table.columns[*i].clone()).collect());
-    let several = reader.objectives().len() > 1;
+    let several = known.iter().filter(|column| column.importance.is_some()).count() > 1;
     let knee = table.columns.iter().position(|column| several && column == "knee");
     for row in &table.rows {
         let is_knee = knee.is_some_and(|index| row[index] == Cell::Bool(true));
@@ -370,8 +377,8 @@ fn ranked_table(reader: &ViewReader, table: &Table, ranking: Option<&Ranking>) -
 
 /// Rank, trial, objectives, parameters, then the other metrics; what is the same in every trial
 /// of a study of this kind (seed, attempts, an absent error) is left out.
-fn columns_by_importance(reader: &ViewReader, table: &Table) -> Vec<usize> {
-    let known = |name: &str| reader.columns().iter().find(|column| column.name == name);
+fn columns_by_importance(known: &[KnownColumn], table: &Table) -> Vec<usize> {
+    let known = |name: &str| known.iter().find(|column| column.name == name);
     // Complete trials need not say so.
     let complete = Cell::Text("complete".to_owned());
     let status = table.columns.iter().position(|column| column == "status");

@@ -1,9 +1,8 @@
 //! `optimize start` and `optimize resume`.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jobs::{Board, QueueError, RedisQueue};
 use results::{
@@ -12,22 +11,24 @@ use results::{
 use search_spaces::check_study_name;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use worker::{Meter, OneStudy};
+use worker::{Hand, Meter, OneStudy};
 
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
 use crate::commands::changes::changed_template;
 use crate::commands::choices::{Chosen, choices};
+use crate::commands::clock::{now, now_ms, wall_clock};
 use crate::commands::report::{in_store, report};
 use crate::commit::git_commit;
 use crate::control::Control;
+use crate::ended::Ended;
 use crate::exit::{Exit, Failure};
 use crate::fleet::Fleet;
 use crate::metrics::{self, Endpoint};
 use crate::notice::{Notice, lock};
 use crate::progress::{Display, Progress, thousands};
 use crate::remote::{self, host_name};
-use crate::run::{Ended, Places, run};
+use crate::run::{Places, run};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
@@ -257,7 +258,6 @@ struct Session {
 struct Tasks {
     worker: JoinHandle<Result<u64, QueueError>>,
     for_worker: Arc<worker::Study>,
-    worker_stop: Arc<AtomicBool>,
     study_loop: JoinHandle<Result<Ended, Failure>>,
     control: Arc<Control>,
     watched: watch::Receiver<Progress>,
@@ -267,7 +267,7 @@ impl Tasks {
     /// Ends the study early: no further trial is begun.
     fn stop(&self, state: StudyState) {
         self.control.stop(state);
-        self.worker_stop.store(true, Ordering::Relaxed);
+        self.control.dismiss();
     }
 
     /// Ends the study early, and drops the trials that are under way.
@@ -281,15 +281,17 @@ impl Session {
     fn begin(&self, study: Study, ledger: Ledger, view: View) -> Tasks {
         let queue = self.fleet.queue();
         let control = Arc::new(Control::default());
-        let worker_stop = Arc::new(AtomicBool::new(false));
         let (progress, watched) = watch::channel(Progress::default());
         let threads = self.fleet.threads().max(1);
         let (name, meter) = (host_name(), Arc::clone(&self.meter));
         let options = worker::Options { threads, name, nursery: None, meter };
         let for_worker = Arc::new(study.for_worker(Some(self.folder.trials_path())));
+        // Where there are workers elsewhere, every job is for them.
+        let hand = (!self.fleet.is_remote())
+            .then(|| Hand::new(Arc::clone(&for_worker), options.clone(), control.dismissed()));
         let worker = {
             let (queue, study) = (Arc::clone(&queue), Arc::clone(&for_worker));
-            let (stop, computes) = (Arc::clone(&worker_stop), self.fleet.threads() > 0);
+            let (stop, computes) = (control.dismissed(), self.fleet.threads() > 0);
             tokio::task::spawn_blocking(move || match computes {
                 true => worker::serve(&mut OneStudy { queue, study }, &options, &stop),
                 false => Ok(0),
@@ -301,12 +303,21 @@ impl Session {
             tokio::task::spawn_blocking(move || {
                 let (queue, control) = (&*queue, &*control);
                 let (progress, fleet) = (&progress, &fleet);
-                let places =
-                    Places { queue, ledger, view, fleet, audit, max_failures, control, progress };
+                let places = Places {
+                    queue,
+                    ledger,
+                    view,
+                    fleet,
+                    hand,
+                    audit,
+                    max_failures,
+                    control,
+                    progress,
+                };
                 run(study, places)
             })
         };
-        Tasks { worker, for_worker, worker_stop, study_loop, control, watched }
+        Tasks { worker, for_worker, study_loop, control, watched }
     }
 
     async fn run(
@@ -315,7 +326,7 @@ impl Session {
         ledger: Ledger,
         max_time: Option<Duration>,
     ) -> Result<Ended, Failure> {
-        let view = View::open(&self.folder.view_path(), ledger.record(), &study.schema)?;
+        let view = View::expect(&self.folder.view_path(), ledger.record(), &study.schema)?;
         if let Some(notice) = view.notice() {
             say!("{notice}");
         }
@@ -333,7 +344,7 @@ impl Session {
                     is_drained = true;
                     tasks.control.drain();
                     // Without anybody to run its trials, the study ends with what it has.
-                    fault = joined(stopped)?.err();
+                    fault = joined(stopped)?.err().filter(|_| !tasks.control.has_ended());
                     if fault.is_some() {
                         tasks.stop(StudyState::Failed);
                     }
@@ -374,7 +385,7 @@ impl Session {
             }
         };
         self.display.clear();
-        tasks.worker_stop.store(true, Ordering::Relaxed);
+        tasks.control.dismiss();
         if !is_drained {
             // Programs that stay have files to close; they are not kept from it, within reason.
             tokio::select! {
@@ -481,19 +492,4 @@ impl Session {
         let _ = self.folder.write_status(&status);
         self.shown.send_replace(status);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a command took, for people")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "when a study was started is recorded, not hashed")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
-}
-
-fn now_ms() -> u64 {
-    let since = wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

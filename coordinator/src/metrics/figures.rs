@@ -247,6 +247,7 @@ mod tests {
             pruned: 11,
             infeasible: 13,
             skipped: 17,
+            ..Counts::default()
         };
         let best = Best {
             metric: "cost".to_owned(),

@@ -159,7 +159,9 @@ fn try_open(path: &Path, mode: &AccessMode) -> Result<Access, Fault> {
         .access_mode(mode.clone())?
         .max_memory(MEMORY)?
         .threads(threads)?
-        .with("preserve_insertion_order", "true")?;
+        .with("preserve_insertion_order", "true")?
+        // Every commit is followed by a checkpoint anyway, and need not write everything twice.
+        .with("checkpoint_threshold", "1KB")?;
     let connection = Connection::open_with_flags(path, config)?;
     Ok(Access { connection, _hold: hold })
 }

@@ -9,7 +9,7 @@
 //! first included (1 where there is no other).
 //!
 //! DuckDB lets one process write, and nobody read meanwhile. The view is therefore open only
-//! while a batch is added. The high-water mark is written in the transaction of the batch: after
+//! while batches are added. The high-water mark is written in the transaction of the batches: after
 //! a crash, the ledger is replayed from there, and what the view has already is left out.
 
 pub(crate) mod access;
@@ -17,24 +17,32 @@ mod batches;
 pub(crate) mod columns;
 mod frontier;
 mod rehearsal;
+mod tables;
 
 use std::path::{Path, PathBuf};
 
-use duckdb::{Connection, OptionalExt, params};
+use duckdb::{Connection, params};
 use jobs::JobResult;
-use search_spaces::Direction;
 
-use self::access::{APPEND_PATIENCE, Access, Fault, PATIENCE, open_to_write};
-use self::columns::{Columns, Described, quoted};
+use self::access::{APPEND_PATIENCE, Access, Fault, open_to_write};
+use self::columns::Columns;
 use self::frontier::{Frontier, Member};
+use self::tables::{
+    check, close, create, directions, is_empty, read_state, write_end, write_frontier,
+};
 use crate::error::ResultsError;
-use crate::record::{Finished, StudyRecord, StudyState};
+use crate::record::{Finished, StudyRecord};
 use crate::table::{Row, StudySchema};
 
 pub use self::rehearsal::try_database;
+pub(crate) use self::tables::read_high_water;
 
 /// The layout of the tables. A view of any other layout is made anew from the ledger.
 const VIEW_FORMAT: u32 = 3;
+
+/// For so few trials, to look for the best compression of each column takes longer than to write
+/// them. The next batch that comes to a group of rows writes the whole group anew.
+const SMALL: u64 = 10_000;
 
 /// What a job cost; never hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +90,13 @@ pub struct Batch<'a> {
 #[derive(Debug)]
 pub struct View {
     path: PathBuf,
+    record: StudyRecord,
     schema: StudySchema,
     columns: Columns,
+    /// Whether the tables have to be made first.
+    is_new: bool,
     state: State,
+    staged: Option<Staged>,
     notice: Option<String>,
 }
 
@@ -93,6 +105,17 @@ pub struct View {
 struct State {
     high_water: u64,
     frontier: Frontier,
+}
+
+/// A transaction that is under way. Dropping it takes everything back.
+#[derive(Debug)]
+struct Staged {
+    /// What the file will hold.
+    state: State,
+    /// The hash of the table, where it has become longer.
+    results_hash: Option<String>,
+    ended: Option<Finished>,
+    access: Access,
 }
 
 impl View {
@@ -109,21 +132,44 @@ impl View {
         record: &StudyRecord,
         schema: &StudySchema,
     ) -> Result<Self, ResultsError> {
-        let columns = Columns::new(schema);
-        let mut notice = None;
+        let mut view = Self::expect(path, record, schema)?;
+        if view.is_new {
+            view.hold()?;
+            view.publish()?;
+        }
+        Ok(view)
+    }
+
+    /// Opens the view at `path`. Where there is none, it is made with the first batch, or by
+    /// [`View::hold`], so that nobody waits for it before the study begins.
+    ///
+    /// # Errors
+    /// As [`View::open`].
+    pub fn expect(
+        path: &Path,
+        record: &StudyRecord,
+        schema: &StudySchema,
+    ) -> Result<Self, ResultsError> {
+        let mut view = Self {
+            path: path.to_owned(),
+            record: record.clone(),
+            schema: schema.clone(),
+            columns: Columns::new(schema),
+            is_new: true,
+            state: State { high_water: 0, frontier: Frontier::new(directions(schema)) },
+            staged: None,
+            notice: None,
+        };
         if path.exists() {
-            match check(path, record, schema, &columns) {
-                Ok(state) => {
-                    let (path, schema) = (path.to_owned(), schema.clone());
-                    return Ok(Self { path, schema, columns, state, notice: None });
-                }
-                Err(Fault::Other(why)) => notice = Some(move_aside(path, &why)?),
+            match check(path, record, schema, &view.columns) {
+                Ok(Some(state)) => (view.is_new, view.state) = (false, state),
+                // Its process ended before there was anything to see.
+                Ok(None) => {}
+                Err(Fault::Other(why)) => view.notice = Some(move_aside(path, &why)?),
                 Err(fault) => return Err(fault.into_error(path)),
             }
         }
-        create(path, record, schema, &columns).map_err(|fault| fault.into_error(path))?;
-        let state = State { high_water: 0, frontier: Frontier::new(directions(schema)) };
-        Ok(Self { path: path.to_owned(), schema: schema.clone(), columns, state, notice })
+        Ok(view)
     }
 
     /// What a person should know about the opening: that a damaged view was moved aside.
@@ -132,10 +178,26 @@ impl View {
         self.notice.as_deref()
     }
 
-    /// The next trial that the view expects: it holds every row before this one.
+    /// The next trial that the view expects: it holds every row before this one, those that are
+    /// staged included.
     #[must_use]
     pub fn high_water(&self) -> u64 {
-        self.state.high_water
+        self.staged.as_ref().map_or(self.state.high_water, |staged| staged.state.high_water)
+    }
+
+    /// Whether the file is open, so that nobody else can read it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.staged.is_some()
+    }
+
+    /// Opens the file and keeps it open until [`View::publish`].
+    ///
+    /// # Errors
+    /// As [`View::append`].
+    pub fn hold(&mut self) -> Result<(), ResultsError> {
+        let held = self.held().map(|staged| self.staged = Some(staged));
+        held.map_err(|fault| fault.into_error(&self.path))
     }
 
     /// Adds a batch, as a whole or not at all. Rows and jobs before the high-water mark are in
@@ -148,47 +210,95 @@ impl View {
     /// # Panics
     /// If the rows are not in trial order, or reach beyond the batch's own high-water mark.
     pub fn append(&mut self, batch: &Batch<'_>) -> Result<(), ResultsError> {
+        self.stage(batch)?;
+        self.publish()
+    }
+
+    /// Adds a batch to those that nobody sees before [`View::publish`]. The file is held until
+    /// then. After an error, everything that was staged has to be staged again.
+    ///
+    /// # Errors
+    /// As [`View::append`].
+    ///
+    /// # Panics
+    /// As [`View::append`].
+    pub fn stage(&mut self, batch: &Batch<'_>) -> Result<(), ResultsError> {
         assert!(batch.rows.is_sorted_by(|a, b| a.trial < b.trial), "rows come in trial order");
         let within = batch.rows.last().is_none_or(|row| row.trial < batch.high_water);
         assert!(within, "rows end before the high-water mark");
-        self.try_append(batch).map_err(|fault| fault.into_error(&self.path))
+        self.try_stage(batch).map_err(|fault| fault.into_error(&self.path))
     }
 
-    fn try_append(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+    /// Shows what is staged, and closes the file.
+    ///
+    /// # Errors
+    /// As [`View::append`].
+    pub fn publish(&mut self) -> Result<(), ResultsError> {
+        self.try_publish().map_err(|fault| fault.into_error(&self.path))
+    }
+
+    /// The transaction under way, or a new one.
+    fn held(&mut self) -> Result<Staged, Fault> {
+        if let Some(staged) = self.staged.take() {
+            return Ok(staged);
+        }
         let access = open_to_write(&self.path, APPEND_PATIENCE)?;
-        // A commit may have failed after it took effect: the file knows, this process need not.
-        let high_water = read_high_water(&access.connection)?;
-        if high_water != self.state.high_water {
-            self.state = read_state(&access.connection, &self.columns, &self.schema)?;
-        }
-        if batch.high_water <= high_water {
-            if let Some(finished) = batch.ended {
-                write_end(&access.connection, finished)?;
-            }
-            return close(access);
-        }
-        let rows = &batch.rows[batch.rows.partition_point(|row| row.trial < high_water)..];
-        let new = batch.jobs.partition_point(|job| job.first_trial < high_water);
-        let mut frontier = self.state.frontier.clone();
-        frontier.extend(rows.iter().filter_map(|row| {
-            let oriented = self.schema.oriented_objectives(row)?;
-            Some(Member { trial: row.trial, oriented, ties: 1 })
-        }));
         let connection = &access.connection;
+        // A commit may have failed after it took effect: the file knows, this process need not.
+        let is_new = self.is_new && is_empty(connection)?;
+        if is_new {
+            connection.execute_batch("BEGIN TRANSACTION")?;
+            create(connection, &self.record, &self.schema, &self.columns)?;
+            connection.execute_batch("COMMIT")?;
+            self.is_new = false;
+        } else if self.is_new || read_high_water(connection)? != self.state.high_water {
+            self.state = read_state(connection, &self.columns, &self.schema)?;
+            self.is_new = false;
+        }
         connection.execute_batch("BEGIN TRANSACTION")?;
-        self.insert(connection, rows, batch.jobs, &batch.jobs[new..])?;
-        if frontier != self.state.frontier {
-            write_frontier(connection, &self.columns, &frontier)?;
+        let state = self.state.clone();
+        Ok(Staged { state, results_hash: None, ended: None, access })
+    }
+
+    fn try_stage(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        let mut staged = self.held()?;
+        let high_water = staged.state.high_water;
+        if batch.high_water > high_water {
+            let rows = &batch.rows[batch.rows.partition_point(|row| row.trial < high_water)..];
+            let new = batch.jobs.partition_point(|job| job.first_trial < high_water);
+            self.insert(&staged.access.connection, rows, batch.jobs, &batch.jobs[new..])?;
+            staged.state.frontier.extend(rows.iter().filter_map(|row| {
+                let oriented = self.schema.oriented_objectives(row)?;
+                Some(Member { trial: row.trial, oriented, ties: 1 })
+            }));
+            staged.state.high_water = batch.high_water;
+            staged.results_hash = Some(batch.results_hash.to_owned());
         }
-        connection.execute(
-            "UPDATE progress SET high_water = ?, results_hash = ?",
-            params![batch.high_water, batch.results_hash],
-        )?;
         if let Some(finished) = batch.ended {
-            write_end(connection, finished)?;
+            staged.ended = Some(finished.clone());
         }
-        connection.execute_batch("COMMIT")?;
-        self.state = State { high_water: batch.high_water, frontier };
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    fn try_publish(&mut self) -> Result<(), Fault> {
+        let Staged { state, results_hash, ended, access } = self.held()?;
+        let connection = &access.connection;
+        if state.frontier != self.state.frontier {
+            write_frontier(connection, &self.columns, &state.frontier)?;
+        }
+        if let Some(results_hash) = results_hash {
+            connection.execute(
+                "UPDATE progress SET high_water = ?, results_hash = ?",
+                params![state.high_water, results_hash],
+            )?;
+        }
+        if let Some(finished) = ended {
+            write_end(connection, &finished)?;
+        }
+        let compression = if state.high_water < SMALL { "uncompressed" } else { "auto" };
+        connection.execute_batch(&format!("SET force_compression = '{compression}'; COMMIT"))?;
+        self.state = state;
         close(access)
     }
 
@@ -216,99 +326,6 @@ impl View {
     }
 }
 
-/// Writes down how the study ended.
-fn write_end(connection: &Connection, finished: &Finished) -> Result<(), Fault> {
-    connection.execute(
-        "UPDATE studies SET status = ?, results_hash = ?, tainted = ?",
-        params![finished.state.name(), finished.results_hash, finished.tainted],
-    )?;
-    Ok(())
-}
-
-fn directions(schema: &StudySchema) -> Vec<Direction> {
-    schema.objectives().iter().map(|objective| objective.direction).collect()
-}
-
-/// Whatever is left in the write-ahead log would keep readers out, who cannot replay it.
-fn close(access: Access) -> Result<(), Fault> {
-    access.connection.execute_batch("CHECKPOINT")?;
-    drop(access);
-    Ok(())
-}
-
-/// Opens a view that is there: it must be this study's, and whole.
-fn check(
-    path: &Path,
-    record: &StudyRecord,
-    schema: &StudySchema,
-    columns: &Columns,
-) -> Result<State, Fault> {
-    let access = open_to_write(path, PATIENCE)?;
-    let connection = &access.connection;
-    let query = "SELECT format, fingerprint FROM progress";
-    let found: Option<(u32, String)> =
-        connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let mismatch = |what: &str| Err(Fault::Other(what.to_owned()));
-    match found {
-        Some((VIEW_FORMAT, found)) if found == record.fingerprint => {}
-        Some((VIEW_FORMAT, _)) => return mismatch("it belongs to another study"),
-        Some((format, _)) => return mismatch(&format!("it has layout {format}")),
-        None => return mismatch("it was never finished"),
-    }
-    if read_described(connection)? != flat(&columns.described(schema)) {
-        return mismatch("it has other columns");
-    }
-    let state = read_state(connection, columns, schema)?;
-    let running = StudyState::Running.name();
-    connection
-        .execute("UPDATE studies SET status = ?, results_hash = NULL, tainted = NULL", [running])?;
-    close(access)?;
-    Ok(state)
-}
-
-fn create(
-    path: &Path,
-    record: &StudyRecord,
-    schema: &StudySchema,
-    columns: &Columns,
-) -> Result<(), Fault> {
-    let access = open_to_write(path, PATIENCE)?;
-    let connection = &access.connection;
-    connection.execute_batch(&format!("BEGIN TRANSACTION; {}", columns.create_tables()))?;
-    for (position, each) in columns.described(schema).iter().enumerate() {
-        let position = i32::try_from(position).expect("a table has few columns");
-        connection.execute(
-            "INSERT INTO columns VALUES (?, ?, ?, ?, ?, ?)",
-            params![position, each.column, each.kind, each.source, each.direction, each.importance],
-        )?;
-    }
-    connection.execute(
-        "INSERT INTO studies VALUES (?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-             make_timestamp(CAST(? AS BIGINT) * 1000), ?)",
-        params![
-            record.name,
-            StudyState::Running.name(),
-            record.algorithm,
-            record.seed,
-            record.trials,
-            record.chunk,
-            record.lag,
-            record.fingerprint,
-            record.data_fingerprint,
-            record.program_version,
-            record.git_commit,
-            record.created_at,
-            record.template
-        ],
-    )?;
-    connection.execute(
-        "INSERT INTO progress VALUES (?, ?, 0, NULL)",
-        params![VIEW_FORMAT, record.fingerprint],
-    )?;
-    connection.execute_batch("COMMIT")?;
-    close(access)
-}
-
 fn move_aside(path: &Path, why: &str) -> Result<String, ResultsError> {
     let aside = |path: &Path| {
         let mut name = path.as_os_str().to_owned();
@@ -327,79 +344,4 @@ fn move_aside(path: &Path, why: &str) -> Result<String, ResultsError> {
         path.display(),
         aside(path).display()
     ))
-}
-
-pub(crate) fn read_high_water(connection: &Connection) -> Result<u64, Fault> {
-    Ok(connection.query_row("SELECT high_water FROM progress", [], |row| row.get(0))?)
-}
-
-fn read_state(
-    connection: &Connection,
-    columns: &Columns,
-    schema: &StudySchema,
-) -> Result<State, Fault> {
-    let mut frontier = Frontier::new(directions(schema));
-    let names: Vec<String> = columns.frontier_objectives.iter().map(|name| quoted(name)).collect();
-    let sql = format!("SELECT trial, ties, {} FROM frontier", names.join(", "));
-    let mut statement = connection.prepare(&sql)?;
-    let members = statement.query_map([], |row| {
-        let value = |(index, direction): (usize, &Direction)| -> duckdb::Result<f64> {
-            Ok(direction.orient(row.get(index + 2)?) + 0.0)
-        };
-        let oriented =
-            frontier.directions().iter().enumerate().map(value).collect::<Result<_, _>>();
-        Ok(Member { trial: row.get(0)?, ties: row.get(1)?, oriented: oriented? })
-    })?;
-    let members: Vec<Member> = members.collect::<Result<_, _>>()?;
-    frontier.extend(members.into_iter());
-    Ok(State { high_water: read_high_water(connection)?, frontier })
-}
-
-type Flat = (String, String, String, Option<String>, Option<i32>);
-
-fn flat(described: &[Described]) -> Vec<Flat> {
-    let owned = |each: &Described| {
-        let direction = each.direction.map(str::to_owned);
-        (each.column.clone(), each.kind.to_owned(), each.source.clone(), direction, each.importance)
-    };
-    described.iter().map(owned).collect()
-}
-
-fn read_described(connection: &Connection) -> Result<Vec<Flat>, Fault> {
-    let sql = "SELECT name, kind, source, direction, importance FROM columns ORDER BY position";
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn write_frontier(
-    connection: &Connection,
-    columns: &Columns,
-    frontier: &Frontier,
-) -> Result<(), Fault> {
-    use std::sync::Arc;
-
-    use duckdb::arrow::array::{ArrayRef, BooleanArray, UInt64Array};
-
-    connection.execute_batch("DELETE FROM frontier")?;
-    let knee = frontier.knee();
-    let members = frontier.members();
-    let numbers = |value: fn(&Member) -> u64| -> ArrayRef {
-        Arc::new(UInt64Array::from_iter_values(members.iter().map(value)))
-    };
-    let objectives = columns.frontier_objectives.iter().enumerate().map(|(index, name)| {
-        let values = members.iter().map(|member| Some(frontier.measured(member, index)));
-        (name.as_str(), batches::floats(values))
-    });
-    let is_knee: BooleanArray = (0..members.len()).map(|index| Some(Some(index) == knee)).collect();
-    let fixed = |name, array| std::iter::once((name, array));
-    let all = fixed("trial", numbers(|member| member.trial))
-        .chain(objectives)
-        .chain(fixed("ties", numbers(|member| member.ties)))
-        .chain(fixed("knee", Arc::new(is_knee)));
-    let mut appender = connection.appender("frontier")?;
-    appender.append_record_batch(batches::batch(all))?;
-    Ok(appender.flush()?)
 }
