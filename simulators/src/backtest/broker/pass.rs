@@ -1,12 +1,12 @@
 //! What happens within a bar: stops and profit levels of a position, and entries that wait.
 
-use super::super::engine::{Reason, Recorder};
+use super::super::engine::Reason;
 use super::super::rules::{EntryBar, SameBar};
 use super::book::{At, Book};
 use super::fill::Entry;
 use super::order::{Leave, Prices, Signed, Touch};
 
-impl<R: Recorder> Book<'_, '_, R> {
+impl Book<'_> {
     /// Lets a bar pass over the position and the waiting order of a symbol. `scale` counts how
     /// often the bar was refined, and `index` is its number at that scale.
     pub(super) fn pass(
