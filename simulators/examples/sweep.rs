@@ -4,7 +4,8 @@
 //! Usage: `sweep TEMPLATE [TRIALS] [ROUNDS]`. Runs so many trials of the template's grid, one after
 //! the other and again from the start if there are fewer, in each of so many rounds after one that
 //! does not count. Prints a line of JSON: seconds per trial (median of the rounds), trades and
-//! bars, the most memory held, and the metrics of the first point.
+//! bars, the most memory held, and of the first point the metrics and the trades (bar of entry and of
+//! exit, size, prices).
 
 #![expect(clippy::print_stdout, reason = "a program of its own")]
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
@@ -51,6 +52,9 @@ fn main() {
     let trace = backtest.trace(&points[0]).unwrap_or_else(|failure| panic!("{failure}"));
     let metrics: serde_json::Map<String, serde_json::Value> =
         backtest.metrics().iter().cloned().zip(first.into_iter().map(Into::into)).collect();
+    let trades: Vec<(usize, usize, f64, f64, f64)> = (trace.trades.iter())
+        .map(|t| (t.entry_bar, t.exit_bar, t.size, t.entry_price, t.exit_price))
+        .collect();
     let answer = serde_json::json!({
         "seconds": seconds[seconds.len() / 2],
         "trials": trials,
@@ -59,7 +63,7 @@ fn main() {
         "trades": trace.trades.len(),
         "engine": format!("{:?}", backtest.engine()),
         "peak_megabytes": peak_megabytes(),
-        "metrics": metrics,
+        "first": { "metrics": metrics, "trades": trades },
     });
     println!("{answer}");
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use search_spaces::{Point, Template, Value};
-use simulators::{Backtest, Engine, Trace};
+use simulators::{Backtest, Engine, Simulator as _, Trace};
 use support::{backtest_in, backtest_text, bits, ints};
 
 const TEMPLATES: [&str; 4] = [
@@ -61,6 +61,28 @@ fn the_templates_give_the_same_bits_with_every_engine() {
                 assert_same(&found, &expected, &format!("{engine:?} {}", template.name));
             }
         }
+    }
+}
+
+#[test]
+fn a_backtest_says_in_which_way_it_runs_and_why() {
+    let way = |settings: &str, rules: &str| {
+        let settings = format!("data = 'stocks-daily'\nsymbols = ['GOOG', 'IBM']\n{settings}");
+        let rules = format!("long_entry = 'close > sma(close, n)'\n{rules}");
+        let text = backtest_text("n = { int = [1, 9] }", &settings, &rules);
+        backtest_in(&text, Path::new("")).0.way().expect("a sentence")
+    };
+    assert!(way("", "").starts_with("by signals alone: "));
+    let broker =
+        "by the broker of orders, from event to event, because signals alone do not decide: ";
+    for (settings, rules, reason) in [
+        ("", "stop_loss = '2%'", "the orders of [backtest.strategy]"),
+        ("fill = 'next-close'", "", "fill = \"next-close\""),
+        ("accounts = 'shared'", "", "accounts = \"shared\" with several symbols"),
+        ("execution.spread = 0.01", "", "[backtest.execution]"),
+        ("risk.max_positions = 1", "", "[backtest.risk]"),
+    ] {
+        assert_eq!(way(settings, rules), format!("{broker}{reason}"));
     }
 }
 

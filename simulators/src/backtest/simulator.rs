@@ -320,6 +320,24 @@ impl Simulator for Backtest {
         *hasher.finalize().as_bytes()
     }
 
+    fn way(&self) -> Option<String> {
+        let pace = match self.engine() {
+            Engine::Signals => {
+                return Some(
+                    "by signals alone: rules are masks of 64 bars a word, and only bars at which a \
+                     position changes are looked at"
+                        .to_owned(),
+                );
+            }
+            Engine::Events => "from event to event",
+            Engine::EveryBar => "bar by bar",
+        };
+        let reason = self.beyond_signals.map_or("as was asked".to_owned(), |reason| {
+            format!("because signals alone do not decide: {reason}")
+        });
+        Some(format!("by the broker of orders, {pace}, {reason}"))
+    }
+
     fn reports(&self) -> bool {
         self.settings.reports > 0
     }
