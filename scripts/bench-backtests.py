@@ -120,7 +120,10 @@ def ours(program: str, folder: Path) -> None:
         speed = done["bars"] / done["seconds"] / 1e6
         held = done["peak_megabytes"] or float("nan")
         print(f"{name:46}{done['seconds'] * 1e3:12.3f}{speed:10,.0f}{done['trades']:8,}{held:9.0f}")
-    print(flush=True)
+    flat = sweep(program, folder / "row-1.toml", 2_000)
+    grown = flat["peak_megabytes"] - flat["warm_megabytes"]
+    print(f"memory after 2,000 trials {flat['warm_megabytes']:.0f} MB, after 10,000 more "
+          f"{grown:+.1f} MB\n", flush=True)
 
 
 def memory(optimize: str, folder: Path) -> None:
@@ -161,7 +164,7 @@ def peers(program: str, folder: Path) -> bool:
         settings = f'preset = "{name}"\ncommission = {COMMISSION}'
         mine = sweep(program, template(folder, "peer", LONG, settings))["seconds"]
         seconds = statistics.median(theirs["seconds"])
-        trades = sum(len(each["trades"]) for each in found)
+        trades = sum(len(each["first"]["trades"]) for each in found)
         print(f"{name:16} {trades:,} trades and {len(FEW)} equities agree; {seconds * 1e3:,.1f} ms a "
               f"trial, {BARS / seconds / 1e6:,.2f} M bars/s, {theirs['peak_megabytes']:,.0f} MB; "
               f"optimize: {mine * 1e3:.3f} ms, {seconds / mine:,.0f} times as fast", flush=True)
@@ -228,6 +231,8 @@ def of_vectorbt(data, crosses) -> list[dict]:
     import vectorbt
 
     ups, downs = zip(*(crosses(fast, slow) for fast, slow in FEW))
+    for down in downs:
+        down[-1] = True  # what is open at the end is closed there, with its commission
     folio = vectorbt.Portfolio.from_signals(
         data["Close"], numpy.column_stack(ups), numpy.column_stack(downs),
         init_cash=CASH, fees=COMMISSION, freq="1min")

@@ -4,7 +4,7 @@
 //! Usage: `sweep TEMPLATE [TRIALS] [ROUNDS]`. Runs so many trials of the template's grid, one after
 //! the other and again from the start if there are fewer, in each of so many rounds after one that
 //! does not count. Prints a line of JSON: seconds per trial (median of the rounds), trades and
-//! bars, the most memory held, and of the first point the metrics and the trades (bar of entry and of
+//! bars, the most memory held after that first round and at the end, and of the first point the metrics and the trades (bar of entry and of
 //! exit, size, prices).
 
 #![expect(clippy::print_stdout, reason = "a program of its own")]
@@ -40,14 +40,14 @@ fn main() {
         session.run(&trial, &mut Unwatched).unwrap_or_else(|failure| panic!("{failure}"))
     };
     let first = run(0);
-    let mut seconds: Vec<f64> = (0..=rounds)
-        .map(|_| {
-            let began = Instant::now();
-            (0..trials).for_each(|number| drop(run(number)));
-            began.elapsed().as_secs_f64() / trials as f64
-        })
-        .skip(1)
-        .collect();
+    let mut round = || {
+        let began = Instant::now();
+        (0..trials).for_each(|number| drop(run(number)));
+        began.elapsed().as_secs_f64() / trials as f64
+    };
+    round();
+    let warm_megabytes = peak_megabytes();
+    let mut seconds: Vec<f64> = (0..rounds).map(|_| round()).collect();
     seconds.sort_by(f64::total_cmp);
     let trace = backtest.trace(&points[0]).unwrap_or_else(|failure| panic!("{failure}"));
     let metrics: serde_json::Map<String, serde_json::Value> =
@@ -62,6 +62,7 @@ fn main() {
         "bars": trace.equity.len(),
         "trades": trace.trades.len(),
         "engine": format!("{:?}", backtest.engine()),
+        "warm_megabytes": warm_megabytes,
         "peak_megabytes": peak_megabytes(),
         "first": { "metrics": metrics, "trades": trades },
     });

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 type Key = [u64];
 
 /// The bound on the bytes of all columns in the cache.
-pub(super) const BYTES: usize = 96 << 20;
+pub(super) const BYTES: usize = 64 << 20;
 
 /// What can be kept.
 pub(super) trait Weight {

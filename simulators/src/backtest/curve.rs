@@ -330,11 +330,12 @@ impl CurveSums {
             let end = ((start / BLOCK + 1) * BLOCK).min(to);
             let closes = &terrain.closes[start..end];
             let (worst, best) = ends(extremes(closes));
-            if self.is_within((worst, best)) {
-            } else if 1.0 - worst / most(self.peak, best) <= self.max_drawdown {
+            if 1.0 - worst / most(self.peak, best) <= self.max_drawdown {
                 self.peak = most(self.peak, best);
             } else {
-                closes.iter().for_each(|close| self.mark(span.at(*close)));
+                for close in closes {
+                    self.mark(span.at(*close));
+                }
             }
             start = end;
         }

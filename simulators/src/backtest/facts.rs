@@ -146,37 +146,56 @@ impl TradeSums {
         self.traded += trade.size.abs() * (trade.entry_price + trade.exit_price);
     }
 
+    /// Adds the sums over other trades.
+    fn join(&mut self, other: &Self) {
+        self.count += other.count;
+        self.wins += other.wins;
+        self.losses += other.losses;
+        self.gained += other.gained;
+        self.lost += other.lost;
+        self.returns += other.returns;
+        self.returns_gained += other.returns_gained;
+        self.returns_lost += other.returns_lost;
+        self.traded += other.traded;
+        self.held += other.held;
+        if self.best.is_nan() || other.best > self.best {
+            self.best = other.best;
+        }
+        if self.worst.is_nan() || other.worst < self.worst {
+            self.worst = other.worst;
+        }
+    }
+
     /// Mean profit in cash.
     pub(super) fn mean_profit(&self) -> f64 {
         (self.gained - self.lost) / self.count
     }
 }
 
-/// Counts the trades of a run while they come.
+/// Counts the trades of a run while they come: those of each account by themselves, so that it makes
+/// no difference when.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    sums: Option<TradeSums>,
-    /// For each account, how many of its trades are counted.
-    counted: Vec<usize>,
+    /// For each account the sums, and how many of its trades are counted.
+    accounts: Vec<(TradeSums, usize)>,
     /// For each symbol, its first bar that is not counted among those with a position.
     uncounted: Vec<usize>,
 }
 
 impl Tally {
     pub(super) fn clear(&mut self) {
-        self.sums = None;
-        self.counted.clear();
+        self.accounts.clear();
         self.uncounted.clear();
     }
 
     /// Counts what has come to the trades of the accounts.
     pub(super) fn count<'a>(&mut self, accounts: impl Iterator<Item = &'a [Deal]>) {
-        let sums = self.sums.get_or_insert(TradeSums::NONE);
         for (account, trades) in accounts.enumerate() {
-            if account == self.counted.len() {
-                self.counted.push(0);
+            if account == self.accounts.len() {
+                self.accounts.push((TradeSums::NONE, 0));
             }
-            for trade in &trades[self.counted[account]..] {
+            let (sums, counted) = &mut self.accounts[account];
+            for trade in &trades[*counted..] {
                 sums.add(trade);
                 let symbol = trade.symbol as usize;
                 if symbol >= self.uncounted.len() {
@@ -186,12 +205,17 @@ impl Tally {
                 sums.held += real(trade.exit_bar + 1 - from);
                 self.uncounted[symbol] = trade.exit_bar + 1;
             }
-            self.counted[account] = trades.len();
+            *counted = trades.len();
         }
     }
 
+    /// The sums over the trades of all accounts.
     pub(super) fn sums(&self) -> TradeSums {
-        self.sums.unwrap_or(TradeSums::NONE)
+        let mut all = TradeSums::NONE;
+        for (sums, _) in &self.accounts {
+            all.join(sums);
+        }
+        all
     }
 }
 

@@ -65,7 +65,9 @@ mod tests {
             assert!((0..bars).all(|bar| bit(&mask, bar) == holds(bar)));
             let ones = (0..bars).filter(|bar| holds(*bar)).count();
             assert_eq!(mask.iter().map(|w| w.count_ones() as usize).sum::<usize>(), ones);
-            mask.iter_mut().for_each(|word| *word = !*word);
+            for word in &mut mask {
+                *word = !*word;
+            }
             trim(&mut mask, bars);
             assert!((0..bars).all(|bar| bit(&mask, bar) != holds(bar)));
             let zeros = bars - ones;

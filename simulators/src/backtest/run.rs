@@ -204,6 +204,7 @@ impl Backtest {
 }
 
 /// An account with the engine that runs it.
+#[expect(clippy::large_enum_variant, reason = "one for each account of a run")]
 pub(super) enum Trader<'a> {
     Account(Account<'a>),
     Book(Book<'a>),

@@ -216,7 +216,7 @@ impl Backtest {
         self.all.iter().map(|series| series.symbol.as_str()).collect()
     }
 
-    /// The same backtest with a cache of indicators of at most `bytes` bytes (96 MiB by default) and
+    /// The same backtest with a cache of indicators of at most `bytes` bytes (64 MiB by default) and
     /// one of comparisons of a quarter of that, or without any for 0. Results are the same with any.
     #[must_use]
     pub fn with_cache_bytes(self, bytes: usize) -> Self {
