@@ -137,6 +137,7 @@ fn fleet(server: &Server, id: StudyId, workers: usize) -> Fleet {
             simulator: Arc::<Sleeper>::clone(&sleeper),
             sequence: Some(Arc::new(Anywhere)),
             pruning_rules: Arc::new([]),
+            measure: Measure::new(&[], &[], &[]),
             files: None,
             cancelled: Arc::default(),
         };

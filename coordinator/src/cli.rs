@@ -229,6 +229,9 @@ pub struct RunArgs {
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
+    /// Say in which way the simulator runs the trials, and why
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// What to print at the end
     #[arg(long, value_enum, default_value = "table")]
     pub format: Output,

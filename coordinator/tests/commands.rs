@@ -39,6 +39,21 @@ fn a_study_from_start_to_frontier() {
 }
 
 #[test]
+fn whoever_asks_is_told_how_trials_are_run() {
+    let place = Place::new();
+    let signals = "backtest: by signals alone: ";
+    let told = |words: &str| place.run(words).ended(0).err;
+    assert!(!told(SMALL).contains(signals));
+    let verbose = SMALL.replace("--quiet", "--verbose --trials 5");
+    assert!(told(&verbose).contains(signals));
+    let stop = "--set backtest.strategy.stop_loss='2%'";
+    let broker = "because signals alone do not decide: the orders of [backtest.strategy]";
+    assert!(told(&format!("{verbose} {stop}")).contains(broker));
+    let checked = place.run(&format!("check --template sma-crossover {stop}")).ended(0).out;
+    assert!(checked.contains(broker), "{checked}");
+}
+
+#[test]
 fn results_select_sort_and_export() {
     let place = Place::new();
     place.run(SMALL).ended(0);

@@ -43,6 +43,12 @@ pub trait Simulator: Send + Sync {
     /// Nobody looks at what comes of them. Trials that are short need not be ended.
     fn abandon(&self) {}
 
+    /// In which way it runs trials, and why in that, as a sentence without a period for whoever
+    /// wonders about speed; none where there is but one way.
+    fn way(&self) -> Option<String> {
+        None
+    }
+
     /// Whether its trials may report on their way, so that pruning rules can hold.
     fn reports(&self) -> bool;
 

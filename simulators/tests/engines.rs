@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 use search_spaces::{Point, Template, Value};
-use simulators::{Backtest, Engine, Trace};
+use simulators::{
+    Backtest, Engine, Report, Simulator as _, Trace, Trial, Unwatched, Verdict, Watcher,
+};
 use support::{backtest_in, backtest_text, bits, ints};
 
 const TEMPLATES: [&str; 4] = [
@@ -61,6 +63,88 @@ fn the_templates_give_the_same_bits_with_every_engine() {
                 assert_same(&found, &expected, &format!("{engine:?} {}", template.name));
             }
         }
+    }
+}
+
+/// Who looks on changes nothing, and sees what a run on the bars so far would have come to, whichever
+/// engine runs; whoever is stopped has told no more than that.
+#[test]
+fn reports_are_the_same_from_every_engine_and_change_nothing() {
+    let folder = Folder::new();
+    for (bars, symbols) in [(397, 1), (9000, 1), (397, 2)] {
+        let mut text = walk(bars, 5).replace("Date,", "Symbol,Date,").replace("\n2", "\nA,2");
+        if symbols == 2 {
+            text.push_str(
+                &walk(bars / 2, 6).replace("\n2", "\nB,2")
+                    ["Date,Open,High,Low,Close,Volume\n".len()..],
+            );
+        }
+        std::fs::write(folder.0.join("p.csv"), text).expect("a file");
+        for shares in ["whole", "fractional"] {
+            let settings = format!("cash = 1e6\nshares = '{shares}'\nreports = 7\n{ALL_METRICS}");
+            let engines = engines(&folder, &settings, &random_rules([25, 40, 35, 60]));
+            let seen = engines.map(|backtest| {
+                let point = ints(&[1]);
+                let trial = Trial::new(&point, 0);
+                let mut session = backtest.session();
+                let alone = session.run(&trial, &mut Unwatched).expect("no failure");
+                let mut reports: Vec<Report> = Vec::new();
+                let watched = session.run(&trial, &mut reports).expect("no failure");
+                assert_eq!(bits(&watched), bits(&alone), "{bars} bars");
+                assert_eq!(reports.len(), 7);
+                assert_eq!(bits(&reports[6].values), bits(&alone), "{bars} bars");
+                let mut stopped = StopAt(3, Vec::new());
+                session.run(&trial, &mut stopped).expect("no failure");
+                assert_eq!(stopped.1.len(), 3);
+                for (report, other) in stopped.1.iter().zip(&reports) {
+                    assert_eq!(
+                        (report.step, bits(&report.values)),
+                        (other.step, bits(&other.values))
+                    );
+                }
+                reports.iter().map(|report| bits(&report.values)).collect::<Vec<_>>()
+            });
+            assert_eq!(seen[0], seen[1], "{bars} bars, {symbols} symbols, {shares}");
+            assert_eq!(seen[0], seen[2], "{bars} bars, {symbols} symbols, {shares}");
+        }
+    }
+}
+
+const ALL_METRICS: &str = "metrics = ['sharpe', 'sortino', 'calmar', 'max_drawdown', 'volatility', \
+    'turnover', 'exposure', 'trades', 'win_rate', 'profit_factor', 'equity_final', 'equity_peak', \
+    'average_drawdown', 'beta', 'sqn', 'average_trade', 'average_trade_days', 'max_trade_days']";
+
+/// Stops at a step.
+struct StopAt(u64, Vec<Report>);
+
+impl Watcher for StopAt {
+    fn report(&mut self, report: Report) -> Verdict {
+        self.1.push(report);
+        if self.1.len() as u64 == self.0 { Verdict::Stop } else { Verdict::Continue }
+    }
+
+    fn restart(&mut self) {}
+}
+
+#[test]
+fn a_backtest_says_in_which_way_it_runs_and_why() {
+    let way = |settings: &str, rules: &str| {
+        let settings = format!("data = 'stocks-daily'\nsymbols = ['GOOG', 'IBM']\n{settings}");
+        let rules = format!("long_entry = 'close > sma(close, n)'\n{rules}");
+        let text = backtest_text("n = { int = [1, 9] }", &settings, &rules);
+        backtest_in(&text, Path::new("")).0.way().expect("a sentence")
+    };
+    assert!(way("", "").starts_with("by signals alone: "));
+    let broker =
+        "by the broker of orders, from event to event, because signals alone do not decide: ";
+    for (settings, rules, reason) in [
+        ("", "stop_loss = '2%'", "the orders of [backtest.strategy]"),
+        ("fill = 'next-close'", "", "fill = \"next-close\""),
+        ("accounts = 'shared'", "", "accounts = \"shared\" with several symbols"),
+        ("execution.spread = 0.01", "", "[backtest.execution]"),
+        ("risk.max_positions = 1", "", "[backtest.risk]"),
+    ] {
+        assert_eq!(way(settings, rules), format!("{broker}{reason}"));
     }
 }
 

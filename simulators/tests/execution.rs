@@ -152,6 +152,24 @@ fn a_part_of_the_volume_fills_a_part_of_the_order() {
     assert_eq!(exits, [(1.0, 97.0), (3.0, 95.0)], "the rest of a stop is sold at the next open");
 }
 
+/// The rest of a partial exit was once forgotten where the volume did not suffice.
+#[test]
+fn the_rest_of_a_partial_exit_stays_at_its_price() {
+    let rules = "long_entry = 'volume == 1'\nsize = { shares = 20 }\n\
+         partial_exits = [{ at = '2%', share = 0.5 }, { at = '4%', share = 0.5 }]";
+    let mut prices = vec![FLAT; 8];
+    prices[2] = [100.0, 103.0, 100.0, 100.0];
+    prices[4] = [100.0, 103.0, 100.0, 100.0];
+    prices[5] = [103.0, 105.0, 103.0, 103.0];
+    let bars = Bars::new(&prices).with_volume(&[1, 1000, 40, 50, 30, 1000, 60, 70]);
+    let found = trace(&bars, "cash = 10000\nexecution.volume_share = 0.1", rules);
+    let exits: Vec<(usize, f64, f64)> =
+        found.trades.iter().map(|t| (t.exit_bar, t.size, t.exit_price)).collect();
+    // 4 of 10 at bar 2; bar 3 does not come back to 102; 3 at bar 4; the last 3 at the open of
+    // bar 5, which is better, and the second exit there.
+    assert_eq!(exits, [(2, 4.0, 102.0), (4, 3.0, 102.0), (5, 3.0, 103.0), (5, 10.0, 104.0)]);
+}
+
 #[test]
 fn what_fails_is_dropped_when_it_enters_and_tried_again_when_it_leaves() {
     let rules = "long_entry = 'volume == 0'\nlong_exit = 'volume == 2'\n";

@@ -158,7 +158,7 @@ mod tests {
             simulator: Arc::new(Nothing),
             sequence: None,
             pruning_rules: Arc::new([]),
-            measure: Measure::new(&[], &[], &[]),
+            measure: search_spaces::Measure::new(&[], &[], &[]),
             files: None,
             cancelled: Arc::default(),
         }

@@ -81,7 +81,7 @@ mod tests {
             simulator: Arc::new(Nothing),
             sequence: None,
             pruning_rules: Arc::from([]),
-            measure: Measure::new(&[], &[], &[]),
+            measure: search_spaces::Measure::new(&[], &[], &[]),
             files: None,
             cancelled: Arc::default(),
         });

@@ -101,6 +101,7 @@ fn study(stop_at: Option<(u64, Arc<AtomicBool>)>) -> Study {
         simulator: Arc::new(Moody { metrics, runs: AtomicU64::new(0), stop_at }),
         sequence: Some(Arc::new(Count)),
         pruning_rules: Arc::new([]),
+        measure: search_spaces::Measure::new(&[], &[], &[]),
         files: None,
         cancelled: Arc::new(AtomicBool::new(false)),
     }

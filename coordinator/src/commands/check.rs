@@ -144,6 +144,9 @@ fn description(study: &Study) -> String {
         line("pruned when", rule);
     }
     line("metrics", &study.simulator.metrics().join(", "));
+    if let Some(way) = study.simulator.way() {
+        line("runs", &way);
+    }
     line(
         "grid",
         &match study.space.grid() {

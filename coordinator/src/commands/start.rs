@@ -74,6 +74,7 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         if let Some(reason) = reason {
             say!("auto: {algorithm}, for {reason}");
         }
+        explain(&study, &args.run);
         if let Some(known) = &record.known {
             say!("it begins with {} results of {}", thousands(known.trials), known.from);
         }
@@ -90,6 +91,13 @@ fn announce(study: &Study, name: &str, what: &str) {
     let (id, Choices { algorithm, seed, .. }) = (study.id, &study.choices);
     let goal = study.goal().total();
     tracing::info!(study = name, %id, %algorithm, seed, goal, "{what}");
+}
+
+/// Says in which way the trials are run, to whoever wants to know.
+fn explain(study: &Study, args: &RunArgs) {
+    if let Some(way) = study.simulator.way().filter(|_| args.verbose) {
+        say!("{}: {way}", study.template.simulator);
+    }
 }
 
 /// A full disk before there is anything to resume.
@@ -126,6 +134,7 @@ pub fn resume(args: &Resume) -> Result<Exit, Failure> {
             _ => "",
         };
         say!("study {}: resuming{goal}", folder.name());
+        explain(&study, &args.run);
     }
     let fleet = fleet(&study, ledger.record(), &args.run)?;
     supervise(study, ledger, &folder, &args.run, fleet, endpoint)

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::date::Date;
+use super::shadow::{Shadow, shadow};
 use super::text::printable;
 
 /// What is wrong with a data file: where, what was found there and what is allowed.
@@ -67,6 +68,8 @@ pub(crate) struct Series {
     pub adjusted: Vec<f64>,
     /// Further columns, in the order of the file.
     pub signals: Vec<Signal>,
+    /// Those of the columns, once they were made.
+    pub shadows: Vec<Shadow>,
 }
 
 /// A further column of the data, such as the score of a model, which strategies can name.
@@ -132,6 +135,16 @@ impl Series {
 
     pub(crate) fn price(&self, price: Price) -> &[f64] {
         &self.columns[price as usize]
+    }
+
+    /// The shadow of a price, once it was made.
+    pub(super) fn price_shadow(&self, price: Price) -> Option<&[f32]> {
+        self.shadows.get(price as usize).map(Vec::as_slice)
+    }
+
+    /// Makes the shadows of all prices.
+    pub(crate) fn cast_shadows(&mut self) {
+        self.shadows = self.columns.iter().map(|column| shadow(column)).collect();
     }
 
     /// Scales open, high, low and close by adjusted close / close, so that splits and dividends

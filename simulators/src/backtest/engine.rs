@@ -18,6 +18,7 @@
 //! These are the conventions of backtesting.py 0.6.6 for whole shares and fills at the next open,
 //! with one exception: there, a decision at the last bar is filled at that bar's own open.
 
+use super::curve::{self, Span, Terrain};
 use super::data::{Price, Series};
 use super::date::Date;
 use super::mask::Mask;
@@ -56,14 +57,62 @@ impl Trade {
     /// Profit in cash, after commission; negative for a loss.
     #[must_use]
     pub fn profit(&self) -> f64 {
-        self.size * (self.exit_price - self.entry_price) - self.commission
+        self.undated().profit()
     }
 
     /// Profit as a fraction of what was paid or received at the entry.
     #[must_use]
     pub fn profit_fraction(&self) -> f64 {
+        self.undated().profit_fraction()
+    }
+
+    fn undated(&self) -> Deal {
+        let Self { symbol, size, entry_bar, exit_bar, .. } = *self;
+        let Self { entry_price, exit_price, commission, reason, .. } = *self;
+        Deal { symbol, size, entry_bar, exit_bar, entry_price, exit_price, commission, reason }
+    }
+}
+
+/// A finished trade without its dates, which are far away in memory and rarely asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deal {
+    pub symbol: u32,
+    pub size: f64,
+    pub entry_bar: usize,
+    pub exit_bar: usize,
+    pub entry_price: f64,
+    pub exit_price: f64,
+    pub commission: f64,
+    pub reason: Reason,
+}
+
+impl Deal {
+    pub(super) fn profit(&self) -> f64 {
+        self.size * (self.exit_price - self.entry_price) - self.commission
+    }
+
+    pub(super) fn profit_fraction(&self) -> f64 {
         let gross = self.size.signum() * (self.exit_price / self.entry_price - 1.0);
         gross - self.commission / (self.size.abs() * self.entry_price)
+    }
+
+    /// The same with its dates.
+    pub(super) fn dated(&self, all: &[Series]) -> Trade {
+        let Self { symbol, size, entry_bar, exit_bar, .. } = *self;
+        let Self { entry_price, exit_price, commission, reason, .. } = *self;
+        let dates = &all[symbol as usize].dates;
+        Trade {
+            symbol,
+            size,
+            entry_bar,
+            exit_bar,
+            entry_date: dates[entry_bar],
+            exit_date: dates[exit_bar],
+            entry_price,
+            exit_price,
+            commission,
+            reason,
+        }
     }
 }
 
@@ -114,21 +163,31 @@ pub struct Decision {
     pub action: Action,
 }
 
-/// Takes down what the engine decides; [`NoRecorder`] costs nothing.
-pub(super) trait Recorder {
-    fn decision(&mut self, decision: Decision);
+/// What an account leaves behind.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// The closed trades, in order of time.
+    pub trades: Vec<Deal>,
+    /// What it was worth, where it trades one symbol.
+    pub spans: Vec<Span>,
+    /// What was decided, in order of time, where anybody wants to know.
+    pub decisions: Vec<Decision>,
+    pub keeps_decisions: bool,
 }
 
-pub(super) struct NoRecorder;
+impl Record {
+    /// An empty one, in the memory of this one.
+    pub(super) fn emptied(mut self, keeps_decisions: bool) -> Self {
+        self.trades.clear();
+        self.spans.clear();
+        self.decisions.clear();
+        Self { keeps_decisions, ..self }
+    }
 
-impl Recorder for NoRecorder {
+    /// Notes that the account is worth `base + size close` from a bar on.
     #[inline]
-    fn decision(&mut self, _: Decision) {}
-}
-
-impl Recorder for Vec<Decision> {
-    fn decision(&mut self, decision: Decision) {
-        self.push(decision);
+    pub(super) fn holds(&mut self, from: usize, base: f64, size: f64) {
+        curve::note(&mut self.spans, from, base, size);
     }
 }
 
@@ -237,19 +296,127 @@ impl Signals<'_> {
     }
 }
 
-/// The state of an account: flat where the size is zero.
-struct Account<'a> {
+/// As many whole shares as can be paid for.
+pub(super) fn whole_shares(available: f64, share_cost: f64) -> f64 {
+    let quotient = available / share_cost;
+    // Rounding goes up to a whole number at most, so only that can be one share too many: then the
+    // remainder tells, which is exact.
+    let floor = quotient.floor();
+    if floor < quotient {
+        return floor;
+    }
+    ((available - available % share_cost) / share_cost).round()
+}
+
+/// An account that trades one symbol by its signals, flat where the size is zero.
+pub(super) struct Account<'a> {
     rules: &'a AccountRules,
     series: &'a Series,
+    terrain: &'a Terrain,
+    signals: Signals<'a>,
     symbol: u32,
     cash: f64,
     size: f64,
     entry_bar: usize,
     entry_price: f64,
-    trades: &'a mut Vec<Trade>,
+    /// Bars before this one have been decided.
+    seen: usize,
+    /// Bars before this one are known to leave something of the account.
+    survived: usize,
+    /// What is filled next, and at which bar.
+    due: Option<(usize, Action)>,
+    is_over: bool,
+    pub record: Record,
 }
 
-impl Account<'_> {
+impl<'a> Account<'a> {
+    /// An account that has not traded yet.
+    pub(super) fn new(
+        rules: &'a AccountRules,
+        series: &'a Series,
+        terrain: &'a Terrain,
+        signals: Signals<'a>,
+        symbol: u32,
+        mut record: Record,
+    ) -> Self {
+        let cash = rules.cash;
+        record.holds(0, cash, 0.0);
+        Self {
+            rules,
+            series,
+            terrain,
+            signals,
+            symbol,
+            cash,
+            size: 0.0,
+            entry_bar: 0,
+            entry_price: 0.0,
+            seen: 0,
+            survived: 0,
+            due: None,
+            is_over: false,
+            record,
+        }
+    }
+
+    /// Trades up to the bar `to`, which is not looked at.
+    pub(super) fn advance(&mut self, to: usize) {
+        let bars = self.series.len();
+        while !self.is_over {
+            if let Some((fill, action)) = self.due {
+                if fill >= to {
+                    break;
+                }
+                self.fill(fill, action);
+                self.due = None;
+            }
+            let Some((bar, action)) = self.signals.next(self.size, self.seen, to) else {
+                self.seen = self.seen.max(to);
+                break;
+            };
+            let fill = match self.rules.fill {
+                Fill::NextOpen => bar + 1,
+                Fill::SameClose => bar,
+                Fill::NextClose => unreachable!("the general engine does this"),
+            };
+            if self.is_ruined_before(fill) {
+                return;
+            }
+            if self.record.keeps_decisions {
+                let date = self.series.dates[bar];
+                self.record.decisions.push(Decision { symbol: self.symbol, bar, date, action });
+            }
+            (self.seen, self.due) = (bar + 1, Some((fill, action)));
+        }
+        if !self.is_over && !self.is_ruined_before(to) && to == bars {
+            self.end();
+        }
+    }
+
+    fn fill(&mut self, bar: usize, action: Action) {
+        let series = self.series;
+        let is_open = self.rules.fill == Fill::NextOpen;
+        let price = series.price(if is_open { Price::Open } else { Price::Close })[bar];
+        self.close(bar, price, Reason::Signal);
+        // Nothing is opened at the last close.
+        let opens = is_open || bar + 1 < series.len();
+        match action {
+            Action::Buy if opens => self.open(bar, price, 1.0),
+            Action::SellShort if opens => self.open(bar, price, -1.0),
+            _ => {}
+        }
+        self.note(bar);
+    }
+
+    fn note(&mut self, from: usize) {
+        self.record.holds(from, self.base(), self.size);
+    }
+
+    /// Equity but for the price of what is held.
+    fn base(&self) -> f64 {
+        self.cash - self.size * self.entry_price
+    }
+
     fn commission(&self, size: f64, price: f64) -> f64 {
         size.abs() * price * self.rules.commission
     }
@@ -260,13 +427,11 @@ impl Account<'_> {
         }
         let commission = self.commission(self.size, price);
         self.cash += self.size * (price - self.entry_price) - commission;
-        self.trades.push(Trade {
+        self.record.trades.push(Deal {
             symbol: self.symbol,
             size: self.size,
             entry_bar: self.entry_bar,
             exit_bar: bar,
-            entry_date: self.series.dates[self.entry_bar],
-            exit_date: self.series.dates[bar],
             entry_price: self.entry_price,
             exit_price: price,
             commission: commission + self.commission(self.size, self.entry_price),
@@ -281,9 +446,7 @@ impl Account<'_> {
         let share = price + price * self.rules.commission;
         let size = match self.rules.shares {
             Shares::Fractional => available / share,
-            // The remainder is exact, so this is the true floor of the quotient, where rounding
-            // the quotient itself could give one share too many.
-            Shares::Whole => ((available - available % share) / share).round(),
+            Shares::Whole => whole_shares(available, share),
         };
         self.size = sign * size;
         if self.size != 0.0 {
@@ -293,95 +456,33 @@ impl Account<'_> {
         }
     }
 
-    fn act(&mut self, action: Action, bar: usize, price: f64) {
-        self.close(bar, price, Reason::Signal);
-        match action {
-            Action::Buy => self.open(bar, price, 1.0),
-            Action::SellShort => self.open(bar, price, -1.0),
-            Action::Close => {}
-        }
-    }
-
-    /// Marks the bars `from..to` with the present position; true if the account is ruined, and
-    /// then all is marked.
-    fn mark(&mut self, equity: &mut [f64], from: usize, to: usize) -> bool {
-        let closes = &self.series.price(Price::Close)[from..to];
-        let base = self.cash - self.size * self.entry_price;
-        for (equity, close) in equity[from..to].iter_mut().zip(closes) {
-            *equity = base + self.size * close;
-        }
+    /// Whether the present position is worth nothing at one of the bars before `to`; then nothing
+    /// is left from there on.
+    fn is_ruined_before(&mut self, to: usize) -> bool {
+        let from = std::mem::replace(&mut self.survived, to);
         // A long position without credit is always worth more than nothing.
+        let base = self.base();
         if self.size >= 0.0 && base >= 0.0 && self.cash > 0.0 {
             return false;
         }
-        let Some(ruin) = equity[from..to].iter().position(|equity| *equity <= 0.0) else {
-            return false;
-        };
-        self.close(from + ruin, closes[ruin], Reason::Ruin);
-        equity[from + ruin..].fill(0.0);
+        let Some(bar) = self.terrain.ruin(from, to, base, self.size) else { return false };
+        self.close(bar, self.terrain.closes()[bar], Reason::Ruin);
+        self.record.holds(bar, 0.0, 0.0);
+        self.is_over = true;
         true
     }
-}
 
-/// Trades one symbol from its first bar to its last. Appends to `trades` and fills `equity`, which
-/// has one place for each bar.
-pub(super) fn trade(
-    rules: &AccountRules,
-    series: &Series,
-    symbol: u32,
-    signals: &Signals<'_>,
-    trades: &mut Vec<Trade>,
-    equity: &mut [f64],
-    recorder: &mut impl Recorder,
-) {
-    let bars = series.len();
-    let (opens, closes) = (series.price(Price::Open), series.price(Price::Close));
-    let mut account = Account {
-        rules,
-        series,
-        symbol,
-        cash: rules.cash,
-        size: 0.0,
-        entry_bar: 0,
-        entry_price: 0.0,
-        trades,
-    };
-    // Bars before `marked` have their equity, bars before `seen` have been decided.
-    let (mut marked, mut seen) = (0, 0);
-    while let Some((bar, action)) = signals.next(account.size, seen, bars) {
-        let fill = match rules.fill {
-            Fill::NextOpen => bar + 1,
-            Fill::SameClose => bar,
-            Fill::NextClose => unreachable!("the general engine does this"),
-        };
-        if account.mark(equity, marked, fill.min(bars)) {
-            return;
+    /// Closes what is still open after the last bar.
+    fn end(&mut self) {
+        let last = self.series.len() - 1;
+        if self.size != 0.0 {
+            let column = match self.rules.at_end {
+                AtEnd::LastOpen => Price::Open,
+                AtEnd::LastClose => Price::Close,
+            };
+            self.close(last, self.series.price(column)[last], Reason::End);
+            self.note(last);
         }
-        marked = fill;
-        let date = series.dates[bar];
-        recorder.decision(Decision { symbol, bar, date, action });
-        match rules.fill {
-            Fill::NextOpen if fill == bars => break,
-            Fill::NextOpen => account.act(action, fill, opens[fill]),
-            Fill::SameClose if fill + 1 == bars => {
-                account.close(fill, closes[fill], Reason::Signal);
-            }
-            Fill::SameClose | Fill::NextClose => account.act(action, fill, closes[fill]),
-        }
-        seen = bar + 1;
-        if seen == bars {
-            break;
-        }
-    }
-    if account.mark(equity, marked.min(bars), bars) {
-        return;
-    }
-    if account.size != 0.0 {
-        let price = match rules.at_end {
-            AtEnd::LastOpen => opens[bars - 1],
-            AtEnd::LastClose => closes[bars - 1],
-        };
-        account.close(bars - 1, price, Reason::End);
-        equity[bars - 1] = account.cash;
+        self.is_over = true;
     }
 }

@@ -4,26 +4,28 @@ use std::sync::Arc;
 
 use search_spaces::Value;
 
-use super::cache::Cache;
+use super::cache::{Cache, Weight};
+use super::compare::Below;
 use super::data::Series;
 use super::events::Events;
-use super::expression::{Comparison, Condition, Number, whole_number};
+use super::expression::{Condition, Number, whole_number};
 use super::frames::Frames;
 use super::indicators::{Indicator, Kind};
 use super::mask::{self, Mask};
 use super::settings::{Crossing, Summation};
+use super::shadow::{Shaded, Shadow, shadow};
 use crate::contract::Failure;
 
 /// Columns and masks to be used again, so that a run allocates almost nothing.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     columns: Vec<Vec<f64>>,
-    masks: Vec<Vec<u64>>,
+    pub(super) masks: Vec<Vec<u64>>,
     key: Vec<u64>,
 }
 
 impl Pool {
-    fn mask(&mut self) -> Vec<u64> {
+    pub(super) fn mask(&mut self) -> Vec<u64> {
         self.masks.pop().unwrap_or_default()
     }
 
@@ -46,8 +48,8 @@ impl Pool {
 #[derive(Clone, Debug)]
 pub(super) enum Column<'a> {
     Same(f64),
-    Data(&'a [f64]),
-    Shared(Arc<[f64]>),
+    Data(&'a [f64], Option<&'a [f32]>),
+    Shared(Arc<Known>),
     Own(Vec<f64>),
 }
 
@@ -55,8 +57,8 @@ impl Column<'_> {
     pub(super) fn slice(&self) -> Result<&[f64], f64> {
         match self {
             Self::Same(value) => Err(*value),
-            Self::Data(values) => Ok(values),
-            Self::Shared(values) => Ok(values),
+            Self::Data(values, _) => Ok(values),
+            Self::Shared(known) => Ok(&known.values),
             Self::Own(values) => Ok(values),
         }
     }
@@ -70,9 +72,57 @@ impl Column<'_> {
         }
     }
 
+    /// The column with its shadow, where it has one.
+    pub(super) fn shaded(&self) -> Option<Shaded<'_>> {
+        match self {
+            Self::Data(values, shadow) => shadow.map(|shadow| Shaded { values, shadow }),
+            Self::Shared(known) => Some(Shaded { values: &known.values, shadow: &known.shadow }),
+            Self::Same(_) | Self::Own(_) => None,
+        }
+    }
+
+    /// Whether both are one and the same: equal columns need not be.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Same(a), Self::Same(b)) => a.to_bits() == b.to_bits(),
+            (Self::Data(a, _), Self::Data(b, _)) => std::ptr::eq(*a, *b),
+            (Self::Shared(a), Self::Shared(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// The number, where it is the same for all bars.
     pub(super) fn fixed(&self) -> Option<f64> {
         self.slice().err()
+    }
+}
+
+/// A column that is kept.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub values: Vec<f64>,
+    pub shadow: Shadow,
+    /// The first bar at which there is a value.
+    pub from: usize,
+}
+
+impl Weight for Known {
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.values) + size_of_val(&*self.shadow)
+    }
+}
+
+/// A mask that is kept.
+#[derive(Debug)]
+pub(super) struct KnownMask {
+    bits: Vec<u64>,
+    /// The first bar at which all indicators of the comparison have a value.
+    warm_up: usize,
+}
+
+impl Weight for KnownMask {
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.bits)
     }
 }
 
@@ -85,9 +135,8 @@ pub(super) struct World<'a> {
     pub values: &'a [Value],
     pub summation: Summation,
     pub crossing: Crossing,
-    pub cache: &'a Cache<f64>,
-    /// Masks, each with a last word that is its warm-up.
-    pub masks: &'a Cache<u64>,
+    pub cache: &'a Cache<Known>,
+    pub masks: &'a Cache<KnownMask>,
 }
 
 /// Evaluates the rules of one run on the bars of one symbol.
@@ -100,6 +149,8 @@ pub(super) struct Evaluator<'a, 'p> {
     pub pool: &'p mut Pool,
     /// The first bar at which all indicators that were evaluated so far are known.
     pub warm_up: usize,
+    /// The comparisons of this run so far.
+    pub compared: Vec<Below<'a>>,
 }
 
 /// Why no column is kept.
@@ -162,20 +213,16 @@ impl<'a> Evaluator<'a, '_> {
         let before = std::mem::take(&mut self.warm_up);
         let masks = self.world.masks;
         let found = masks.get(&key, || match self.condition(condition) {
-            Ok(Mask::Bits(mut bits)) => {
-                bits.push(self.warm_up as u64);
-                Ok(bits)
-            }
+            Ok(Mask::Bits(bits)) => Ok(KnownMask { bits, warm_up: self.warm_up }),
             other => Err(other),
         });
         self.pool.key = key;
         let mask = match found {
             Ok(found) => {
-                let (warm_up, found) = found.split_last().expect("it has its warm-up");
-                self.warm_up = *warm_up as usize;
+                self.warm_up = found.warm_up;
                 let mut bits = self.pool.mask();
                 bits.clear();
-                bits.extend_from_slice(found);
+                bits.extend_from_slice(&found.bits);
                 Ok(Mask::Bits(bits))
             }
             Err(other) => other,
@@ -214,51 +261,6 @@ impl<'a> Evaluator<'a, '_> {
         }
     }
 
-    fn compare(&mut self, comparison: Comparison, a: &Number, b: &Number) -> Result<Mask, Failure> {
-        let (a, b) = (self.number(a)?, self.number(b)?);
-        let mask = self.compare_columns(comparison, &a, &b);
-        self.recycle([a, b]);
-        Ok(mask)
-    }
-
-    fn compare_columns(&mut self, op: Comparison, a: &Column<'_>, b: &Column<'_>) -> Mask {
-        if let (Column::Same(a), Column::Same(b)) = (a, b) {
-            return Mask::All(op.holds(*a, *b));
-        }
-        let mut bits = self.pool.mask();
-        // One loop for each operator, so that none has to choose inside.
-        match op {
-            Comparison::Less => fill(&mut bits, a, b, |a, b| a < b),
-            Comparison::LessEqual => fill(&mut bits, a, b, |a, b| a <= b),
-            Comparison::Greater => fill(&mut bits, b, a, |b, a| b < a),
-            Comparison::GreaterEqual => fill(&mut bits, b, a, |b, a| b <= a),
-            Comparison::Equal => fill(&mut bits, a, b, |a, b| a == b),
-            Comparison::NotEqual => fill(&mut bits, a, b, |a, b| op.holds(a, b)),
-        }
-        Mask::Bits(bits)
-    }
-
-    /// A cross at bar i: the comparison holds at i, and its mirror image held at i - 1.
-    fn cross(&mut self, after: Comparison, a: &Number, b: &Number) -> Result<Mask, Failure> {
-        let before = match (after.mirrored(), self.world.crossing) {
-            (Comparison::Less, Crossing::Touch) => Comparison::LessEqual,
-            (Comparison::Greater, Crossing::Touch) => Comparison::GreaterEqual,
-            (strict, _) => strict,
-        };
-        let (a, b) = (self.number(a)?, self.number(b)?);
-        let now = self.compare_columns(after, &a, &b);
-        let past = self.compare_columns(before, &a, &b);
-        self.recycle([a, b]);
-        let (Mask::Bits(mut now), Mask::Bits(mut past)) = (now, past) else {
-            // What never changes never crosses.
-            return Ok(Mask::All(false));
-        };
-        mask::delay(&mut past);
-        now.iter_mut().zip(&past).for_each(|(now, past)| *now &= past);
-        self.pool.masks.push(past);
-        Ok(Mask::Bits(now))
-    }
-
     /// The values of `number`.
     ///
     /// # Errors
@@ -269,8 +271,11 @@ impl<'a> Evaluator<'a, '_> {
         }
         match number {
             Number::Constant(_) | Number::Parameter(_) => unreachable!("these are fixed"),
-            Number::Price(price) => Ok(Column::Data(self.series.price(*price))),
-            Number::Signal(index) => Ok(Column::Data(&self.series.signals[*index].values)),
+            Number::Price(price) => {
+                let shadow = self.series.price_shadow(*price);
+                Ok(Column::Data(self.series.price(*price), shadow))
+            }
+            Number::Signal(index) => Ok(Column::Data(&self.series.signals[*index].values, None)),
             Number::Unary(function, a) => self.map(a, |a| function.apply(a)),
             Number::Binary(operation, a, b) => {
                 let (a, b) = (self.number(a)?, self.number(b)?);
@@ -328,15 +333,20 @@ impl<'a> Evaluator<'a, '_> {
         key.extend([self.symbol as u64, frame]);
         number.identify(self.world.values, &mut key);
         let cache = self.world.cache;
-        let column = cache.get(&key, || compute(self));
+        let column = cache.get(&key, || {
+            compute(self).map(|values| {
+                let shadow = shadow(&values);
+                let from = values.iter().position(|value| !value.is_nan());
+                Known { shadow, from: from.unwrap_or(values.len()), values }
+            })
+        });
         self.pool.key = key;
         let column = match column {
             Ok(column) => column,
             Err(Unkept::Same(value)) => return Ok(Column::Same(value)),
             Err(Unkept::Failed(failure)) => return Err(failure),
         };
-        let known = column.iter().position(|value| !value.is_nan());
-        self.warm_up = self.warm_up.max(known.unwrap_or(column.len()));
+        self.warm_up = self.warm_up.max(column.from);
         Ok(Column::Shared(column))
     }
 
@@ -393,24 +403,9 @@ impl<'a> Evaluator<'a, '_> {
         Ok(values)
     }
 
-    fn recycle<const N: usize>(&mut self, columns: [Column<'_>; N]) {
+    pub(super) fn recycle<const N: usize>(&mut self, columns: [Column<'_>; N]) {
         for column in columns {
             self.pool.take_back(column);
         }
-    }
-}
-
-/// Compares two columns, at least one of which is a series.
-#[inline]
-fn fill(bits: &mut Vec<u64>, a: &Column<'_>, b: &Column<'_>, holds: impl Fn(f64, f64) -> bool) {
-    match (a.slice(), b.slice()) {
-        (Ok(a), Ok(b)) => {
-            // One length for both, known to the compiler, saves the bounds checks.
-            let b = &b[..a.len()];
-            mask::fill(bits, a.len(), |bar| holds(a[bar], b[bar]));
-        }
-        (Ok(a), Err(b)) => mask::fill(bits, a.len(), |bar| holds(a[bar], b)),
-        (Err(a), Ok(b)) => mask::fill(bits, b.len(), |bar| holds(a, b[bar])),
-        (Err(_), Err(_)) => unreachable!("two fixed columns have no bits"),
     }
 }

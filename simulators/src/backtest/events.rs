@@ -10,7 +10,7 @@ use search_spaces::Section;
 
 use super::data::{DataError, Series};
 use super::date::Date;
-use super::engine::{Action, Decision, Trade};
+use super::engine::{Action, Deal, Decision};
 use super::mask::Mask;
 use super::read::broken;
 use super::settings::Fill;
@@ -176,7 +176,7 @@ impl Events {
     /// time for each.
     pub(super) fn metrics(
         &self,
-        trades: &[Trade],
+        trades: &[Deal],
         decisions: &[Decision],
         fill: Fill,
         cash: f64,
@@ -199,7 +199,7 @@ impl Events {
         }
     }
 
-    fn tag_of(&self, trade: &Trade, decisions: &[Decision], fill: Fill) -> Option<usize> {
+    fn tag_of(&self, trade: &Deal, decisions: &[Decision], fill: Fill) -> Option<usize> {
         let (action, kind) = match trade.size > 0.0 {
             true => (Action::Buy, EventKind::Long),
             false => (Action::SellShort, EventKind::Short),

@@ -1,24 +1,26 @@
-//! What the metrics are made of: sums over the equity curve and over the trades.
-//!
-//! Long sums are kept in eight partial sums, so that no addition waits for the one before. Their
-//! order is written out here and thus the same on every machine.
+//! What the metrics are made of beside the sums over the equity curve (`curve`): sums over the
+//! trades, and what needs the whole curve.
 
+use super::curve::CurveSums;
+use super::data::Series;
 use super::date::Date;
-use super::engine::Trade;
+use super::engine::Deal;
+use super::run::Trader;
 use crate::numbers::real;
 
-const LANES: usize = 8;
-
-/// A finished run, as the metrics see it.
+/// A run, or its beginning, as the metrics see it.
 pub(super) struct Outcome<'a> {
     /// The dates of the equity curve, ascending.
     pub dates: &'a [Date],
-    /// Equity at the close of each date: never negative, and zero for good once it is zero.
+    pub curve: &'a CurveSums,
+    /// Equity at the close of each date, where a metric needs it: never negative, and zero for good
+    /// once it is zero.
     pub equity: &'a [f64],
     /// Cash before the first trade.
     pub cash: f64,
-    /// The trades, symbol by symbol, each in order of time.
-    pub trades: &'a [Trade],
+    pub accounts: &'a [Trader<'a>],
+    pub all: &'a [Series],
+    pub trades: TradeSums,
     /// Bars of all symbols together.
     pub bars: usize,
     /// Growth of the market from the first bar at which all indicators are known, as a fraction.
@@ -34,98 +36,17 @@ impl Outcome<'_> {
         last.days_since(first) / 365.25
     }
 
-    /// Equity at the last date.
-    pub(super) fn last(&self) -> f64 {
-        self.equity[self.equity.len() - 1]
+    /// The days that each trade took.
+    pub(super) fn trade_days(&self) -> impl Iterator<Item = f64> {
+        self.all_trades().map(|trade| {
+            let dates = &self.all[trade.symbol as usize].dates;
+            dates[trade.exit_bar].days_since(dates[trade.entry_bar])
+        })
     }
-}
 
-/// Adds up `term` of each value.
-#[inline]
-pub(super) fn sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += term(*value);
-        }
-    }
-    let total = lanes.iter().fold(0.0, |a, b| a + b);
-    rest.iter().fold(total, |total, value| total + term(*value))
-}
-
-/// The moments of the returns from bar to bar.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Returns {
-    /// How many there are; those after a ruin do not count.
-    pub count: f64,
-    pub mean: f64,
-    /// Sample variance, with count - 1 in the denominator.
-    pub variance: f64,
-    /// Mean of min(r, 0)^2.
-    pub downside: f64,
-}
-
-impl Returns {
-    /// The moments of `r_i = e_i / e_{i-1} - 1`; `scratch` is used for the returns.
-    pub(super) fn of(equity: &[f64], scratch: &mut Vec<f64>) -> Self {
-        // Zero is for good, so the last equity tells whether there was a ruin at all.
-        let equity = match equity[equity.len() - 1] {
-            0.0 => &equity[..=equity.partition_point(|equity| *equity > 0.0)],
-            _ => equity,
-        };
-        scratch.clear();
-        scratch.extend(equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0));
-        let count = real(scratch.len());
-        let mean = sum(scratch, |r| r) / count;
-        let variance = sum(scratch, |r| (r - mean) * (r - mean)) / (count - 1.0);
-        let below = |r: f64| if r < 0.0 { r * r } else { 0.0 };
-        let downside = sum(scratch, below) / count;
-        Self { count, mean, variance, downside }
-    }
-}
-
-/// The deepest fall from a peak of the curve, as a fraction of the peak.
-pub(super) fn max_drawdown(equity: &[f64]) -> f64 {
-    let mut fall = Fall { peak: equity[0], trough: equity[0], deepest: 0.0 };
-    let (chunks, rest) = equity.as_chunks::<LANES>();
-    for chunk in chunks {
-        // Most stretches of a curve have no new peak, and then only their lowest point matters.
-        let pairs = |join: fn(f64, f64) -> f64| {
-            let four: [f64; 4] = std::array::from_fn(|i| join(chunk[i], chunk[i + 4]));
-            join(join(four[0], four[2]), join(four[1], four[3]))
-        };
-        if pairs(|a, b| if a > b { a } else { b }) > fall.peak {
-            for equity in chunk {
-                fall.follow(*equity);
-            }
-        } else {
-            let low = pairs(|a, b| if a < b { a } else { b });
-            fall.trough = if low < fall.trough { low } else { fall.trough };
-        }
-    }
-    for equity in rest {
-        fall.follow(*equity);
-    }
-    fall.deepest.max(1.0 - fall.trough / fall.peak)
-}
-
-/// The present fall from a peak, and the deepest one before it.
-struct Fall {
-    peak: f64,
-    trough: f64,
-    deepest: f64,
-}
-
-impl Fall {
-    fn follow(&mut self, equity: f64) {
-        // One division for each peak that is left, not for each bar.
-        if equity > self.peak {
-            self.deepest = self.deepest.max(1.0 - self.trough / self.peak);
-            (self.peak, self.trough) = (equity, equity);
-        } else if equity < self.trough {
-            self.trough = equity;
-        }
+    /// All closed trades.
+    pub(super) fn all_trades(&self) -> impl Iterator<Item = &Deal> + Clone {
+        self.accounts.iter().flat_map(|account| &account.record().trades)
     }
 }
 
@@ -174,8 +95,6 @@ pub(super) struct TradeSums {
     pub losses: f64,
     pub gained: f64,
     pub lost: f64,
-    /// Sample standard deviation of the profits.
-    pub deviation: f64,
     pub returns: f64,
     pub returns_gained: f64,
     pub returns_lost: f64,
@@ -185,66 +104,66 @@ pub(super) struct TradeSums {
     pub traded: f64,
     /// Bars with a position, entry and exit bars included, each bar of a symbol once.
     pub held: f64,
-    pub days: f64,
-    pub longest_days: f64,
 }
 
 impl TradeSums {
-    pub(super) fn of(trades: &[Trade]) -> Self {
-        let mut all = Self {
-            count: real(trades.len()),
-            wins: 0.0,
-            losses: 0.0,
-            gained: 0.0,
-            lost: 0.0,
-            deviation: f64::NAN,
-            returns: 0.0,
-            returns_gained: 0.0,
-            returns_lost: 0.0,
-            best: f64::NAN,
-            worst: f64::NAN,
-            traded: 0.0,
-            held: 0.0,
-            days: 0.0,
-            longest_days: f64::NAN,
-        };
-        // The symbol whose trades are being counted, and its first bar that is not counted yet.
-        let (mut symbol, mut uncounted) = (0, 0);
-        for trade in trades {
-            let (profit, fraction) = (trade.profit(), trade.profit_fraction());
-            if profit > 0.0 {
-                (all.wins, all.gained) = (all.wins + 1.0, all.gained + profit);
-            } else if profit < 0.0 {
-                (all.losses, all.lost) = (all.losses + 1.0, all.lost - profit);
-            }
-            all.returns += fraction;
-            if fraction > 0.0 {
-                all.returns_gained += fraction;
-            } else {
-                all.returns_lost -= fraction;
-            }
-            // Written out, because `f64::max` may return either of two zeros.
-            if all.best.is_nan() || fraction > all.best {
-                all.best = fraction;
-            }
-            if all.worst.is_nan() || fraction < all.worst {
-                all.worst = fraction;
-            }
-            all.traded += trade.size.abs() * (trade.entry_price + trade.exit_price);
-            if trade.symbol != symbol {
-                (symbol, uncounted) = (trade.symbol, 0);
-            }
-            all.held += real(trade.exit_bar + 1 - trade.entry_bar.max(uncounted));
-            uncounted = trade.exit_bar + 1;
-            let days = trade.exit_date.days_since(trade.entry_date);
-            all.days += days;
-            all.longest_days = all.longest_days.max(days);
+    const NONE: Self = Self {
+        count: 0.0,
+        wins: 0.0,
+        losses: 0.0,
+        gained: 0.0,
+        lost: 0.0,
+        returns: 0.0,
+        returns_gained: 0.0,
+        returns_lost: 0.0,
+        best: f64::NAN,
+        worst: f64::NAN,
+        traded: 0.0,
+        held: 0.0,
+    };
+
+    fn add(&mut self, trade: &Deal) {
+        let (profit, fraction) = (trade.profit(), trade.profit_fraction());
+        self.count += 1.0;
+        if profit > 0.0 {
+            (self.wins, self.gained) = (self.wins + 1.0, self.gained + profit);
+        } else if profit < 0.0 {
+            (self.losses, self.lost) = (self.losses + 1.0, self.lost - profit);
         }
-        let mean = (all.gained - all.lost) / all.count;
-        let square = |trade: &Trade| (trade.profit() - mean) * (trade.profit() - mean);
-        let squares: f64 = trades.iter().map(square).sum();
-        all.deviation = (squares / (all.count - 1.0)).sqrt();
-        all
+        self.returns += fraction;
+        if fraction > 0.0 {
+            self.returns_gained += fraction;
+        } else {
+            self.returns_lost -= fraction;
+        }
+        // Written out, because `f64::max` may return either of two zeros.
+        if self.best.is_nan() || fraction > self.best {
+            self.best = fraction;
+        }
+        if self.worst.is_nan() || fraction < self.worst {
+            self.worst = fraction;
+        }
+        self.traded += trade.size.abs() * (trade.entry_price + trade.exit_price);
+    }
+
+    /// Adds the sums over other trades.
+    fn join(&mut self, other: &Self) {
+        self.count += other.count;
+        self.wins += other.wins;
+        self.losses += other.losses;
+        self.gained += other.gained;
+        self.lost += other.lost;
+        self.returns += other.returns;
+        self.returns_gained += other.returns_gained;
+        self.returns_lost += other.returns_lost;
+        self.traded += other.traded;
+        self.held += other.held;
+        if self.best.is_nan() || other.best > self.best {
+            self.best = other.best;
+        }
+        if self.worst.is_nan() || other.worst < self.worst {
+            self.worst = other.worst;
+        }
     }
 
     /// Mean profit in cash.
@@ -253,14 +172,68 @@ impl TradeSums {
     }
 }
 
+/// Counts the trades of a run while they come: those of each account by themselves, so that it makes
+/// no difference when.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// For each account the sums, and how many of its trades are counted.
+    accounts: Vec<(TradeSums, usize)>,
+    /// For each symbol, its first bar that is not counted among those with a position.
+    uncounted: Vec<usize>,
+}
+
+impl Tally {
+    pub(super) fn clear(&mut self) {
+        self.accounts.clear();
+        self.uncounted.clear();
+    }
+
+    /// Counts what has come to the trades of the accounts.
+    pub(super) fn count<'a>(&mut self, accounts: impl Iterator<Item = &'a [Deal]>) {
+        for (account, trades) in accounts.enumerate() {
+            if account == self.accounts.len() {
+                self.accounts.push((TradeSums::NONE, 0));
+            }
+            let (sums, counted) = &mut self.accounts[account];
+            for trade in &trades[*counted..] {
+                sums.add(trade);
+                let symbol = trade.symbol as usize;
+                if symbol >= self.uncounted.len() {
+                    self.uncounted.resize(symbol + 1, 0);
+                }
+                let from = trade.entry_bar.max(self.uncounted[symbol]);
+                sums.held += real(trade.exit_bar + 1 - from);
+                self.uncounted[symbol] = trade.exit_bar + 1;
+            }
+            *counted = trades.len();
+        }
+    }
+
+    /// The sums over the trades of all accounts.
+    pub(super) fn sums(&self) -> TradeSums {
+        let mut all = TradeSums::NONE;
+        for (sums, _) in &self.accounts {
+            all.join(sums);
+        }
+        all
+    }
+}
+
+/// Sample standard deviation of the profits of trades.
+pub(super) fn deviation<'a>(trades: impl Iterator<Item = &'a Deal>, sums: &TradeSums) -> f64 {
+    let mean = sums.mean_profit();
+    let square = |trade: &Deal| (trade.profit() - mean) * (trade.profit() - mean);
+    (trades.map(square).sum::<f64>() / (sums.count - 1.0)).sqrt()
+}
+
 /// Geometric mean of the returns of the trades; 0 where a trade lost everything or more.
-pub(super) fn geometric_mean_trade(trades: &[Trade]) -> f64 {
-    let growth = |trade: &Trade| 1.0 + trade.profit_fraction();
-    if trades.iter().any(|trade| growth(trade) <= 0.0) {
+pub(super) fn geometric_mean_trade<'a>(trades: impl Iterator<Item = &'a Deal> + Clone) -> f64 {
+    let growth = |trade: &Deal| 1.0 + trade.profit_fraction();
+    if trades.clone().any(|trade| growth(trade) <= 0.0) {
         return 0.0;
     }
-    let logs = trades.iter().map(|trade| libm::log(growth(trade)));
-    libm::exp(logs.sum::<f64>() / real(trades.len())) - 1.0
+    let logs = trades.clone().map(|trade| libm::log(growth(trade)));
+    libm::exp(logs.sum::<f64>() / real(trades.count())) - 1.0
 }
 
 /// The slope of the curve's logarithmic returns over the market's: their covariance divided by
@@ -275,7 +248,8 @@ pub(super) fn beta(equity: &[f64], market: &[f64]) -> f64 {
         return f64::NAN;
     }
     let count = real(equity.len());
-    let (equity_mean, market_mean) = (sum(&equity, |r| r) / count, sum(&market, |r| r) / count);
+    let mean = |logs: &[f64]| logs.iter().sum::<f64>() / count;
+    let (equity_mean, market_mean) = (mean(&equity), mean(&market));
     let (mut covariance, mut variance) = (0.0, 0.0);
     for (equity, market) in equity.iter().zip(&market) {
         covariance += (equity - equity_mean) * (market - market_mean);
@@ -289,28 +263,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_in_lanes_add_everything_once() {
-        for count in [0, 1, 7, 8, 9, 100] {
-            let values: Vec<f64> = (1..=count).map(f64::from).collect();
-            assert_eq!(sum(&values, |v| 2.0 * v), f64::from(count * (count + 1)));
-        }
-    }
-
-    #[test]
-    fn the_deepest_drawdown_is_found_wherever_it_is() {
-        assert_eq!(max_drawdown(&[1.0, 2.0, 3.0]), 0.0);
-        assert_eq!(max_drawdown(&[4.0, 2.0, 8.0, 6.0]), 0.5);
-        assert_eq!(max_drawdown(&[4.0, 3.0, 8.0, 2.0]), 0.75);
-        assert_eq!(max_drawdown(&[4.0, 1.0, 0.0, 0.0]), 1.0);
-        let curve: Vec<f64> = (1..500).map(|i| f64::from(i + i * 7919 % 401)).collect();
-        for end in 1..curve.len() {
-            let falls = (0..end).flat_map(|peak| (peak..end).map(move |low| (peak, low)));
-            let plain = falls.map(|(peak, low)| 1.0 - curve[low] / curve[peak]).fold(0.0, f64::max);
-            assert_eq!(max_drawdown(&curve[..end]), plain, "{end}");
-        }
-    }
-
-    #[test]
     fn episodes_end_with_the_recovery_or_the_last_bar() {
         let day = |day: u32| Date::parse(&format!("2020-01-{day:02}")).expect("valid");
         let dates: Vec<Date> = (1..=9).map(day).collect();
@@ -320,12 +272,5 @@ mod tests {
         assert!((episodes.depths - 0.6).abs() < 1e-15);
         let unfinished = Episodes::of(&dates[..6], &equity[..6]);
         assert_eq!((unfinished.count, unfinished.days), (2.0, 4.0));
-    }
-
-    #[test]
-    fn returns_end_with_a_ruin() {
-        let returns = Returns::of(&[2.0, 1.0, 0.0, 0.0, 0.0], &mut Vec::new());
-        assert_eq!((returns.count, returns.mean), (2.0, -0.75));
-        assert_eq!((returns.variance, returns.downside), (0.125, 0.625));
     }
 }

@@ -43,7 +43,8 @@ impl<'a> Evaluator<'a, '_> {
         };
         let world = self.world;
         let pool = &mut *self.pool;
-        Evaluator { world, symbol, timeframe, series, pool, warm_up: 0 }.number(number)
+        Evaluator { world, symbol, timeframe, series, pool, warm_up: 0, compared: Vec::new() }
+            .number(number)
     }
 
     /// The number of the trading day of each bar.

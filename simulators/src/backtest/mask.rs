@@ -30,9 +30,9 @@ pub(super) fn fill(mask: &mut Vec<u64>, bars: usize, holds: impl Fn(usize) -> bo
     }
 }
 
-/// Packs 64 bytes of 0 or 1 into bits, the first byte lowest.
+/// Packs at most 64 bytes of 0 or 1 into bits, the first byte lowest.
 #[inline]
-fn pack(bytes: &[u8; 64]) -> u64 {
+pub(super) fn pack<const N: usize>(bytes: &[u8; N]) -> u64 {
     let mut word = 0;
     for (place, chunk) in bytes.chunks_exact(8).enumerate() {
         let eight = u64::from_le_bytes(chunk.try_into().expect("chunks of eight"));
@@ -41,16 +41,6 @@ fn pack(bytes: &[u8; 64]) -> u64 {
         word |= packed << (8 * place);
     }
     word
-}
-
-/// Moves every bit one bar later; the first bar gets none.
-pub(super) fn delay(mask: &mut [u64]) {
-    let mut carried = 0;
-    for word in mask {
-        let next = *word >> 63;
-        *word = (*word << 1) | carried;
-        carried = next;
-    }
 }
 
 /// Clears the bits after the last bar.
@@ -65,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bits_are_where_they_belong_and_move_across_words() {
+    fn bits_are_where_they_belong_and_nowhere_else() {
         for bars in [0, 1, 63, 64, 65, 128, 200] {
             let holds = |bar: usize| bar * bar % 7 < 3;
             let mut mask = Vec::new();
@@ -75,10 +65,13 @@ mod tests {
             assert!((0..bars).all(|bar| bit(&mask, bar) == holds(bar)));
             let ones = (0..bars).filter(|bar| holds(*bar)).count();
             assert_eq!(mask.iter().map(|w| w.count_ones() as usize).sum::<usize>(), ones);
-            delay(&mut mask);
+            for word in &mut mask {
+                *word = !*word;
+            }
             trim(&mut mask, bars);
-            assert!((1..bars).all(|bar| bit(&mask, bar) == holds(bar - 1)));
-            assert!(bars == 0 || !bit(&mask, 0));
+            assert!((0..bars).all(|bar| bit(&mask, bar) != holds(bar)));
+            let zeros = bars - ones;
+            assert_eq!(mask.iter().map(|w| w.count_ones() as usize).sum::<usize>(), zeros);
         }
     }
 }

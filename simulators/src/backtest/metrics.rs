@@ -49,7 +49,8 @@
 //! Financial Freedom", McGraw-Hill, 1998 (SQN, expectancy); J. L. Kelly, "A New Interpretation of
 //! Information Rate", Bell System Technical Journal 35, 1956.
 
-use super::facts::{self, Episodes, Outcome, Returns, TradeSums};
+use super::curve::Moments;
+use super::facts::{self, Episodes, Outcome, TradeSums};
 use super::settings::Statistics;
 use crate::numbers::{canonical, real};
 
@@ -118,14 +119,19 @@ impl Metric {
         METRICS[self as usize].0
     }
 
-    fn needs_returns(self) -> bool {
-        use Metric::{Calmar, DownsideRisk, Sharpe, Sortino, Volatility};
-        matches!(self, Sharpe | Sortino | Calmar | Volatility | DownsideRisk | Self::AnnualReturn)
+    fn needs_annual_return(self) -> bool {
+        use Metric::{AnnualReturn, Calmar, Sharpe, Sortino};
+        matches!(self, AnnualReturn | Sharpe | Sortino | Calmar)
     }
 
     fn needs_episodes(self) -> bool {
         use Metric::{AverageDrawdown, AverageDrawdownDays, MaxDrawdownDays};
         matches!(self, AverageDrawdown | AverageDrawdownDays | MaxDrawdownDays)
+    }
+
+    /// Whether it is made of the equity at each date, and not of sums over it.
+    pub(super) fn needs_curve(self) -> bool {
+        self.needs_episodes() || matches!(self, Self::Alpha | Self::Beta)
     }
 }
 
@@ -138,34 +144,22 @@ pub(super) struct Calculator<'a> {
 
 /// The facts of one run.
 struct Facts {
-    returns: Returns,
+    returns: Moments,
     annual_return: f64,
-    max_drawdown: f64,
     episodes: Episodes,
-    trades: TradeSums,
 }
 
 impl Calculator<'_> {
-    /// The values of `metrics`, in their order; `scratch` is memory to work in.
-    pub(super) fn values(&self, metrics: &[Metric], scratch: &mut Vec<f64>) -> Vec<f64> {
-        let outcome = &self.outcome;
+    /// The values of `metrics`, in their order.
+    pub(super) fn values(&self, metrics: &[Metric]) -> Vec<f64> {
         let asked = |what: fn(Metric) -> bool| metrics.iter().any(|metric| what(*metric));
-        let mut facts = Facts {
-            returns: Returns::default(),
-            annual_return: f64::NAN,
-            max_drawdown: f64::NAN,
-            episodes: Episodes::default(),
-            trades: TradeSums::of(outcome.trades),
-        };
-        if asked(Metric::needs_returns) {
-            facts.returns = Returns::of(outcome.equity, scratch);
-            facts.annual_return = self.annual_return(facts.returns.count);
-        }
-        if asked(|metric| matches!(metric, Metric::MaxDrawdown | Metric::Calmar)) {
-            facts.max_drawdown = facts::max_drawdown(outcome.equity);
+        let returns = self.outcome.curve.moments();
+        let mut facts = Facts { returns, annual_return: f64::NAN, episodes: Episodes::default() };
+        if asked(Metric::needs_annual_return) {
+            facts.annual_return = self.annual_return(returns.count);
         }
         if asked(Metric::needs_episodes) {
-            facts.episodes = Episodes::of(outcome.dates, outcome.equity);
+            facts.episodes = Episodes::of(self.outcome.dates, self.outcome.equity);
         }
         metrics.iter().map(|metric| canonical(self.value(*metric, &facts))).collect()
     }
@@ -178,7 +172,7 @@ impl Calculator<'_> {
             | Metric::Sharpe
             | Metric::Sortino
             | Metric::Calmar => self.of_returns(metric, facts),
-            Metric::MaxDrawdown => facts.max_drawdown,
+            Metric::MaxDrawdown => self.outcome.curve.max_drawdown,
             Metric::AverageDrawdown | Metric::MaxDrawdownDays | Metric::AverageDrawdownDays => {
                 self.of_episodes(metric, &facts.episodes)
             }
@@ -189,16 +183,20 @@ impl Calculator<'_> {
             | Metric::BuyAndHold
             | Metric::Alpha
             | Metric::Beta => self.of_curve(metric),
-            _ => self.of_trades(metric, &facts.trades),
+            _ => self.of_trades(metric, &self.outcome.trades),
         }
     }
 
+    /// The last equity as a multiple of the first.
+    fn growth(&self) -> f64 {
+        self.outcome.curve.last / self.outcome.curve.first
+    }
+
     fn annual_return(&self, count: f64) -> f64 {
-        let equity = self.outcome.equity;
-        let growth = self.outcome.last() / equity[0];
+        let growth = self.growth();
         match self.statistics {
             Statistics::Arithmetic => {
-                libm::pow(growth, self.periods_per_year / real(equity.len())) - 1.0
+                libm::pow(growth, self.periods_per_year / real(self.outcome.dates.len())) - 1.0
             }
             Statistics::Geometric => {
                 libm::pow(1.0 + mean_growth(growth, count), self.periods_per_year) - 1.0
@@ -214,8 +212,7 @@ impl Calculator<'_> {
         let volatility = || match self.statistics {
             Statistics::Arithmetic => returns.variance.sqrt() * year.sqrt(),
             Statistics::Geometric => {
-                let growth = self.outcome.last() / self.outcome.equity[0];
-                let mean = 1.0 + mean_growth(growth, returns.count);
+                let mean = 1.0 + mean_growth(self.growth(), returns.count);
                 let square = libm::pow(returns.variance + mean * mean, year);
                 (square - libm::pow(mean, 2.0 * year)).sqrt()
             }
@@ -228,7 +225,7 @@ impl Calculator<'_> {
             Metric::Sharpe => returns.mean / nonzero(returns.variance.sqrt()) * year.sqrt(),
             Metric::Sortino if geometric => facts.annual_return / downside_risk,
             Metric::Sortino => returns.mean * year / downside_risk,
-            Metric::Calmar => facts.annual_return / nonzero(facts.max_drawdown),
+            Metric::Calmar => facts.annual_return / nonzero(self.outcome.curve.max_drawdown),
             _ => unreachable!("{metric:?} is not made of returns"),
         }
     }
@@ -245,13 +242,13 @@ impl Calculator<'_> {
 
     fn of_curve(&self, metric: Metric) -> f64 {
         let outcome = &self.outcome;
-        let growth = outcome.last() / outcome.cash;
+        let growth = outcome.curve.last / outcome.cash;
         match metric {
             Metric::TotalReturn => growth - 1.0,
             Metric::Cagr if outcome.years() == 0.0 => f64::NAN,
             Metric::Cagr => libm::pow(growth, 1.0 / outcome.years()) - 1.0,
-            Metric::EquityFinal => outcome.last(),
-            Metric::EquityPeak => outcome.equity.iter().fold(0.0, |a, b| b.max(a)),
+            Metric::EquityFinal => outcome.curve.last,
+            Metric::EquityPeak => outcome.curve.peak,
             Metric::BuyAndHold => outcome.buy_and_hold,
             Metric::Beta => facts::beta(outcome.equity, outcome.market),
             Metric::Alpha => {
@@ -274,20 +271,23 @@ impl Calculator<'_> {
                 Statistics::Geometric => trades.returns_gained / nonzero(trades.returns_lost),
             },
             Metric::Turnover => {
-                let mean = facts::sum(outcome.equity, |e| e) / real(outcome.equity.len());
+                let mean = outcome.curve.total / real(outcome.dates.len());
                 trades.traded / mean / nonzero(outcome.years())
             }
             Metric::BestTrade => trades.best,
             Metric::WorstTrade => trades.worst,
-            Metric::AverageTrade => facts::geometric_mean_trade(outcome.trades),
+            Metric::AverageTrade => facts::geometric_mean_trade(outcome.all_trades()),
             Metric::Expectancy => trades.returns / trades.count,
-            Metric::Sqn => trades.count.sqrt() * trades.mean_profit() / nonzero(trades.deviation),
+            Metric::Sqn => {
+                let deviation = facts::deviation(outcome.all_trades(), trades);
+                trades.count.sqrt() * trades.mean_profit() / nonzero(deviation)
+            }
             Metric::Kelly => {
                 let (win, loss) = (trades.gained / trades.wins, trades.lost / trades.losses);
                 win_rate - (1.0 - win_rate) / (win / loss)
             }
-            Metric::AverageTradeDays => self.days(trades.days / trades.count),
-            Metric::MaxTradeDays => self.days(trades.longest_days),
+            Metric::AverageTradeDays => self.days(outcome.trade_days().sum::<f64>() / trades.count),
+            Metric::MaxTradeDays => self.days(outcome.trade_days().fold(f64::NAN, f64::max)),
             _ => unreachable!("{metric:?} is not made of trades"),
         }
     }

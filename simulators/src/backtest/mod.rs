@@ -11,7 +11,9 @@
 mod broker;
 mod cache;
 mod calls;
+mod compare;
 mod compile;
+mod curve;
 mod data;
 mod date;
 mod engine;
@@ -36,6 +38,7 @@ mod risk;
 mod rules;
 mod run;
 mod settings;
+mod shadow;
 mod simulator;
 mod stored;
 mod text;

@@ -41,13 +41,21 @@ impl Calendar {
         }
     }
 
-    /// Adds the values of one series to `total`, which has a place for each date; `before` stands
-    /// for the dates before its first bar.
-    pub(super) fn add(&self, series: usize, values: &[f64], before: f64, total: &mut [f64]) {
-        for (total, bars) in total.iter_mut().zip(&self.places[series]) {
+    /// Adds the values of one series to `total` at the dates from `from` on. `values` begin with
+    /// the bar `start`, and `before` stands for the dates before the first bar.
+    pub(super) fn add(
+        &self,
+        series: usize,
+        start: usize,
+        values: &[f64],
+        before: f64,
+        from: usize,
+        total: &mut [f64],
+    ) {
+        for (total, bars) in total.iter_mut().zip(&self.places[series]).skip(from) {
             *total += match *bars {
                 0 => before,
-                bars => values[bars as usize - 1],
+                bars => values[bars as usize - 1 - start],
             };
         }
     }
@@ -62,7 +70,7 @@ impl Calendar {
         for (index, series) in all.iter().enumerate() {
             let close = series.price(Price::Close);
             let growth: Vec<f64> = close.iter().map(|price| price / close[0]).collect();
-            self.add(index, &growth, 1.0, &mut total);
+            self.add(index, 0, &growth, 1.0, 0, &mut total);
         }
         total
     }
@@ -90,8 +98,8 @@ mod tests {
         let calendar = Calendar::new(&all);
         assert_eq!(calendar.dates.len(), 4);
         let mut total = vec![0.0; 4];
-        calendar.add(0, &[1.0, 2.0], 9.0, &mut total);
-        calendar.add(1, &[10.0, 20.0, 30.0], 5.0, &mut total);
+        calendar.add(0, 0, &[1.0, 2.0], 9.0, 0, &mut total);
+        calendar.add(1, 0, &[10.0, 20.0, 30.0], 5.0, 0, &mut total);
         assert_eq!(total, [6.0, 11.0, 22.0, 32.0]);
         assert_eq!(calendar.market(&all), [2.0, 2.0, 3.5, 4.0]);
     }

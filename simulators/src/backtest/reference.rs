@@ -42,7 +42,15 @@ fn values(all: &[Series], symbol: usize, text: &str, sessions: Sessions) -> Vec<
     };
     let (series, mut pool) = (&all[symbol], Pool::default());
     let pool = &mut pool;
-    let mut evaluator = Evaluator { world, symbol, timeframe: None, series, pool, warm_up: 0 };
+    let mut evaluator = Evaluator {
+        world,
+        symbol,
+        timeframe: None,
+        series,
+        pool,
+        warm_up: 0,
+        compared: Vec::new(),
+    };
     let column = evaluator.number(&number).unwrap_or_else(|failure| panic!("{failure}"));
     let again = evaluator.number(&number).unwrap_or_else(|failure| panic!("{failure}"));
     let values: Vec<f64> = (0..series.len()).map(|bar| column.at(bar)).collect();

@@ -3,12 +3,12 @@
 use search_spaces::Point;
 
 use super::broker::{Book, Market, Rules};
-use super::engine::{self, AccountRules, Decision, Recorder, Signals};
+use super::curve::{self, CurveSums};
+use super::engine::{Account, AccountRules, Record, Signals};
 use super::evaluate::{Column, Evaluator, Pool, World};
 use super::expression::Condition;
 use super::mask::Mask;
 use super::orders::Orders;
-use super::report::Course;
 use super::rules::Accounts;
 use super::settings::Settings;
 use super::simulator::{Backtest, Engine, Scratch};
@@ -16,7 +16,8 @@ use crate::contract::{Failure, Report, Verdict, Watcher};
 use crate::numbers::real;
 
 impl Backtest {
-    /// Runs one trial: tells the recorder of decisions and the watcher how it goes.
+    /// Runs one trial and tells the watcher how it goes; leaves the records of the accounts in
+    /// `scratch`, and the curve if it `keeps_all`, and the decisions.
     ///
     /// # Errors
     /// A number of the point that an indicator or an order cannot have.
@@ -24,7 +25,7 @@ impl Backtest {
         &self,
         input: Input<'_>,
         scratch: &mut Scratch,
-        recorder: &mut impl Recorder,
+        keeps_all: bool,
         watcher: &mut dyn Watcher,
     ) -> Result<Vec<f64>, Failure> {
         assert_eq!(
@@ -32,72 +33,112 @@ impl Backtest {
             self.parameters.len(),
             "the point belongs to the space"
         );
-        scratch.trades.clear();
-        scratch.warm_ups.clear();
-        let mut decisions = std::mem::take(&mut scratch.decisions);
-        decisions.clear();
-        let mut recorder = Both { recorder, decisions, keeps: !self.events.tags.is_empty() };
-        self.run_accounts(input, scratch, &mut recorder)?;
-        scratch.decisions = recorder.decisions;
-        Ok(self.concluded(scratch, watcher))
-    }
-
-    fn run_accounts(
-        &self,
-        input: Input<'_>,
-        scratch: &mut Scratch,
-        recorder: &mut impl Recorder,
-    ) -> Result<(), Failure> {
-        if self.shares_one_account() {
-            self.run_together(input, scratch, recorder)?;
-        } else {
-            let cash = self.settings.account.cash / real(self.all.len());
-            let account = AccountRules { cash, ..self.settings.account };
-            if self.all.len() > 1 {
-                scratch.total.clear();
-                scratch.total.resize(self.calendar.dates.len(), 0.0);
-            }
-            for index in 0..self.all.len() {
-                self.run_one(index, &account, input, scratch, recorder)?;
-                if self.all.len() > 1 {
-                    let Scratch { equity, total, .. } = scratch;
-                    self.calendar.add(index, equity, account.cash, total);
-                }
-            }
+        let mut inputs = Vec::with_capacity(self.all.len());
+        for index in 0..self.all.len() {
+            inputs.push(self.inputs(index, input.point, &mut scratch.pool)?);
         }
-        Ok(())
-    }
-
-    /// Tells the watcher how the run went, and gives its metrics.
-    fn concluded(&self, scratch: &mut Scratch, watcher: &mut dyn Watcher) -> Vec<f64> {
-        let Scratch { trades, equity, total, returns, closed, warm_ups, decisions, .. } = scratch;
-        decisions.sort_by_key(|decision| (decision.symbol, decision.bar));
-        let course = Course {
-            events: &self.events,
-            decisions,
-            settings: &self.settings,
-            all: &self.all,
-            calendar: &self.calendar,
-            market: &self.market,
-            equity: if self.all.len() == 1 { equity } else { total },
-            trades,
-            warm_ups,
-        };
+        let account = self.account();
+        let keeps_decisions = keeps_all || !self.events.tags.is_empty();
+        let mut accounts = self.accounts(&account, &inputs, input.seed, scratch, keeps_decisions);
+        let warm_ups: Vec<usize> = inputs.iter().map(|inputs| inputs.warm_up).collect();
+        let keeps_curve = keeps_all || self.needs_curve;
+        scratch.start();
         let steps = self.settings.reports;
         let is_watched = steps > 0 && watcher.wants_reports();
-        if is_watched {
-            for step in 1..steps {
-                let values = course.metrics_at(step, steps, closed, returns);
-                if watcher.report(Report { step, values: values.clone() }) == Verdict::Stop {
-                    return values;
-                }
+        let dates = self.calendar.dates.len();
+        let mut values = Vec::new();
+        for step in if is_watched { 1..=steps } else { 1..=1 } {
+            let to = match is_watched {
+                true => (u128::from(step) * dates as u128).div_ceil(u128::from(steps)) as usize,
+                false => dates,
+            };
+            let curve = self.advance(&mut accounts, to, keeps_curve, scratch);
+            values = self.metrics_at(to, &accounts, &warm_ups, &curve, scratch);
+            let report = || Report { step, values: values.clone() };
+            if is_watched && watcher.report(report()) == Verdict::Stop {
+                break;
             }
         }
-        let values = course.metrics(returns);
-        if is_watched {
-            watcher.report(Report { step: steps, values: values.clone() });
+        scratch.records.extend(accounts.into_iter().map(Trader::into_record));
+        for inputs in inputs {
+            inputs.recycle(&mut scratch.pool);
         }
-        values
+        Ok(values)
+    }
+
+    /// The rules of each account.
+    fn account(&self) -> AccountRules {
+        let cash = self.settings.account.cash;
+        let accounts = if self.shares_one_account() { 1 } else { self.all.len() };
+        AccountRules { cash: cash / real(accounts), ..self.settings.account }
+    }
+
+    /// The accounts, none of which has traded yet.
+    fn accounts<'a>(
+        &'a self,
+        account: &'a AccountRules,
+        inputs: &'a [Inputs<'a>],
+        seed: u64,
+        scratch: &mut Scratch,
+        keeps_decisions: bool,
+    ) -> Vec<Trader<'a>> {
+        let mut record = || scratch.records.pop().unwrap_or_default().emptied(keeps_decisions);
+        let markets =
+            inputs.iter().enumerate().map(|(index, inputs)| self.market_of(index, inputs));
+        let rules = self.rules(account);
+        if self.shares_one_account() {
+            return vec![Trader::Book(Book::new(rules, markets, seed, record()))];
+        }
+        let engine = self.engine();
+        let trader = |market: Market<'a>| match engine {
+            Engine::Signals => {
+                let Market { symbol, series, terrain, signals, .. } = market;
+                let account = Account::new(account, series, terrain, signals, symbol, record());
+                Trader::Account(account)
+            }
+            _ => Trader::Book(Book::new(rules, std::iter::once(market), seed, record())),
+        };
+        markets.map(trader).collect()
+    }
+
+    /// Lets the accounts trade until before the date with the number `to`, and gives what has come
+    /// of the curve until there.
+    fn advance(
+        &self,
+        accounts: &mut [Trader<'_>],
+        to: usize,
+        keeps_curve: bool,
+        scratch: &mut Scratch,
+    ) -> CurveSums {
+        let leaps = self.engine() == Engine::Events;
+        let Scratch { equity, part, curve, .. } = scratch;
+        let from = equity.len();
+        if let ([account], [terrain]) = (&mut *accounts, &self.terrains[..]) {
+            account.advance(to, leaps);
+            let spans = &account.record().spans;
+            if keeps_curve {
+                curve::equity_of(spans, terrain.closes(), from, to, equity);
+            }
+            return curve.through(terrain, spans, to);
+        }
+        if let [Trader::Book(book)] = accounts {
+            book.advance_together(&self.calendar, to, equity);
+            return curve.along(equity, to);
+        }
+        equity.resize(to, 0.0);
+        let cash = self.settings.account.cash / real(self.all.len());
+        for (index, account) in accounts.iter_mut().enumerate() {
+            let bars = |dates: usize| if dates == 0 { 0 } else { self.calendar.bars(index, dates) };
+            let (seen, end) = (bars(from), bars(to));
+            account.advance(end, leaps);
+            // The last bar that was seen comes first: it counts where there is no other yet.
+            let start = seen.saturating_sub(1);
+            part.clear();
+            let spans = &account.record().spans;
+            curve::equity_of(spans, self.terrains[index].closes(), start, end, part);
+            self.calendar.add(index, start, part, cash, from, equity);
+        }
+        curve.along(equity, to)
     }
 
     fn shares_one_account(&self) -> bool {
@@ -122,8 +163,15 @@ impl Backtest {
             masks: &self.masks,
         };
         let series = &self.all[index];
-        let mut evaluator =
-            Evaluator { world, symbol: index, timeframe: None, series, pool, warm_up: 0 };
+        let mut evaluator = Evaluator {
+            world,
+            symbol: index,
+            timeframe: None,
+            series,
+            pool,
+            warm_up: 0,
+            compared: Vec::new(),
+        };
         let mut mask = |rule: &Option<Condition>| -> Result<Option<Mask>, Failure> {
             rule.as_ref().map(|rule| evaluator.condition(rule)).transpose()
         };
@@ -134,67 +182,15 @@ impl Backtest {
             mask(&self.strategy.short_exit)?,
         ];
         let orders = self.strategy.orders.evaluated(&mut evaluator)?;
-        Ok(Inputs { masks, orders, warm_up: evaluator.warm_up })
-    }
-
-    /// Trades one symbol in an account of its own.
-    fn run_one(
-        &self,
-        index: usize,
-        account: &AccountRules,
-        input: Input<'_>,
-        scratch: &mut Scratch,
-        recorder: &mut impl Recorder,
-    ) -> Result<(), Failure> {
-        let series = &self.all[index];
-        let inputs = self.inputs(index, input.point, &mut scratch.pool)?;
-        let Scratch { trades, equity, .. } = scratch;
-        equity.resize(series.len(), 0.0);
-        match self.engine() {
-            Engine::Signals => {
-                let symbol = u32::try_from(index).expect("fewer symbols than 2^32");
-                let signals = inputs.signals();
-                engine::trade(account, series, symbol, &signals, trades, equity, recorder);
-            }
-            engine => {
-                let market = [self.market_of(index, &inputs)];
-                let rules = self.rules(account);
-                let mut book = Book::new(rules, market.into_iter(), input.seed, trades, recorder);
-                book.run(engine == Engine::Events, equity);
-            }
-        }
-        scratch.warm_ups.push(inputs.warm_up);
-        inputs.recycle(&mut scratch.pool);
-        Ok(())
-    }
-
-    /// Trades all symbols in one account.
-    fn run_together(
-        &self,
-        input: Input<'_>,
-        scratch: &mut Scratch,
-        recorder: &mut impl Recorder,
-    ) -> Result<(), Failure> {
-        let mut all = Vec::with_capacity(self.all.len());
-        for index in 0..self.all.len() {
-            all.push(self.inputs(index, input.point, &mut scratch.pool)?);
-        }
-        let markets = all.iter().enumerate().map(|(index, inputs)| self.market_of(index, inputs));
-        let Scratch { trades, total, .. } = scratch;
-        total.resize(self.calendar.dates.len(), 0.0);
-        let rules = self.rules(&self.settings.account);
-        Book::new(rules, markets, input.seed, trades, recorder).run_together(&self.calendar, total);
-        for inputs in all {
-            scratch.warm_ups.push(inputs.warm_up);
-            inputs.recycle(&mut scratch.pool);
-        }
-        Ok(())
+        let warm_up = evaluator.finish();
+        Ok(Inputs { masks, orders, warm_up })
     }
 
     fn market_of<'a>(&'a self, index: usize, inputs: &'a Inputs<'a>) -> Market<'a> {
         Market {
             symbol: u32::try_from(index).expect("fewer symbols than 2^32"),
             series: &self.all[index],
+            terrain: &self.terrains[index],
             signals: inputs.signals(),
             orders: &inputs.orders,
             finer: &self.finer[index],
@@ -207,19 +203,32 @@ impl Backtest {
     }
 }
 
-/// Takes down decisions for whoever asked, and where trades are told apart by events, for that.
-struct Both<'a, R> {
-    recorder: &'a mut R,
-    decisions: Vec<Decision>,
-    keeps: bool,
+/// An account with the engine that runs it.
+#[expect(clippy::large_enum_variant, reason = "one for each account of a run")]
+pub(super) enum Trader<'a> {
+    Account(Account<'a>),
+    Book(Book<'a>),
 }
 
-impl<R: Recorder> Recorder for Both<'_, R> {
-    #[inline]
-    fn decision(&mut self, decision: Decision) {
-        self.recorder.decision(decision);
-        if self.keeps {
-            self.decisions.push(decision);
+impl Trader<'_> {
+    fn advance(&mut self, to: usize, leaps: bool) {
+        match self {
+            Self::Account(account) => account.advance(to),
+            Self::Book(book) => book.advance(to, leaps),
+        }
+    }
+
+    pub(super) fn record(&self) -> &Record {
+        match self {
+            Self::Account(account) => &account.record,
+            Self::Book(book) => &book.record,
+        }
+    }
+
+    fn into_record(self) -> Record {
+        match self {
+            Self::Account(account) => account.record,
+            Self::Book(book) => book.record,
         }
     }
 }

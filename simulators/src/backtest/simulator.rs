@@ -7,17 +7,19 @@ use search_spaces::{Point, Section, Space};
 use super::broker::Finer;
 use super::cache::{self, Cache};
 use super::compile::{self, Texts};
+use super::curve::{CurveSums, Terrain};
 use super::data::{Price, Series};
 use super::date::Date;
-use super::engine::{Decision, NoRecorder, Trade};
-use super::evaluate::Pool;
+use super::engine::{Decision, Record, Trade};
+use super::evaluate::{Known, KnownMask, Pool};
 use super::events::Events;
 use super::expression::Strategy;
+use super::facts::Tally;
 use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
 use super::run::Input;
-use super::settings::{self, Settings};
+use super::settings::{self, Settings, Shares};
 use super::stored;
 use super::timeframe::Sessions;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
@@ -27,7 +29,7 @@ use crate::open::{OpenError, Places};
 const MASKS: usize = 4;
 
 /// Raised whenever a rule, an indicator or a metric changes its values.
-const SEMANTICS: u32 = 1;
+const SEMANTICS: u32 = 2;
 
 /// A strategy on historical prices, with fixed data and rules.
 ///
@@ -63,6 +65,10 @@ pub struct Backtest {
     pub(super) texts: Texts,
     pub(super) parameters: Vec<(String, Vec<String>)>,
     pub(super) all: Vec<Series>,
+    /// The closes of each symbol.
+    pub(super) terrains: Vec<Terrain>,
+    /// Whether a metric needs the whole curve.
+    pub(super) needs_curve: bool,
     pub(super) frames: Frames,
     pub(super) events: Events,
     pub(super) calendar: Calendar,
@@ -78,8 +84,8 @@ pub struct Backtest {
     pub(super) beyond_signals: Option<&'static str>,
     /// The engine that was asked for, if any.
     pub(super) engine: Option<Engine>,
-    pub(super) cache: Cache<f64>,
-    pub(super) masks: Cache<u64>,
+    pub(super) cache: Cache<Known>,
+    pub(super) masks: Cache<KnownMask>,
     /// Scratch memory of sessions that are gone, for those to come.
     pub(super) idle: Mutex<Vec<Scratch>>,
 }
@@ -101,15 +107,23 @@ pub struct Trace {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub pool: Pool,
-    pub trades: Vec<Trade>,
+    /// What accounts have left behind.
+    pub records: Vec<Record>,
+    /// The equity at each date so far, where it is kept.
     pub equity: Vec<f64>,
-    pub total: Vec<f64>,
-    pub returns: Vec<f64>,
-    /// The trades that were closed by the time of a report.
-    pub closed: Vec<Trade>,
-    /// What was decided, where trades are told apart by events.
-    pub decisions: Vec<Decision>,
-    pub warm_ups: Vec<usize>,
+    /// The equity of one symbol among several.
+    pub part: Vec<f64>,
+    pub curve: CurveSums,
+    pub tally: Tally,
+}
+
+impl Scratch {
+    /// Forgets the run before.
+    pub(super) fn start(&mut self) {
+        self.equity.clear();
+        self.curve = CurveSums::default();
+        self.tally.clear();
+    }
 }
 
 /// What runs a backtest. Wherever several can, they give the same bits.
@@ -155,6 +169,7 @@ impl Backtest {
         section.finish()?;
         for series in &mut all {
             series.forget_signals_but(&needs.signals);
+            series.cast_shadows();
         }
         let frames = Frames::new(&all, &needs.timeframes, sessions);
         let parameters = space.parameters().iter();
@@ -167,7 +182,13 @@ impl Backtest {
             false => Some("the orders of [backtest.strategy]"),
             true => settings.beyond_signals(all.len()),
         };
+        // Only accounts that trade one symbol by itself, and fractions of shares, use the sums.
+        let with_sums = all.len() == 1 && settings.account.shares == Shares::Fractional;
+        let terrains = all.iter().map(|series| Terrain::new(series, with_sums)).collect();
+        let needs_curve = settings.metrics.iter().any(|metric| metric.needs_curve());
         Ok(Self {
+            terrains,
+            needs_curve,
             names,
             files,
             sets,
@@ -247,12 +268,16 @@ impl Backtest {
     /// When the point does not belong to the space for which the backtest was opened.
     pub fn trace_with_seed(&self, point: &Point, seed: u64) -> Result<Trace, Failure> {
         let mut scratch = Scratch::default();
-        let mut decisions = Vec::new();
-        let input = Input { point, seed };
-        let metrics = self.run(input, &mut scratch, &mut decisions, &mut Unwatched)?;
-        let equity = if self.all.len() == 1 { &scratch.equity } else { &scratch.total };
-        let equity = self.calendar.dates.iter().copied().zip(equity.iter().copied());
-        Ok(Trace { equity: equity.collect(), trades: scratch.trades, decisions, metrics })
+        let metrics = self.run(Input { point, seed }, &mut scratch, true, &mut Unwatched)?;
+        let equity = self.calendar.dates.iter().copied().zip(scratch.equity).collect();
+        let (mut trades, mut decisions) = (Vec::new(), Vec::new());
+        for record in scratch.records {
+            trades.extend(record.trades.iter().map(|trade| trade.dated(&self.all)));
+            decisions.extend(record.decisions);
+        }
+        trades.sort_by_key(|trade| trade.symbol);
+        decisions.sort_by_key(|decision| decision.symbol);
+        Ok(Trace { trades, equity, decisions, metrics })
     }
 }
 
@@ -295,6 +320,24 @@ impl Simulator for Backtest {
         *hasher.finalize().as_bytes()
     }
 
+    fn way(&self) -> Option<String> {
+        let pace = match self.engine() {
+            Engine::Signals => {
+                return Some(
+                    "by signals alone: rules are masks of 64 bars a word, and only bars at which a \
+                     position changes are looked at"
+                        .to_owned(),
+                );
+            }
+            Engine::Events => "from event to event",
+            Engine::EveryBar => "bar by bar",
+        };
+        let reason = self.beyond_signals.map_or("as was asked".to_owned(), |reason| {
+            format!("because signals alone do not decide: {reason}")
+        });
+        Some(format!("by the broker of orders, {pace}, {reason}"))
+    }
+
     fn reports(&self) -> bool {
         self.settings.reports > 0
     }
@@ -326,7 +369,7 @@ impl Session for BacktestSession<'_> {
     fn run(&mut self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Result<Vec<f64>, Failure> {
         // Prices of the past are what they are: only the execution of orders draws from the seed.
         let input = Input { point: trial.point, seed: trial.seed };
-        self.backtest.run(input, &mut self.scratch, &mut NoRecorder, watcher)
+        self.backtest.run(input, &mut self.scratch, false, watcher)
     }
 }
 

@@ -5,7 +5,6 @@
 //! that are only marked. A leap changes no result, only the time that a run takes.
 
 use super::super::data::Price;
-use super::super::engine::Recorder;
 use super::super::rules::Trail;
 use super::book::Book;
 use super::holding::Holding;
@@ -86,7 +85,7 @@ impl Columns<'_> {
     }
 }
 
-impl<R: Recorder> Book<'_, '_, R> {
+impl Book<'_> {
     /// The next bar of the only symbol at which anything can happen, from `from` on and at most
     /// `last`.
     pub(super) fn next_event(&mut self, from: usize, last: usize) -> usize {

@@ -3,8 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use super::super::curve::Terrain;
 use super::super::data::{Price, Series};
-use super::super::engine::{AccountRules, Reason, Recorder, Signals, Trade};
+use super::super::engine::{AccountRules, Deal, Reason, Record, Signals, whole_shares};
 use super::super::evaluate::Column;
 use super::super::execution::Execution;
 use super::super::orders::Orders;
@@ -34,6 +35,7 @@ pub(in super::super) struct Market<'a> {
     /// Index of the symbol in the simulator's order.
     pub symbol: u32,
     pub series: &'a Series,
+    pub terrain: &'a Terrain,
     pub signals: Signals<'a>,
     pub orders: &'a Orders<Column<'a>>,
     /// Finer bars, the coarsest of them first.
@@ -56,6 +58,8 @@ pub(super) struct Desk<'a> {
     pub used: [Option<usize>; 2],
     /// Bars at which signals matter next, when flat, long, short: see `ahead`.
     pub signal_at: [Option<usize>; 3],
+    /// Its next bar, where several are traded.
+    pub bar: usize,
 }
 
 impl Desk<'_> {
@@ -65,7 +69,7 @@ impl Desk<'_> {
 }
 
 /// An account: its cash does not count what positions are worth, but what was earned and lost.
-pub(in super::super) struct Book<'a, 'r, R> {
+pub(in super::super) struct Book<'a> {
     pub(super) rules: Rules<'a>,
     pub(super) desks: Vec<Desk<'a>>,
     pub(super) cash: f64,
@@ -75,20 +79,20 @@ pub(in super::super) struct Book<'a, 'r, R> {
     pub(super) generator: ChaCha8Rng,
     /// The entries of one time, gathered.
     pub(super) entries: Vec<Entry>,
-    pub(super) trades: &'r mut Vec<Trade>,
-    pub(super) recorder: &'r mut R,
     pub(super) is_ruined: bool,
+    /// The bar of the only symbol, or the date of several, that comes next.
+    pub(super) next: usize,
+    pub(in super::super) record: Record,
 }
 
-impl<'a, 'r, R: Recorder> Book<'a, 'r, R> {
+impl<'a> Book<'a> {
     /// An account that has not traded yet. Chance is drawn from `seed`, in a stream of its own for
     /// each account.
     pub(in super::super) fn new(
         rules: Rules<'a>,
         markets: impl Iterator<Item = Market<'a>>,
         seed: u64,
-        trades: &'r mut Vec<Trade>,
-        recorder: &'r mut R,
+        record: Record,
     ) -> Self {
         let desk = |market: Market<'a>| Desk {
             price: market.series.price(Price::Open)[0],
@@ -100,6 +104,7 @@ impl<'a, 'r, R: Recorder> Book<'a, 'r, R> {
             free_from: 0,
             used: [None; 2],
             signal_at: [None; 3],
+            bar: 0,
         };
         let desks: Vec<Desk<'a>> = markets.map(desk).collect();
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
@@ -113,9 +118,9 @@ impl<'a, 'r, R: Recorder> Book<'a, 'r, R> {
             guard: Guard::new(cash),
             generator,
             entries: Vec::new(),
-            trades,
-            recorder,
             is_ruined: false,
+            next: 0,
+            record,
         }
     }
 
@@ -188,8 +193,7 @@ impl<'a, 'r, R: Recorder> Book<'a, 'r, R> {
         }
         match self.rules.account.shares {
             Shares::Fractional => available / share_cost,
-            // The remainder is exact, so this is the true floor of the quotient.
-            Shares::Whole => ((available - available % share_cost) / share_cost).round(),
+            Shares::Whole => whole_shares(available, share_cost),
         }
     }
 
@@ -275,14 +279,11 @@ impl<'a, 'r, R: Recorder> Book<'a, 'r, R> {
         self.cash += size * (price - held.entry_price) - fee;
         self.traded += part * price;
         let desk = &mut self.desks[symbol];
-        let dates = &desk.market.series.dates;
-        self.trades.push(Trade {
+        self.record.trades.push(Deal {
             symbol: desk.market.symbol,
             size,
             entry_bar: held.entry_bar,
             exit_bar: bar,
-            entry_date: dates[held.entry_bar],
-            exit_date: dates[bar],
             entry_price: held.entry_price,
             exit_price: price,
             commission: fee + entry_fees,

@@ -1,6 +1,6 @@
 //! Decisions at the close of a bar: what the signals ask of a position and of its orders.
 
-use super::super::engine::{Action, Decision, Reason, Recorder};
+use super::super::engine::{Action, Decision, Reason};
 use super::super::evaluate::Column;
 use super::super::orders::{Level, Side};
 use super::super::rules::Reentry;
@@ -13,7 +13,7 @@ fn place(sign: f64) -> usize {
     usize::from(sign < 0.0)
 }
 
-impl<R: Recorder> Book<'_, '_, R> {
+impl Book<'_> {
     /// Decides for one symbol at the close of its bar.
     pub(super) fn decide(&mut self, tick: usize, symbol: usize, bar: usize) {
         let desk = &self.desks[symbol];
@@ -58,10 +58,13 @@ impl<R: Recorder> Book<'_, '_, R> {
     }
 
     fn note(&mut self, symbol: usize, bar: usize, action: Action) {
+        if !self.record.keeps_decisions {
+            return;
+        }
         let market = &self.desks[symbol].market;
         let date = market.series.dates[bar];
         let symbol = market.symbol;
-        self.recorder.decision(Decision { symbol, bar, date, action });
+        self.record.decisions.push(Decision { symbol, bar, date, action });
     }
 
     fn leave(&mut self, symbol: usize, bar: usize, reason: Reason) {

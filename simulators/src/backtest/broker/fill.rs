@@ -1,6 +1,6 @@
 //! From orders to positions: sizes, limits, and the entries of one time together.
 
-use super::super::engine::{Reason, Recorder};
+use super::super::engine::Reason;
 use super::super::evaluate::Column;
 use super::super::orders::{Level, Orders, Side, Size};
 use super::super::rules::SizeAt;
@@ -29,7 +29,7 @@ impl Entry {
     }
 }
 
-impl<R: Recorder> Book<'_, '_, R> {
+impl Book<'_> {
     /// Fills the entries that were gathered: all of one time, so that none of them has the first
     /// pick. Each is cut to the limit of one symbol; then all in the same proportion to the limit
     /// of all positions; then those of the side that weighs too much to the limit of longs less

@@ -1,6 +1,6 @@
 //! Limits of loss: when an account has to close everything, and when it may enter again.
 
-use super::super::engine::{Reason, Recorder};
+use super::super::engine::Reason;
 use super::super::rules::Reentry;
 use super::book::Book;
 use super::order::Leave;
@@ -40,7 +40,7 @@ impl Guard {
     }
 }
 
-impl<R: Recorder> Book<'_, '_, R> {
+impl Book<'_> {
     /// The first bar at whose close an entry can be decided after a position was left.
     pub(super) fn free_after(&self, bar: usize, reason: Reason) -> usize {
         let next = match self.rules.orders.reentry {

@@ -43,6 +43,8 @@ pub(super) struct Holding {
     /// The place of the next partial exit in the ladder, and its level.
     pub rung: usize,
     pub rung_level: f64,
+    /// What the volume has kept back of that exit, in shares; zero before it is reached.
+    pub rung_left: f64,
     /// The bar at whose close the time stop decides.
     pub deadline: usize,
 }
@@ -63,6 +65,7 @@ impl Holding {
         trail_offset: f64::INFINITY,
         rung: 0,
         rung_level: f64::INFINITY,
+        rung_left: 0.0,
         deadline: usize::MAX,
     };
 

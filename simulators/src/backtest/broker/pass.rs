@@ -1,12 +1,12 @@
 //! What happens within a bar: stops and profit levels of a position, and entries that wait.
 
-use super::super::engine::{Reason, Recorder};
+use super::super::engine::Reason;
 use super::super::rules::{EntryBar, SameBar};
 use super::book::{At, Book};
 use super::fill::Entry;
 use super::order::{Leave, Prices, Signed, Touch};
 
-impl<R: Recorder> Book<'_, '_, R> {
+impl Book<'_> {
     /// Lets a bar pass over the position and the waiting order of a symbol. `scale` counts how
     /// often the bar was refined, and `index` is its number at that scale.
     pub(super) fn pass(
@@ -119,20 +119,35 @@ impl<R: Recorder> Book<'_, '_, R> {
                 }
                 continue;
             }
+            let part = match holding.rung_left > 0.0 {
+                true => holding.rung_left.min(all),
+                false => self.part_of_rung(symbol),
+            };
             let desk = &mut self.desks[symbol];
-            let reached = &desk.ladder[..=holding.rung];
-            let so_far: f64 = reached.iter().map(|rung| rung.share).sum();
-            let wanted = holding.largest * reached[holding.rung].share;
             desk.holding.rung += 1;
+            desk.holding.rung_left = 0.0;
             let next = desk.ladder.get(holding.rung + 1);
             desk.holding.rung_level = next.map_or(f64::INFINITY, |rung| rung.level);
-            // Shares that add up to the whole leave nothing behind that only rounding has made.
-            let part = if so_far >= 1.0 - 1e-12 || wanted > all { all } else { wanted };
-            let part = self.tradable(part);
-            if part > 0.0 {
-                self.close(symbol, bar, at, part, Reason::PartialExit);
+            if part > 0.0 && !self.close(symbol, bar, at, part, Reason::PartialExit) {
+                // The rest stays at its price.
+                let now = &mut self.desks[symbol].holding;
+                now.rung_left = part - (all - now.size.abs());
+                (now.rung, now.rung_level) = (holding.rung, holding.rung_level);
+                return;
             }
         }
+    }
+
+    /// The shares that the partial exit closes which comes next.
+    fn part_of_rung(&self, symbol: usize) -> f64 {
+        let desk = &self.desks[symbol];
+        let holding = &desk.holding;
+        let all = holding.size.abs();
+        let reached = &desk.ladder[..=holding.rung];
+        let so_far: f64 = reached.iter().map(|rung| rung.share).sum();
+        let wanted = holding.largest * reached[holding.rung].share;
+        // Shares that add up to the whole leave nothing behind that only rounding has made.
+        self.tradable(if so_far >= 1.0 - 1e-12 || wanted > all { all } else { wanted })
     }
 
     /// Fills an entry that waits, if the bar comes to it, and lets the rest of the bar pass over

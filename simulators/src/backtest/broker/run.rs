@@ -1,7 +1,7 @@
 //! The loop: bars of one symbol, or of several in order of time.
 
 use super::super::data::Price;
-use super::super::engine::{Reason, Recorder};
+use super::super::engine::Reason;
 use super::super::portfolio::Calendar;
 use super::super::rules::Trail;
 use super::super::settings::{AtEnd, Fill};
@@ -17,70 +17,73 @@ enum Moment {
     Close,
 }
 
-impl<R: Recorder> Book<'_, '_, R> {
-    /// Trades the only symbol from its first bar to its last, and fills in the equity of each.
-    /// With `leaps`, bars at which nothing can happen are only marked.
-    pub(in super::super) fn run(&mut self, leaps: bool, equity: &mut [f64]) {
+impl Book<'_> {
+    /// Trades the only symbol up to the bar `to`, which is not looked at. With `leaps`, bars at
+    /// which nothing can happen are passed over.
+    pub(in super::super) fn advance(&mut self, to: usize, leaps: bool) {
         let last = self.desks[0].last_bar();
-        let mut bar = 0;
-        while bar <= last && !self.is_ruined {
+        while self.next < to && !self.is_ruined {
+            let bar = self.next;
             if leaps {
-                let event = self.next_event(bar, last);
-                self.mark(bar, event, equity);
-                bar = event;
-            }
-            if !self.is_ruined {
-                equity[bar] = self.step(bar, &[(0, bar)]);
-                bar += 1;
-            }
-        }
-        // After a ruin nothing is left.
-        equity[bar..].fill(0.0);
-    }
-
-    /// Trades several symbols in order of time, and fills in the equity of each date.
-    pub(in super::super) fn run_together(&mut self, calendar: &Calendar, equity: &mut [f64]) {
-        let mut next = vec![0; self.desks.len()];
-        let mut present = Vec::with_capacity(next.len());
-        for (tick, date) in calendar.dates.iter().enumerate() {
-            present.clear();
-            for (symbol, bar) in next.iter_mut().enumerate() {
-                if self.desks[symbol].market.series.dates.get(*bar) == Some(date) {
-                    present.push((symbol, *bar));
-                    *bar += 1;
+                self.next = self.next_event(bar, last.min(to));
+                self.pass_over(bar, self.next);
+                if self.next == to || self.is_ruined {
+                    return;
                 }
             }
-            equity[tick] = if self.is_ruined { 0.0 } else { self.step(tick, &present) };
+            let bar = self.next;
+            self.step(bar, &[(0, bar)]);
+            let size = self.desks[0].holding.size;
+            match self.is_ruined {
+                // After a ruin nothing is left.
+                true => self.record.holds(bar, 0.0, 0.0),
+                false => self.record.holds(bar, self.base(), size),
+            }
+            self.next += 1;
         }
-        // Whoever looks at trades afterwards finds them symbol by symbol.
-        self.trades.sort_by_key(|trade| trade.symbol);
     }
 
-    /// Marks the bars `from..to` of the only symbol with its present position.
-    fn mark(&mut self, from: usize, to: usize, equity: &mut [f64]) {
+    /// Trades several symbols in order of time, and fills in the equity of each date, up to that
+    /// with the number `to`.
+    pub(in super::super) fn advance_together(
+        &mut self,
+        calendar: &Calendar,
+        to: usize,
+        equity: &mut Vec<f64>,
+    ) {
+        let mut present = Vec::with_capacity(self.desks.len());
+        for (tick, date) in calendar.dates.iter().enumerate().take(to).skip(self.next) {
+            present.clear();
+            for (symbol, desk) in self.desks.iter_mut().enumerate() {
+                if desk.market.series.dates.get(desk.bar) == Some(date) {
+                    present.push((symbol, desk.bar));
+                    desk.bar += 1;
+                }
+            }
+            equity.push(if self.is_ruined { 0.0 } else { self.step(tick, &present) });
+        }
+        self.next = to;
+    }
+
+    /// Passes over the bars `from..to` with the present position of the only symbol.
+    fn pass_over(&mut self, from: usize, to: usize) {
         if from == to {
             return;
         }
-        let desk = &mut self.desks[0];
-        let closes = &desk.market.series.price(Price::Close)[from..to];
-        desk.price = closes[closes.len() - 1];
-        let (size, base) = (desk.holding.size, self.base());
-        let marked = &mut equity[from..to];
-        for (equity, close) in marked.iter_mut().zip(closes) {
-            *equity = base + size * close;
-        }
+        let (size, base) = (self.desks[0].holding.size, self.base());
+        self.record.holds(from, base, size);
+        let closes = self.desks[0].market.series.price(Price::Close);
+        self.desks[0].price = closes[to - 1];
         // A long position without credit is always worth more than nothing.
-        if size >= 0.0 && base > 0.0 {
-            self.guard_saw(marked[marked.len() - 1]);
-            return;
-        }
-        match marked.iter().position(|equity| *equity <= 0.0) {
-            Some(place) => {
-                self.desks[0].price = closes[place];
-                self.ruin(&[(0, from + place)]);
-                equity[from + place..].fill(0.0);
+        let is_safe = size >= 0.0 && base > 0.0;
+        let ruin = || self.desks[0].market.terrain.ruin(from, to, base, size);
+        match if is_safe { None } else { ruin() } {
+            Some(bar) => {
+                self.desks[0].price = closes[bar];
+                self.ruin(&[(0, bar)]);
+                self.record.holds(bar, 0.0, 0.0);
             }
-            None => self.guard_saw(marked[marked.len() - 1]),
+            None => self.guard_saw(base + size * closes[to - 1]),
         }
     }
 
