@@ -59,10 +59,10 @@ impl Measure {
     #[must_use]
     pub fn amount<'a>(
         &self,
-        reports: impl DoubleEndedIterator<Item = &'a [f64]>,
+        mut reports: impl DoubleEndedIterator<Item = &'a [f64]>,
     ) -> Option<Vec<f64>> {
         if self.course == Course::Last {
-            return self.standing(reports.rev().next()?).map(|standing| standing.objectives);
+            return self.standing(reports.next_back()?).map(|standing| standing.objectives);
         }
         let mut amount = Amount::new(self.course);
         for standing in reports.filter_map(|report| self.standing(report)) {
