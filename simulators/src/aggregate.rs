@@ -88,7 +88,9 @@ impl Aggregate {
 /// The mean, which of equal values is that value, to the last bit.
 pub(crate) fn mean(values: &[f64]) -> f64 {
     let mut moments = Moments::default();
-    values.iter().for_each(|value| moments.add(*value));
+    for value in values {
+        moments.add(*value);
+    }
     match moments.mean.is_finite() {
         true => moments.mean,
         // A running mean would make an infinite one undefined.

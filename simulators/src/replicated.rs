@@ -44,6 +44,9 @@ pub(crate) struct Replicated {
     measured: Vec<usize>,
 }
 
+/// Runs one replication: the index of its variation, and the trial that it makes.
+type Evaluate<'a> = dyn FnMut(usize, &Trial<'_>) -> Result<Vec<f64>, Failure> + 'a;
+
 impl Replicated {
     /// Reads the table `[replications]` of a template and opens its simulator for each variation.
     ///
@@ -91,13 +94,12 @@ impl Replicated {
         Ok(Self { variations, count, metrics, aggregates, measured })
     }
 
-    /// Runs the replications of a trial one after the other, each by `evaluate`, which is given
-    /// the index of its variation and the trial that it makes.
+    /// Runs the replications of a trial one after the other.
     fn replicate(
         &self,
         trial: &Trial<'_>,
         watcher: &mut dyn Watcher,
-        evaluate: &mut dyn FnMut(usize, &Trial<'_>) -> Result<Vec<f64>, Failure>,
+        evaluate: &mut Evaluate<'_>,
     ) -> Result<Vec<f64>, Failure> {
         let mut columns = vec![Vec::with_capacity(self.count); self.aggregates.len()];
         let mut moments = vec![Moments::default(); self.measured.len()];
