@@ -270,10 +270,9 @@ pub fn told(measure: &Measure, trial: &TrialResult) -> Told {
         },
         Outcome::Pruned(_) => {
             let last = trial.reports.last();
-            let standing = last.and_then(|report| measure.standing(&report.values));
             Told::Pruned {
                 step: last.map_or(0, |report| report.step),
-                objectives: standing.map(|standing| standing.objectives),
+                objectives: measure.amount(trial.reports.iter().map(|report| &*report.values)),
             }
         }
         Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::Skipped => Told::Failed,

@@ -292,6 +292,9 @@ pub struct Start {
     /// asha:factor=4; ? lists all). The simulator has to report steps
     #[arg(long, value_name = "RULE|PRUNER")]
     pub prune: Vec<String>,
+    /// Evaluate each point with N seeds, the same for all points, and take what they amount to
+    #[arg(long, value_name = "N", value_parser = count_to(100_000), allow_negative_numbers = true)]
+    pub replications: Option<u64>,
     /// Another value for a key of the template; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -45,7 +45,8 @@ impl Known {
         same_objectives(&earlier.template, template).map_err(wrong)?;
         let columns = columns(&earlier.space, &template.space).map_err(wrong)?;
         // The template's own objectives and constraints, looked up among what was measured then.
-        let measure = schema(template, earlier.simulator.metrics())?.measure();
+        let course = earlier.measure().course();
+        let measure = schema(template, earlier.simulator.metrics())?.measure().over(course);
         let frame = Frame::from(&earlier);
         // What is recorded beyond the end of the table, or behind a gap, is there by chance.
         let end = ledger.finished()?.map_or(u64::MAX, |finished| finished.trials);

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicBool;
 use jobs::{Purpose, StudyId, derived_seed};
 use optimizers::{Algorithm, Plan, Pruner, Pruning, PruningTask, Task};
 use results::{Ledger, StudyRecord, StudySchema};
-use search_spaces::{Document, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest};
+use search_spaces::{
+    Course, Document, Measure, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
+};
 use simulators::{Places, Simulator};
 
 use crate::driver::{Driver, Inputs};
@@ -103,14 +105,9 @@ impl Study {
     /// Anything that would keep the study from running: an objective that is no metric, data
     /// that cannot be read, a space that the algorithm cannot plan.
     pub fn open(template: Template, choices: Choices) -> Result<Self, Failure> {
-        let simulator: Arc<dyn Simulator> = simulators::open(
-            &template.simulator,
-            template.settings()?,
-            &template.space,
-            Places { folder: &template.folder, data: Some(&choices.data) },
-        )?
-        .into();
-        Self::open_with(template, choices, simulator)
+        let places = Places { folder: &template.folder, data: Some(&choices.data) };
+        let simulator = simulators::open_template(&template, places)?;
+        Self::open_with(template, choices, simulator.into())
     }
 
     /// The same, with a simulator that is open already.
@@ -309,6 +306,13 @@ impl Study {
         self.simulator.ready().map_err(told)
     }
 
+    /// What counts of its metrics, and what the reports of a trial amount to.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        let replicates = self.simulator.replicates();
+        self.schema.measure().over(if replicates { Course::Mean } else { Course::Last })
+    }
+
     /// What a worker needs to run the study's jobs; simulators may leave `files` for people.
     #[must_use]
     pub fn for_worker(&self, files: Option<PathBuf>) -> worker::Study {
@@ -333,7 +337,8 @@ impl Study {
             chunk: self.choices.chunk.max(1),
             lag: self.choices.lag,
         };
-        Driver::new(inputs, self.plan, self.pruner, self.schema.measure())
+        let measure = self.measure();
+        Driver::new(inputs, self.plan, self.pruner, measure)
     }
 }
 
@@ -428,7 +433,7 @@ fn pruner(
     let task = PruningTask {
         objectives: template.objectives.len(),
         steps: simulator.steps(),
-        replicates: false,
+        replicates: simulator.replicates(),
     };
     pruning.pruner(task).map_err(|message| Failure::usage(format!("--prune: {message}")))
 }

@@ -15,6 +15,8 @@ pub enum Purpose {
     Plan,
     /// Whether a trial is run again to see whether it gives the same, by trial.
     Audit,
+    /// What all trials of a study have in common; the index is 0.
+    Common,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
             Self::Ask => 2,
             Self::Plan => 3,
             Self::Audit => 4,
+            Self::Common => 5,
         }
     }
 }
@@ -61,14 +64,15 @@ mod tests {
         let mut seeds = Vec::new();
         for seed in 0..4 {
             for index in 0..4 {
-                for purpose in [Purpose::Trial, Purpose::Ask, Purpose::Plan, Purpose::Audit] {
+                let all = [Purpose::Trial, Purpose::Ask, Purpose::Plan, Purpose::Audit];
+                for purpose in all.into_iter().chain([Purpose::Common]) {
                     seeds.push(derived_seed(seed, purpose, index));
                 }
             }
         }
         seeds.sort_unstable();
         seeds.dedup();
-        assert_eq!(seeds.len(), 64);
+        assert_eq!(seeds.len(), 80);
     }
 
     #[test]

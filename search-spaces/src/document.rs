@@ -95,18 +95,9 @@ impl Document {
         let origin = Origin { file: source.to_owned(), line: None };
         let kind = parse_value(value.trim())
             .map_err(|found| fault(&found, "a TOML value, such as 3, [1, 9] or \"text\""))?;
-        let mut node = &mut self.root;
-        for part in path {
-            let Kind::Table(entries) = &mut node.kind else {
-                return Err(fault("a key that runs through a value", "a key inside a table"));
-            };
-            let index = entries.iter().position(|(name, _)| name == part).unwrap_or_else(|| {
-                let table = Node { kind: Kind::Table(Vec::new()), origin: origin.clone() };
-                entries.push((part.to_owned(), table));
-                entries.len() - 1
-            });
-            node = &mut entries[index].1;
-        }
+        let Some(node) = entry_at(&mut self.root, &path, &origin) else {
+            return Err(fault("a key that runs through a value", "a key inside a table"));
+        };
         *node = Node { kind, origin: origin.clone() };
         stamp(node, &origin);
         Ok(())
@@ -150,6 +141,26 @@ impl Document {
             _ => &[],
         }
     }
+}
+
+/// The place of a key that is given as its path, made where it is absent; none where the path
+/// runs through a value that is no table.
+pub(crate) fn entry_at<'a>(
+    root: &'a mut Node,
+    path: &[&str],
+    origin: &Origin,
+) -> Option<&'a mut Node> {
+    let mut node = root;
+    for part in path {
+        let Kind::Table(entries) = &mut node.kind else { return None };
+        let index = entries.iter().position(|(name, _)| name == part).unwrap_or_else(|| {
+            let table = Node { kind: Kind::Table(Vec::new()), origin: origin.clone() };
+            entries.push(((*part).to_owned(), table));
+            entries.len() - 1
+        });
+        node = &mut entries[index].1;
+    }
+    Some(node)
 }
 
 fn stamp(node: &mut Node, origin: &Origin) {

@@ -60,6 +60,7 @@ mod step;
 mod target;
 mod template;
 mod value;
+mod variation;
 
 pub use constraint::{Constraint, OutcomeConstraint};
 pub use difference::Difference;
@@ -79,3 +80,4 @@ pub use step::Step;
 pub use target::Target;
 pub use template::{Direction, Objective, Template, check_study_name};
 pub use value::{Point, Value};
+pub use variation::Variation;

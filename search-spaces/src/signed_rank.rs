@@ -8,7 +8,7 @@ const EXACT: usize = 25;
 /// Whether the differences lie above zero, with at most this probability of seeing them, or any
 /// that speak more for it, where they are symmetric about zero.
 ///
-/// Differences of zero count half for either side (as `zero_method="zsplit"` of SciPy); equal
+/// Differences of zero count half for either side (as `zero_method="zsplit"` of `SciPy`); equal
 /// ones share the mean of their ranks.
 #[must_use]
 pub(crate) fn is_worse(differences: &[f64], level: f64) -> bool {

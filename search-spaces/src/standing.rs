@@ -2,6 +2,7 @@
 //! meeting the outcome constraints.
 
 use crate::constraint::OutcomeConstraint;
+use crate::guard::{Amount, Course};
 use crate::template::{Direction, Objective};
 
 /// How good a trial is, or was when it reported: smaller is better in every part.
@@ -19,6 +20,7 @@ pub struct Measure {
     /// For each objective, the column of its metric and its direction.
     columns: Vec<(usize, Direction)>,
     constraints: Vec<OutcomeConstraint>,
+    course: Course,
 }
 
 impl Measure {
@@ -37,7 +39,36 @@ impl Measure {
             (found.expect("every objective is a metric"), objective.direction)
         };
         let columns = objectives.iter().map(column).collect();
-        Self { columns, constraints: constraints.to_vec() }
+        Self { columns, constraints: constraints.to_vec(), course: Course::Last }
+    }
+
+    /// The same where reports up to a step amount to this, and not to the last one.
+    #[must_use]
+    pub fn over(self, course: Course) -> Self {
+        Self { course, ..self }
+    }
+
+    /// What reports up to a step amount to.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        self.course
+    }
+
+    /// What a trial was worth when it made the last of these reports, objective by objective; none
+    /// where that is not finite, or there are no reports.
+    #[must_use]
+    pub fn amount<'a>(
+        &self,
+        mut reports: impl DoubleEndedIterator<Item = &'a [f64]>,
+    ) -> Option<Vec<f64>> {
+        if self.course == Course::Last {
+            return self.standing(reports.next_back()?).map(|standing| standing.objectives);
+        }
+        let mut amount = Amount::new(self.course);
+        for standing in reports.filter_map(|report| self.standing(report)) {
+            amount.after(&standing.objectives);
+        }
+        (!amount.values().is_empty()).then(|| amount.values().to_vec())
     }
 
     /// The standing of a row of metrics; none where an objective is not finite.
@@ -75,5 +106,20 @@ mod tests {
         assert_eq!(measure.shown(0, found.objectives[0]).to_bits(), 3.0_f64.to_bits());
         assert_eq!(measure.standing(&[f64::NAN, 3.0]), None);
         assert_eq!(measure.standing(&[1.0, f64::INFINITY]), None);
+    }
+
+    #[test]
+    fn reports_amount_to_the_last_one_or_to_their_mean() {
+        let metrics = ["cost".to_owned()];
+        let objective = Objective { metric: metrics[0].clone(), direction: Direction::Minimize };
+        let last = Measure::new(&metrics, &[objective], &[]);
+        let mean = last.clone().over(Course::Mean);
+        let of = |measure: &Measure, reports: &[f64]| {
+            measure.amount(reports.iter().map(std::slice::from_ref)).map(|values| values[0])
+        };
+        assert_eq!([of(&last, &[3.0, 5.0]), of(&mean, &[3.0, 5.0])], [Some(5.0), Some(4.0)]);
+        assert_eq!([of(&last, &[]), of(&mean, &[])], [None, None]);
+        let undefined = [3.0, f64::NAN];
+        assert_eq!([of(&last, &undefined), of(&mean, &undefined)], [None, Some(3.0)]);
     }
 }

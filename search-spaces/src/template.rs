@@ -9,6 +9,9 @@ use crate::section::Section;
 use crate::space::Space;
 use crate::value::Point;
 
+/// The key of the table that says how often each point is evaluated.
+const REPLICATIONS: &str = "replications";
+
 /// Which way an objective improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -100,6 +103,7 @@ impl Template {
         };
         let enqueue = read_points(&mut root, &space)?;
         root.section(&simulator)?;
+        root.section(REPLICATIONS)?;
         root.finish()?;
         Ok(Self {
             name,
@@ -122,6 +126,14 @@ impl Template {
     /// The key is there and no table.
     pub fn settings(&self) -> Result<Section<'_>, TemplateError> {
         self.document.section().section_or_empty(&self.simulator)
+    }
+
+    /// The table that says how often each point is evaluated, if there is one.
+    ///
+    /// # Errors
+    /// The key is there and no table.
+    pub fn replications(&self) -> Result<Option<Section<'_>>, TemplateError> {
+        self.document.section().section(REPLICATIONS)
     }
 
     /// An error at a top-level key of the template.

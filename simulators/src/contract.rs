@@ -57,6 +57,12 @@ pub trait Simulator: Send + Sync {
         None
     }
 
+    /// Whether the reports of a trial are repetitions of one measurement, each by itself, so that
+    /// their mean counts and not the last one.
+    fn replicates(&self) -> bool {
+        false
+    }
+
     /// Runs one trial by itself, for a person who wants to see how that goes.
     fn rehearse(&self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Rehearsal {
         Rehearsal { result: self.session().run(trial, watcher), seen: Vec::new() }
@@ -132,6 +138,9 @@ pub struct Trial<'a> {
     pub point: &'a Point,
     /// The seed of its own noise.
     pub seed: u64,
+    /// The seed that it shares with all trials of its study, for whatever they are to have in
+    /// common.
+    pub common: u64,
     /// It will be stopped at the first report at or beyond this step, whatever that says: there is
     /// no use in preparing for more.
     pub until: Option<u64>,
@@ -141,10 +150,10 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// A trial outside of any study, with number 0.
+    /// A trial outside of any study: its number, and the seed that it shares, are 0.
     #[must_use]
     pub fn new(point: &'a Point, seed: u64) -> Self {
-        Self { number: 0, point, seed, until: None, files: None }
+        Self { number: 0, point, seed, common: 0, until: None, files: None }
     }
 
     /// What it may spend of a whole trial's budget, in steps.

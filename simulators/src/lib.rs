@@ -11,7 +11,8 @@
 //!   ([`Problem`], [`problem_template`]);
 //! - a backtester that runs a strategy, written as expressions over prices and parameters, on
 //!   historical bars ([`Backtest`]), with prices to start with;
-//! - programs in any language, as processes that stay or one process per trial ([`Command`]).
+//! - programs in any language, as processes that stay or one process per trial ([`Command`]);
+//! - replications of any of these, with other seeds or settings ([`open_template`]).
 //!
 //! ```
 //! use search_spaces::{Document, Point, Template, Value};
@@ -34,6 +35,7 @@
 //! and constraints on outcomes (the study's), and any input or output after a simulator has been
 //! opened, but for external programs: `command` is a shell, with processes and deadlines.
 
+mod aggregate;
 mod backtest;
 mod command;
 mod contract;
@@ -41,6 +43,7 @@ mod numbers;
 mod open;
 mod problem;
 mod problems;
+mod replicated;
 mod sets;
 
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Engine, Reason, Trace, Trade};
@@ -48,7 +51,7 @@ pub use command::{Command, lines, sweep_files};
 pub use contract::{
     Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
 };
-pub use open::{OpenError, Places, open, simulator_names};
+pub use open::{OpenError, Places, open, open_template, simulator_names};
 pub use problem::{Problem, problem_names, problem_template};
 pub use sets::{
     ADJUSTED, BARS, Bars, Column, DataFolder, MANIFEST, Manifest, Origin, PRICES, SETS_FORMAT,

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use search_spaces::{Section, Space, TemplateError};
+use search_spaces::{Section, Space, Template, TemplateError};
 
 use crate::backtest::{Backtest, DataError};
 use crate::command::Command;
 use crate::contract::Simulator;
 use crate::problem::Problem;
+use crate::replicated::Replicated;
 
 const NAMES: [&str; 3] = ["backtest", "command", "problem"];
 
@@ -73,9 +74,30 @@ pub fn open<'a>(
     }
 }
 
+/// Opens the simulator of a template; where that has a table `[replications]`, one that runs it
+/// several times for each trial. The table's keys are:
+/// - `seeds`: so many seeds [1];
+/// - `vary`: other values for keys of the simulator's own table, as [`Section::variations`] reads
+///   them;
+/// - `aggregate`: what the values of an objective are made into [`"mean"`].
+///
+/// Files and data sets are looked for in `places`.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_template<'a>(
+    template: &Template,
+    places: impl Into<Places<'a>>,
+) -> Result<Box<dyn Simulator>, OpenError> {
+    match template.replications()? {
+        Some(section) => Ok(Box::new(Replicated::open(section, template, places.into())?)),
+        None => open(&template.simulator, template.settings()?, &template.space, places),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use search_spaces::{Document, Template};
+    use search_spaces::Document;
 
     use super::*;
 

@@ -92,15 +92,17 @@ pub(crate) fn run_job_on(
 ) -> Result<Vec<TrialResult>, MachineFault> {
     assert_eq!(job.study, study.id, "a job of another study");
     let begin = || (study.simulator.session(), meter.at_work());
+    let common = derived_seed(job.seed, Purpose::Common, 0);
+    let run = |offset, session: &mut _| run_trial(study, job, offset, common, session, stop);
     let trials = 0..job.len();
     let results: Vec<Option<Result<TrialResult, MachineFault>>> = match spread {
         Spread::AllThreads => trials
             .into_par_iter()
-            .map_init(begin, |(session, _), offset| run_trial(study, job, offset, session, stop))
+            .map_init(begin, |(session, _), offset| run(offset, session))
             .collect(),
         Spread::OneThread => {
             let (mut session, _at_work) = begin();
-            trials.map(|offset| run_trial(study, job, offset, &mut session, stop)).collect()
+            trials.map(|offset| run(offset, &mut session)).collect()
         }
     };
     results.into_iter().map_while(|result| result).collect()
@@ -111,6 +113,7 @@ fn run_trial<'a>(
     study: &'a Study,
     job: &JobSpec,
     offset: u64,
+    common: u64,
     session: &mut Box<dyn Session + 'a>,
     stop: &AtomicBool,
 ) -> Option<Result<TrialResult, MachineFault>> {
@@ -133,7 +136,8 @@ fn run_trial<'a>(
     };
     let seed = derived_seed(job.seed, Purpose::Trial, job.origin(offset));
     let until = job.guard.as_ref().and_then(|guard| guard.pause).map(|pause| pause.step);
-    let trial = Trial { number, until, files: study.files.as_deref(), ..Trial::new(point, seed) };
+    let files = study.files.as_deref();
+    let trial = Trial { number, common, until, files, ..Trial::new(point, seed) };
     let mut watch = Watch::under(&study.pruning_rules, job.guard.as_deref(), &study.measure);
     // Simulators are other people's code. After a panic the session's scratch memory may be in
     // any state, so it is thrown away with the trial.

@@ -7,8 +7,8 @@ use crate::commands::points;
 use crate::exit::Failure;
 use crate::library;
 
-/// The template that was asked for, with `--set`, `--objective`, `--prune`, `--stop` and
-/// `--enqueue` applied.
+/// The template that was asked for, with `--set`, `--objective`, `--prune`, `--stop`,
+/// `--replications` and `--enqueue` applied.
 pub(super) fn changed_template(args: &Start) -> Result<Template, Failure> {
     let mut overrides = args.set.clone();
     let mut objectives = Vec::new();
@@ -47,6 +47,10 @@ pub(super) fn changed_template(args: &Start) -> Result<Template, Failure> {
     }
     let source = library::find(&args.template)?;
     let mut document = library::document(&source, &overrides)?;
+    if let Some(seeds) = args.replications {
+        let said = format!("--replications {seeds}");
+        document.set_from(&said, &format!("replications.seeds={seeds}"))?;
+    }
     if !args.enqueue.is_empty() {
         let said = match &args.enqueue[..] {
             [one] => format!("--enqueue {one}"),

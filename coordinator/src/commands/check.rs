@@ -41,7 +41,9 @@ pub fn check(args: &Check) -> Result<Exit, Failure> {
     let seed = derived_seed(args.seed, Purpose::Trial, 0);
     say!("running one trial of {} (Ctrl-C ends it) …", study.template.name);
     let mut watch = Watch::new(&study.pruning_rules);
-    let (rehearsal, time) = rehearse(&study, &Trial::new(&point, seed), &mut watch);
+    let common = derived_seed(args.seed, Purpose::Common, 0);
+    let trial = Trial { common, ..Trial::new(&point, seed) };
+    let (rehearsal, time) = rehearse(&study, &trial, &mut watch);
     print(&seen(&study, &point, seed, &rehearsal.seen))?;
     let result = watch.conclude(0, rehearsal.result);
     let result = result.map_err(|fault| Failure::infrastructure(fault.message))?;

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use search_spaces::{Bar, Course, Guard, Patience};
+use search_spaces::{Amount, Bar, Course, Guard, Patience};
 
 use super::cohort::{Cohort, Terms, amounts};
 use super::control::Control;
@@ -107,7 +107,7 @@ impl Pruner for Falling {
         if !matches!(run.end, End::Feasible | End::Infeasible) {
             return;
         }
-        let Some((last, standing)) = run.reports.last() else { return };
+        let Some((last, _)) = run.reports.last() else { return };
         if self.cohorts.is_empty() {
             self.lay_out(*last);
         }
@@ -127,7 +127,16 @@ impl Pruner for Falling {
                 cohort.met(standing.violation);
             }
         }
-        self.finishers.add(standing.objectives.clone(), values);
+        // Of repetitions the last one is not how it ended.
+        let course = match self.guard.course {
+            Course::Mean => Course::Mean,
+            Course::Last | Course::Best => Course::Last,
+        };
+        let mut amount = Amount::new(course);
+        for (_, standing) in &run.reports {
+            amount.after(&standing.objectives);
+        }
+        self.finishers.add(amount.values().to_vec(), values);
         self.made = None;
     }
 }
