@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use jobs::{JobId, JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
+use jobs::{JobSpec, Outcome, StudyId, TrialId, TrialResult, Work};
 use search_spaces::{Point, PruningRule, Sequence, Value};
 use simulators::{Failure, Report, Session, Simulator, Trial, Watcher};
 use worker::{Meter, Study, run_job};
