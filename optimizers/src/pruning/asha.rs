@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use search_spaces::{Bar, Course, Guard, Pause};
 
-use super::cohort::{Cohort, Terms, amounts};
+use super::cohort::{Cohort, Terms, amounts, end};
 use super::control::Control;
 use super::finishers::Finishers;
 use super::rungs::Schedule;
@@ -174,9 +174,9 @@ impl Pruner for Asha {
                     waiting.pop_front();
                 }
             }
-            (End::Feasible, _, Some((_, standing))) => {
+            (End::Feasible, _, Some(_)) => {
                 if let Some(finishers) = &mut self.finishers {
-                    finishers.add(standing.objectives.clone(), values);
+                    finishers.add(end(run, self.guard.course), values);
                 }
             }
             _ => {}

@@ -175,6 +175,18 @@ pub(super) fn amounts(run: &Run, rungs: &[u64], course: Course) -> Vec<Vec<f64>>
     found
 }
 
+/// What a whole trial amounts to: its last report, or the mean of all where that is what counts.
+pub(super) fn end(run: &Run, course: Course) -> Vec<f64> {
+    let mut amount = Amount::new(match course {
+        Course::Mean => Course::Mean,
+        Course::Last | Course::Best => Course::Last,
+    });
+    for (_, standing) in &run.reports {
+        amount.after(&standing.objectives);
+    }
+    amount.values().to_vec()
+}
+
 /// `most` of the items, the first and the last among them, or all where there are no more.
 fn evenly<T: Copy>(items: &[T], most: usize) -> Vec<T> {
     if items.len() <= most {

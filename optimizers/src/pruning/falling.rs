@@ -12,9 +12,9 @@
 
 use std::sync::Arc;
 
-use search_spaces::{Amount, Bar, Course, Guard, Patience};
+use search_spaces::{Bar, Course, Guard, Patience};
 
-use super::cohort::{Cohort, Terms, amounts};
+use super::cohort::{Cohort, Terms, amounts, end};
 use super::control::Control;
 use super::finishers::Finishers;
 use super::rungs::Schedule;
@@ -128,15 +128,7 @@ impl Pruner for Falling {
             }
         }
         // Of repetitions the last one is not how it ended.
-        let course = match self.guard.course {
-            Course::Mean => Course::Mean,
-            Course::Last | Course::Best => Course::Last,
-        };
-        let mut amount = Amount::new(course);
-        for (_, standing) in &run.reports {
-            amount.after(&standing.objectives);
-        }
-        self.finishers.add(amount.values().to_vec(), values);
+        self.finishers.add(end(run, self.guard.course), values);
         self.made = None;
     }
 }
