@@ -46,7 +46,7 @@ fn whoever_asks_is_told_how_trials_are_run() {
     assert!(!told(SMALL).contains(signals));
     let verbose = SMALL.replace("--quiet", "--verbose --trials 5");
     assert!(told(&verbose).contains(signals));
-    let stop = "--set backtest.strategy.stop_loss='2%'";
+    let stop = "--set 'backtest.strategy.stop_loss=\"2%\"'";
     let broker = "because signals alone do not decide: the orders of [backtest.strategy]";
     assert!(told(&format!("{verbose} {stop}")).contains(broker));
     let checked = place.run(&format!("check --template sma-crossover {stop}")).ended(0).out;

@@ -308,6 +308,30 @@ fn a_study_resumed_at_any_moment_gives_the_same_table() {
 }
 
 #[test]
+fn every_pruner_with_every_algorithm_gives_the_same_table() {
+    for (algorithm, _) in Algorithm::names() {
+        for (pruner, _) in Pruning::names() {
+            // Algorithms of several objectives refuse one, and some space suits none of them.
+            let algorithm = Algorithm::parse(algorithm).expect("known");
+            let task = Task::new(&space(), 11, Some(40));
+            let plan = || algorithm.plan(&task).ok();
+            if plan().is_none() {
+                continue;
+            }
+            let planned = || pruned(plan().expect("planned before"), pruner);
+            let inputs = inputs(Some(40), 2, 6);
+            let (expected, _) = play(planned(), inputs.clone(), 0, Vec::new(), None);
+            assert!(expected.len() >= 40, "{algorithm}, {pruner}: {}", expected.len());
+            let record = sorted(play(planned(), inputs.clone(), 5, Vec::new(), Some(9)).1);
+            for (schedule, record) in [(3, Vec::new()), (8, record)] {
+                let (table, _) = play(planned(), inputs.clone(), schedule, record, None);
+                assert!(table == expected, "{algorithm}, {pruner}: schedule {schedule} differs");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_smaller_budget_gives_a_prefix() {
     for name in ["grid", "grid:shuffle", "random", "sobol"] {
         let run =

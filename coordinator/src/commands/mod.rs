@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::cli::Named;
 use crate::exit::Failure;
 
+mod announcement;
 pub mod ask;
 mod changes;
 pub mod check;

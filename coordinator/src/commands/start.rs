@@ -15,6 +15,7 @@ use worker::{Hand, Meter, OneStudy};
 
 use crate::audit::Share;
 use crate::cli::{Resume, RunArgs, Start};
+use crate::commands::announcement::{announce, explain};
 use crate::commands::changes::changed_template;
 use crate::commands::choices::{Chosen, choices};
 use crate::commands::clock::{now, now_ms, wall_clock};
@@ -32,7 +33,7 @@ use crate::run::{Places, run};
 use crate::say;
 use crate::signals::{Interrupts, joined};
 use crate::specification::Specification;
-use crate::study::{Choices, Study};
+use crate::study::Study;
 
 /// How long the programs of a study that has ended may take to end as well.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -84,20 +85,6 @@ pub fn start(args: &Start) -> Result<Exit, Failure> {
         let _ = std::fs::remove_dir_all(folder.path());
     })?;
     supervise(study, ledger, &folder, &args.run, fleet, endpoint)
-}
-
-/// Says in the log what is going to be run; people who want to know are told in fewer words.
-fn announce(study: &Study, name: &str, what: &str) {
-    let (id, Choices { algorithm, seed, .. }) = (study.id, &study.choices);
-    let goal = study.goal().total();
-    tracing::info!(study = name, %id, %algorithm, seed, goal, "{what}");
-}
-
-/// Says in which way the trials are run, to whoever wants to know.
-fn explain(study: &Study, args: &RunArgs) {
-    if let Some(way) = study.simulator.way().filter(|_| args.verbose) {
-        say!("{}: {way}", study.template.simulator);
-    }
 }
 
 /// A full disk before there is anything to resume.
