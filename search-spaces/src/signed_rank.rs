@@ -71,7 +71,7 @@ mod tests {
     fn probability(differences: &[f64]) -> f64 {
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..60 {
-            let middle = (low + high) / 2.0;
+            let middle = f64::midpoint(low, high);
             if is_worse(differences, middle) { high = middle } else { low = middle }
         }
         high
@@ -82,7 +82,7 @@ mod tests {
         // All of n differences above zero: one way in 2^n.
         for n in 1..=10 {
             let differences: Vec<f64> = (1..=n).map(f64::from).collect();
-            assert!((probability(&differences) - 0.5_f64.powi(n)).abs() < 1e-12);
+            assert!((probability(&differences) - 1.0 / f64::from(1 << n)).abs() < 1e-12);
         }
         // Ranks of 1 to 5 with the 2 negative: positive sums of 13 or more, which 14 and 15 and
         // 13 are: {3,4,5,1}, all, and all without the 1.
