@@ -15,6 +15,7 @@ use search_spaces::{Guard, Measure, Point};
 use crate::driver::Inputs;
 
 /// Chooses the trials of a study.
+#[expect(clippy::struct_excessive_bools, reason = "each is true from some moment on")]
 pub struct Chooser {
     optimizer: Box<dyn Optimizer>,
     /// Whether what is told changes what is asked.

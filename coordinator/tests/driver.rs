@@ -313,7 +313,8 @@ fn every_pruner_with_every_algorithm_gives_the_same_table() {
         for (pruner, _) in Pruning::names() {
             // Algorithms of several objectives refuse one, and some space suits none of them.
             let algorithm = Algorithm::parse(algorithm).expect("known");
-            let task = Task::new(&space(), 11, Some(40));
+            let space = space();
+            let task = Task::new(&space, 11, Some(40));
             let plan = || algorithm.plan(&task).ok();
             if plan().is_none() {
                 continue;

@@ -38,7 +38,8 @@ struct Explanation {
 /// A report, and what was asked of the trial there.
 #[derive(Serialize)]
 struct Step {
-    step: u64,
+    #[serde(rename = "step")]
+    at: u64,
     /// Its objectives as they were measured.
     values: Vec<f64>,
     /// What the reports up to here amount to, where a bar stands here.
@@ -137,7 +138,7 @@ fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
     let step = |report: &jobs::Report| {
         let Some(standing) = measure.standing(&report.values) else {
             let (values, amount) = (Vec::new(), None);
-            return Step { step: report.step, values, amount, bar: None };
+            return Step { at: report.step, values, amount, bar: None };
         };
         let reached = amount.after(&standing.objectives).to_vec();
         let mut bar: Option<&Bar> = None;
@@ -145,7 +146,7 @@ fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
             bar = Some(next);
         }
         Step {
-            step: report.step,
+            at: report.step,
             values: shown(&standing.objectives),
             amount: bar.map(|_| shown(&reached)),
             bar: bar.map(|bar| Shown {
@@ -202,7 +203,7 @@ fn table(it: &Explanation) -> String {
     }
     let mut shown = people_table(header);
     for step in &it.steps {
-        let mut cells = vec![step.step.to_string()];
+        let mut cells = vec![step.at.to_string()];
         cells.extend(it.objectives.iter().enumerate().map(|(place, _)| {
             step.values.get(place).map_or("-".to_owned(), |value| short(*value))
         }));

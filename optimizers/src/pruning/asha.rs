@@ -1,6 +1,7 @@
 //! Asynchronous successive halving: `asha`.
 //!
-//! L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2.
+//! L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", Proceedings
+//! of Machine Learning and Systems 2, 2020, algorithm 2.
 //! New trials run to the first rung and pause. Whenever one of the best 1/eta of all that have
 //! come to a rung has not gone on yet, it does, to the next rung, before any new trial begins.
 //! With several objectives, "the best" are the first fronts, as in R. Schmucker et al.,
@@ -28,6 +29,7 @@ use crate::pareto::{Scores, first_fronts};
 const MOST_WAITING: usize = 1024;
 
 /// What is known of a rung beside what waits there.
+#[derive(Clone, Copy)]
 struct Known<'a> {
     precedents: &'a [Vec<f64>],
     width: usize,
