@@ -62,7 +62,8 @@ fn trials_have_typed_columns_and_nulls_where_there_is_nothing() {
             "violation_1",
             "seed",
             "attempts",
-            "error"
+            "error",
+            "origin"
         ]
     );
     assert_eq!(table.rows.len(), 18, "two of twenty are skipped");
@@ -88,6 +89,7 @@ fn trials_have_typed_columns_and_nulls_where_there_is_nothing() {
             Cell::Float(0.0),
             Cell::Int(expected.seed.into()),
             Cell::Int(2),
+            Cell::Null,
             Cell::Null,
         ]
     );
@@ -411,7 +413,7 @@ fn answers_have_cells_of_their_own_kind() {
     let tables = reader.query("SHOW TABLES").unwrap();
     assert!(tables.rows.iter().any(|row| row[0] == text("trials")), "{tables:?}");
     for sql in ["DESCRIBE trials", "-- of them\ndesc trials;"] {
-        assert_eq!(reader.query(sql).unwrap().rows.len(), 13, "{sql}");
+        assert_eq!(reader.query(sql).unwrap().rows.len(), 14, "{sql}");
     }
     // Comments and names end where DuckDB has them end.
     for (sql, width) in [
