@@ -31,6 +31,10 @@ struct Explanation {
     pruner: Option<String>,
     /// The step at which it was to pause, and the rung.
     pause: Option<(u64, u64)>,
+    /// The trials that it was compared with report by report.
+    rivals: Vec<u64>,
+    /// How many reports it might go without getting better.
+    patience: Option<u64>,
     objectives: Vec<String>,
     steps: Vec<Step>,
 }
@@ -101,6 +105,10 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
             continued_as,
             pruner: guard.map(|guard| guard.pruner.clone()),
             pause: guard.and_then(|guard| guard.pause).map(|pause| (pause.step, pause.rung)),
+            rivals: guard.and_then(|guard| guard.rivals.as_ref()).map_or(Vec::new(), |rivals| {
+                rivals.trials.iter().map(|rival| rival.trial).collect()
+            }),
+            patience: guard.and_then(|guard| guard.patience).map(|patience| patience.reports),
             objectives: names.collect(),
             steps: steps(&row, guard.unwrap_or(&Guard::default()), &measure),
         },
@@ -173,24 +181,40 @@ fn print_it(it: &Explanation, format: Output) -> Result<(), Failure> {
     if let Some(later) = it.continued_as {
         text.push_str(&format!("\nit went on as trial {later}"));
     }
-    match (&it.pruner, it.pause) {
-        (None, _) => text.push_str("\nnothing held it against other trials"),
-        (Some(pruner), Some((step, rung))) => {
-            text.push_str(&format!("\n{pruner} had it pause at step {step}, on rung {rung}"));
-        }
-        (Some(pruner), None) if it.steps.iter().all(|step| step.bar.is_none()) => {
-            text.push_str(&format!(
-                "\n{pruner} asked nothing of it: too few had ended by then, or it is of the \
-                 control group"
-            ));
-        }
-        (Some(_), None) => {}
-    }
+    text.push('\n');
+    text.push_str(&held(it));
     if !it.steps.is_empty() {
         text.push_str("\n\n");
         text.push_str(&table(it));
     }
     print(&text)
+}
+
+/// What the trial was held against, but for the bars that the table shows.
+fn held(it: &Explanation) -> String {
+    let Some(pruner) = &it.pruner else {
+        return "nothing held it against other trials".to_owned();
+    };
+    if let Some((step, rung)) = it.pause {
+        return format!("{pruner} had it pause at step {step}, on rung {rung}");
+    }
+    let named: Vec<String> = it.rivals.iter().map(u64::to_string).collect();
+    match (it.steps.iter().any(|step| step.bar.is_some()), it.patience) {
+        _ if !named.is_empty() => {
+            format!("{pruner} held it against trial {}, report by report", named.join(", "))
+        }
+        (true, Some(reports)) => {
+            format!("{pruner} held it against these bars once it had not got better in {reports}")
+        }
+        (true, None) => format!("{pruner} held it against these bars"),
+        (false, Some(reports)) => {
+            format!("{pruner} waits {reports} reports for a trial to get better")
+        }
+        (false, None) if it.origin.is_some() => format!("{pruner} let it run to its end"),
+        (false, None) => format!(
+            "{pruner} asked nothing of it: too few had ended by then, or it is of the control group"
+        ),
+    }
 }
 
 /// The reports, with the bars where there are any.

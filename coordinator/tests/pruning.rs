@@ -1,0 +1,90 @@
+//! Pruning as a user sees it: what is said, what is saved, and why a trial ended.
+
+mod support;
+
+use support::Place;
+
+const CURVES: &str = "start --template problem:sphere --set problem.steps=27 --trials 200 --quiet \
+     --format json";
+
+#[test]
+fn every_pruner_saves_work_and_gives_the_same_table_on_any_number_of_threads() {
+    let place = Place::new();
+    for pruner in ["envelope", "median", "percentile", "asha", "halving", "hyperband"] {
+        let study = |threads: u32| {
+            let name = format!("{pruner}-{threads}");
+            let words = format!("{CURVES} --prune {pruner} --threads {threads} --name {name}");
+            place.run(&words).ended(0).json()
+        };
+        let (one, eight) = (study(1), study(8));
+        assert_eq!(one["results_hash"], eight["results_hash"], "{pruner}");
+        let (steps, whole) = (one["steps"].as_u64(), one["whole_steps"].as_u64());
+        assert_eq!(whole, Some(200 * 27), "{pruner}");
+        assert!(steps.is_some_and(|steps| 10 * steps < 8 * 200 * 27), "{pruner}: {steps:?}");
+        let verified = place.run(&format!("verify {pruner}-8 --format json")).ended(0).json();
+        assert_eq!(verified["verified"], verified["evaluated"], "{pruner}");
+    }
+}
+
+#[test]
+fn a_trial_that_went_on_has_the_point_and_the_seed_of_its_origin() {
+    let place = Place::new();
+    place.run(&format!("{CURVES} --prune asha --name a")).ended(0);
+    let sql = "select count(*) as all, sum((a.x1 = b.x1 and a.x2 = b.x2 and a.seed = b.seed)::int) \
+               as same from trials a join trials b on a.origin = b.trial";
+    let counts = place.run(&format!("results a --sql '{sql}' --format json")).ended(0).json();
+    assert!(counts[0]["all"].as_u64() >= Some(60), "{counts}");
+    assert_eq!(counts[0]["all"], counts[0]["same"]);
+    // Counted with its latest report, a trial that went on counts once.
+    let points = "select count(distinct (x1, x2)) as n from trials";
+    let points = place.run(&format!("results a --sql '{points}' --format json")).ended(0).json();
+    let ranked = "results a --include-pruned --top 1000 --format json";
+    let ranked = place.run(ranked).ended(0).json();
+    assert_eq!(points[0]["n"], 200);
+    assert_eq!(ranked.as_array().map(Vec::len), Some(200));
+    assert!(ranked[199]["f"].is_number(), "pruned trials have the metrics of their last report");
+    let complete = place.run("results a --top 1000 --format json").ended(0).json();
+    assert!(complete.as_array().is_some_and(|rows| rows.len() < 40));
+}
+
+#[test]
+fn explain_shows_the_bars_that_a_trial_was_held_against() {
+    let place = Place::new();
+    place.run(&format!("{CURVES} --prune median --prune 'f > 60 at 50%' --name m")).ended(0);
+    let sql = "select max(trial) as trial from trials where error like $$median%$$";
+    let last = place.run(&format!("results m --sql '{sql}' --format json")).ended(0).json();
+    let trial = &last[0]["trial"];
+    let told = place.run(&format!("explain m {trial} --format json")).ended(0).json();
+    assert_eq!(told["status"], "pruned");
+    let last = told["steps"].as_array().and_then(|steps| steps.last()).expect("it reported");
+    let bar = &last["bar"];
+    assert_eq!(bar["is_behind"], true);
+    assert!(last["values"][0].as_f64() > bar["rows"][0][0].as_f64(), "{last}");
+    assert!(bar["cohort"].as_u64() >= Some(12));
+    let said = place.run(&format!("explain {trial}")).ended(0).out;
+    assert!(said.contains("behind the bar of") && said.contains("of trials"), "{said}");
+    let first = place.run("explain m 0").ended(0).out;
+    assert!(first.contains("median asked nothing of it: too few had ended by then"), "{first}");
+    assert!(place.run("explain m 200").ended(2).err.contains("m has no trial 200"));
+    assert!(place.run("explain m last").ended(2).err.contains("allowed: the number of a trial"));
+}
+
+#[test]
+fn what_cannot_prune_is_refused_before_anything_starts() {
+    let place = Place::new();
+    for (words, message) in [
+        ("--prune medain", "found \"medain\" (did you mean median?), allowed: a condition on"),
+        ("--prune ?", "or one of envelope, median, percentile"),
+        ("--prune median:keep=3", "found the option keep"),
+        ("--prune median --prune asha", "allowed: one pruner, and any number of rules"),
+        ("--prune 'f > 1 at 0'", "'0' is no step from 1"),
+    ] {
+        let said = place.run(&format!("{CURVES} {words}")).ended(2).err;
+        assert!(said.contains(message), "{words}: {said}");
+    }
+    let silent = "start --template problem:sphere --trials 9 --quiet --prune median";
+    assert!(place.run(silent).ended(2).err.contains("these trials report nothing on their way"));
+    let asked = "ask --template problem:sphere --set problem.steps=9 --set 'prune=[\"median\"]'";
+    let said = place.run(asked).ended(2);
+    assert!(said.err.contains("found median"), "{}", said.err);
+}
