@@ -32,7 +32,8 @@ def machine() -> str:
 
 def main() -> None:
     chosen = arguments()
-    assert SECTIONS == (*sections.SECTIONS, *speed.SECTIONS), "options.py names every section"
+    known = (*sections.SECTIONS, *speed.SECTIONS, *pruning.SECTIONS)
+    assert SECTIONS == known, "options.py names every section"
     cache = Path(os.environ["PEERS_CACHE"])
     cache.mkdir(parents=True, exist_ok=True)
     # The peers keep their studies in memory, so ours are there as well where the machine has that.
