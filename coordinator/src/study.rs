@@ -90,11 +90,10 @@ pub struct Study {
     pub sequence: Option<Arc<dyn Sequence>>,
     /// Conditions on reports at which a trial is pruned.
     pub pruning_rules: Arc<[PruningRule]>,
-    /// What compares trials with each other and ends those that fall behind.
-    pub pruning: Option<Pruning>,
     /// What ends the study before its trials are used up.
     pub goals: Goals,
     plan: Plan,
+    /// What compares trials with each other and ends those that fall behind.
     pruner: Option<Box<dyn Pruner>>,
 }
 
@@ -121,7 +120,6 @@ impl Study {
     ) -> Result<Self, Failure> {
         let schema = Arc::new(schema(&template, simulator.metrics())?);
         let pruning_rules = pruning_rules(&template, &*simulator)?;
-        let pruning = pruning(&template)?;
         let goals = Goals::read(&template, simulator.metrics())?;
         let space = Arc::new(template.space.clone());
         let plan_seed = derived_seed(choices.seed, Purpose::Plan, 0);
@@ -136,8 +134,8 @@ impl Study {
             .algorithm
             .plan(&task)
             .map_err(|message| Failure::usage(format!("--algorithm: {message}")))?;
-        let (plan, pruner) = match &pruning {
-            Some(pruning) => (plan.learning(), Some(pruner(pruning, &template, &*simulator)?)),
+        let (plan, pruner) = match pruning(&template)? {
+            Some(pruning) => (plan.learning(), Some(pruner(&pruning, &template, &*simulator)?)),
             None => (plan, None),
         };
         let sequence = match &plan {
@@ -154,7 +152,6 @@ impl Study {
             simulator,
             sequence,
             pruning_rules,
-            pruning,
             goals,
             plan,
             pruner,

@@ -82,12 +82,6 @@ impl Session {
     pub fn open(template: Template, choices: Choices, ahead: u64) -> Result<Self, Failure> {
         let outside = Arc::new(Outside::of(&template));
         let study = Study::open_with(template, choices.clone(), outside)?;
-        if let Some(pruning) = &study.pruning {
-            return Err(Failure::usage(format!(
-                "prune: found {pruning}, allowed: rules only, where others evaluate the trials: a \
-                 pruner compares trials while they run"
-            )));
-        }
         let (frame, sequence) = (Frame::from(&study), study.sequence.clone());
         let tally = study.tally();
         let driver = study.into_driver();
