@@ -105,13 +105,7 @@ impl Cohort {
         if self.arrived < startup.max(1) {
             return None;
         }
-        let is_due = match &self.bar {
-            None => true,
-            Some(bar) => {
-                (self.arrived - bar.cohort) * GROWTH >= bar.cohort && self.arrived > bar.cohort
-            }
-        };
-        if is_due {
+        if has_grown(self.arrived, self.bar.as_ref().map_or(0, |bar| bar.cohort)) {
             self.bar = Some(self.fresh_bar());
         }
         let gate = (self.feasible >= startup).then_some(self.violation);
@@ -133,17 +127,14 @@ impl Cohort {
         });
         chosen.dedup();
         let chosen = evenly(&chosen, BAR_ROWS);
-        let ranges: Vec<f64> = (0..self.width)
-            .map(|column| {
-                let values = self.column(column);
-                epsilon * (values[count - 1] - values[0])
-            })
-            .collect();
+        let columns: Vec<Vec<f64>> = (0..self.width).map(|column| self.column(column)).collect();
+        let ranges: Vec<f64> =
+            columns.iter().map(|values| epsilon * (values[count - 1] - values[0])).collect();
         let eased = |row: &[f64]| row.iter().zip(&ranges).map(|(value, by)| value + by).collect();
         let spared = (spare * count as f64).floor() as usize;
         let spare = match (self.width, spared) {
             (1, _) | (_, 0) => Vec::new(),
-            (width, spared) => (0..width).map(|column| self.column(column)[spared - 1]).collect(),
+            (_, spared) => columns.iter().map(|values| values[spared - 1]).collect(),
         };
         let rows = chosen.into_iter().map(eased).collect();
         Bar { step: self.step, cohort: self.arrived, rows, spare, ..Bar::default() }
@@ -177,14 +168,15 @@ pub(super) fn amounts(run: &Run, rungs: &[u64], course: Course) -> Vec<Vec<f64>>
 
 /// What a whole trial amounts to: its last report, or the mean of all where that is what counts.
 pub(super) fn end(run: &Run, course: Course) -> Vec<f64> {
-    let mut amount = Amount::new(match course {
+    run.amount(match course {
         Course::Mean => Course::Mean,
         Course::Last | Course::Best => Course::Last,
-    });
-    for (_, standing) in &run.reports {
-        amount.after(&standing.objectives);
-    }
-    amount.values().to_vec()
+    })
+}
+
+/// Whether there is so much more than when something was worked out last that it is due again.
+pub(super) fn has_grown(now: u64, known: u64) -> bool {
+    (now - known) * GROWTH >= known
 }
 
 /// `most` of the items, the first and the last among them, or all where there are no more.

@@ -4,6 +4,7 @@
 //! trials looked like by then shows it: as long as a trial looks no worse than one of those did,
 //! it may become as good.
 
+use super::cohort::has_grown;
 use crate::pareto::{Scores, first_fronts};
 
 /// So many of the best are remembered.
@@ -12,9 +13,6 @@ const MOST: usize = 128;
 /// The share of the finished trials that count as the best, and how many do at least.
 const SHARE: f64 = 0.1;
 const LEAST: usize = 8;
-
-/// As with bars: worked out again when there are so much more.
-const GROWTH: u64 = 16;
 
 /// The best trials so far.
 #[derive(Clone, Debug)]
@@ -64,7 +62,7 @@ impl Finishers {
         if self.finished < LEAST as u64 {
             return &[];
         }
-        if self.known == 0 || (self.finished - self.known) * GROWTH >= self.known {
+        if has_grown(self.finished, self.known) {
             self.known = self.finished;
             self.keep(MOST);
             let share = (SHARE * self.finished as f64).ceil() as usize;

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use search_spaces::{Amount, Course, Guard, Pause};
+use search_spaces::{Course, Guard, Pause};
 
 use super::rungs::Schedule;
 use super::{End, Promotion, Pruner, Run};
@@ -163,11 +163,7 @@ impl Pruner for Halving {
         let Some(number) = self.member.get(&trial).copied() else { return };
         let Some(bracket) = self.open.get_mut(&number) else { return };
         bracket.told += 1;
-        let mut amount = Amount::new(self.guard.course);
-        for (_, standing) in &run.reports {
-            amount.after(&standing.objectives);
-        }
-        let last = (!run.reports.is_empty()).then(|| amount.values().to_vec());
+        let last = (!run.reports.is_empty()).then(|| run.amount(self.guard.course));
         match (run.end, last) {
             (End::Pruned, Some(value)) => bracket.here.push((trial, value)),
             _ => drop(self.member.remove(&trial)),

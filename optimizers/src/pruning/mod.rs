@@ -21,7 +21,7 @@ mod wilcoxon;
 
 use std::sync::Arc;
 
-use search_spaces::{Guard, Standing};
+use search_spaces::{Amount, Course, Guard, Standing};
 
 pub use names::{Pruning, PruningTask};
 
@@ -37,6 +37,17 @@ pub struct Run {
     pub reports: Vec<(u64, Standing)>,
     /// How it ended.
     pub end: End,
+}
+
+impl Run {
+    /// What its reports amount to, objective by objective; nothing where there are none.
+    fn amount(&self, course: Course) -> Vec<f64> {
+        let mut amount = Amount::new(course);
+        for (_, standing) in &self.reports {
+            amount.after(&standing.objectives);
+        }
+        amount.values().to_vec()
+    }
 }
 
 /// How a trial ended, as far as pruners care.

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use search_spaces::{Amount, Course, Guard, Rival, Rivals};
+use search_spaces::{Course, Guard, Rival, Rivals, Standing};
 
 use super::{End, Pruner, Run};
 use crate::pareto::{Scores, non_dominated};
@@ -53,16 +53,9 @@ impl Pruner for Wilcoxon {
         if run.end != End::Feasible || run.reports.is_empty() {
             return;
         }
-        let mut amount = Amount::new(Course::Mean);
-        let reports: Vec<(u64, Vec<f64>)> = run
-            .reports
-            .iter()
-            .map(|(step, standing)| {
-                amount.after(&standing.objectives);
-                (*step, standing.objectives.clone())
-            })
-            .collect();
-        let mean = amount.values().to_vec();
+        let of_step = |(step, standing): &(u64, Standing)| (*step, standing.objectives.clone());
+        let reports = run.reports.iter().map(of_step).collect();
+        let mean = run.amount(Course::Mean);
         let width = mean.len();
         self.best.push((Rival { trial: run.trial, reports }, mean));
         let means: Vec<f64> = self.best.iter().flat_map(|(_, mean)| mean.iter().copied()).collect();
