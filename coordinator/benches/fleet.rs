@@ -229,7 +229,8 @@ fn grid(workers: usize, trials: u64) {
 fn learning(workers: usize, trials: u64, lag: u64) {
     let server = Server::start(&[]);
     let id = StudyId([9; 32]);
-    let inputs = Inputs { study: id, seed: 1, trials: Some(trials), chunk: 1, lag };
+    let inputs =
+        Inputs { study: id, seed: 1, trials: Some(trials), chunk: 1, lag, continues: false };
     let plan = Plan::Optimizer { optimizer: Box::new(Learner), learns: true };
     let objective = Objective { metric: "f".to_owned(), direction: Direction::Minimize };
     let measure = Measure::new(&["f".to_owned()], &[objective], &[]);

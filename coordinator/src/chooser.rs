@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use jobs::{JobSpec, Outcome, Purpose, TrialId, TrialResult, Work, generator};
+use jobs::{JobSpec, Origin, Outcome, Purpose, Report, TrialId, TrialResult, Work, generator};
 use optimizers::{Asked, End, Optimizer, Promotion, Pruner, Run, Told};
 use search_spaces::{Guard, Measure, Point};
 
@@ -34,8 +34,9 @@ pub struct Chooser {
     /// The points asked and not told, in order, and how many of them each job has.
     pending: VecDeque<Point>,
     pending_jobs: VecDeque<u64>,
-    /// Trials that have paused, by the number that they had when they were new.
-    paused: BTreeMap<u64, Point>,
+    /// Trials that have paused, by the number that they had when they were new: where they are,
+    /// and what they have reported, if the simulator takes them up there.
+    paused: BTreeMap<u64, (Point, Vec<Report>)>,
     is_closed: bool,
 }
 
@@ -43,6 +44,8 @@ pub struct Chooser {
 struct Finished {
     job: JobSpec,
     trials: Vec<(Told, Option<Run>)>,
+    /// What those reported that may go on where they paused; else nothing.
+    reports: Vec<Vec<Report>>,
 }
 
 impl Chooser {
@@ -127,9 +130,12 @@ impl Chooser {
 
     fn promoted(&mut self, next: u64, promotion: Promotion, inputs: &Inputs) -> JobSpec {
         let Promotion { trials, guard } = promotion;
-        let point = |trial: &u64| self.paused.remove(trial).expect("only paused trials go on");
-        let points = trials.iter().map(point).collect();
-        self.job(next, points, trials, Some(guard), inputs)
+        let paused = |trial| {
+            let (point, earlier) = self.paused.remove(&trial).expect("only paused trials go on");
+            (point, Origin { trial, earlier })
+        };
+        let (points, origins) = trials.into_iter().map(paused).unzip();
+        self.job(next, points, origins, Some(guard), inputs)
     }
 
     /// A job of new points: `len`, or as many as the optimizer gives without being told more. A
@@ -171,7 +177,7 @@ impl Chooser {
         &mut self,
         next: u64,
         points: Vec<Point>,
-        origins: Vec<u64>,
+        origins: Vec<Origin>,
         guard: Option<Arc<Guard>>,
         inputs: &Inputs,
     ) -> JobSpec {
@@ -184,7 +190,7 @@ impl Chooser {
     }
 
     /// Takes a released job, to be told when its time has come.
-    pub fn take(&mut self, job: &JobSpec, results: &[TrialResult]) {
+    pub fn take(&mut self, job: &JobSpec, results: &[TrialResult], inputs: &Inputs) {
         if !self.learns {
             return;
         }
@@ -193,11 +199,18 @@ impl Chooser {
             (told(&self.measure, result), run)
         };
         let trials = (0..).zip(results).map(trial).collect();
-        self.untold.push_back(Finished { job: job.clone(), trials });
+        let may_continue = |result: &&TrialResult| {
+            inputs.continues && self.promotes() && pause(job, result).is_some()
+        };
+        let reports = |result: &TrialResult| {
+            Some(result).filter(may_continue).map_or(Vec::new(), |result| result.reports.clone())
+        };
+        let reports = results.iter().map(reports).collect();
+        self.untold.push_back(Finished { job: job.clone(), trials, reports });
     }
 
     fn run(&self, job: &JobSpec, offset: u64, result: &TrialResult) -> Run {
-        let standing = |report: &jobs::Report| {
+        let standing = |report: &Report| {
             self.measure.standing(&report.values).map(|standing| (report.step, standing))
         };
         let end = match &result.outcome {
@@ -206,6 +219,8 @@ impl Chooser {
                 Some(_) => End::Feasible,
                 None => End::Failed,
             },
+            // A rule that is met where the trial would have paused is met there another time, too.
+            Outcome::Pruned(why) if pause(job, result).as_ref() == Some(why) => End::Paused,
             Outcome::Pruned(_) => End::Pruned,
             Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::Skipped => End::Failed,
         };
@@ -223,11 +238,16 @@ impl Chooser {
             return true;
         }
         while self.is_due(next, lag) || self.is_held {
-            let Some(Finished { job, trials }) = self.untold.pop_front() else { return false };
+            let Some(finished) = self.untold.pop_front() else { return false };
+            let Finished { job, trials, reports } = finished;
             let Work::Points(points) = &job.work else { unreachable!("optimizers give points") };
             let first = job.id.0.0;
-            for (offset, (point, (told, run))) in (0..).zip(points.iter().zip(&trials)) {
-                self.tell(&job, first + offset, point, told, run.as_ref());
+            let told = points.iter().zip(&trials).zip(reports);
+            for (offset, ((point, (told, run)), reports)) in (0..).zip(told) {
+                self.tell(&job, first + offset, point, told);
+                if let Some(run) = run {
+                    self.learn(run, point, reports);
+                }
             }
             self.is_held = false;
             self.pending_jobs.pop_front();
@@ -237,17 +257,20 @@ impl Chooser {
         true
     }
 
-    fn tell(&mut self, job: &JobSpec, trial: u64, point: &Point, told: &Told, run: Option<&Run>) {
+    fn tell(&mut self, job: &JobSpec, trial: u64, point: &Point, told: &Told) {
         if job.origins.is_empty() {
             self.optimizer.tell(trial, point, told);
         } else {
             self.optimizer.revise(point, told);
         }
-        if let (Some(pruner), Some(run)) = (&mut self.pruner, run) {
-            pruner.learn(run);
-            if pruner.promotes() && run.end == End::Pruned {
-                self.paused.insert(run.origin.unwrap_or(trial), point.clone());
-            }
+    }
+
+    /// Tells the pruner of a trial, which may go on with what it has reported.
+    fn learn(&mut self, run: &Run, point: &Point, reports: Vec<Report>) {
+        let pruner = self.pruner.as_mut().expect("runs are for it");
+        pruner.learn(run);
+        if pruner.promotes() && run.end == End::Paused {
+            self.paused.insert(run.origin.unwrap_or(run.trial), (point.clone(), reports));
         }
     }
 
@@ -256,6 +279,11 @@ impl Chooser {
         let first = self.pending_jobs.front();
         first.is_some_and(|len| self.told + len + lag <= next + 1)
     }
+}
+
+/// Why a trial pauses at its last report, unless something else stops it there.
+fn pause(job: &JobSpec, result: &TrialResult) -> Option<String> {
+    job.guard.as_ref()?.pause_at(result.reports.last()?.step)
 }
 
 /// What an optimizer is told of a trial: its objectives, signed such that smaller is better, and

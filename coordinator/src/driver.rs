@@ -38,6 +38,8 @@ pub struct Inputs {
     pub chunk: u64,
     /// So many trials may be open when a plan that learns is asked for the next.
     pub lag: u64,
+    /// Whether the simulator takes trials up where they paused.
+    pub continues: bool,
 }
 
 /// What to do next.
@@ -313,9 +315,12 @@ impl Driver {
                     self.again.push_back(earlier);
                 }
                 let asked = self.ask_job(len);
+                let origins = |job: &JobSpec| {
+                    job.origins.iter().map(|origin| origin.trial).collect::<Vec<u64>>()
+                };
                 let is_same = |asked: &JobSpec| {
                     asked.work == job.work
-                        && asked.origins == job.origins
+                        && origins(asked) == origins(&job)
                         && asked.guard == job.guard
                 };
                 if !asked.as_ref().is_some_and(is_same) {
@@ -407,7 +412,7 @@ impl Driver {
             self.count(&mut released);
             self.frontier += released.result.trials.len() as u64;
             if let Source::Chooser(chooser) = &mut self.source {
-                chooser.take(&released.job, &released.result.trials);
+                chooser.take(&released.job, &released.result.trials, &self.inputs);
             }
             self.released.push_back(released);
         }

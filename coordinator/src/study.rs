@@ -333,6 +333,7 @@ impl Study {
             trials: self.choices.trials,
             chunk: self.choices.chunk.max(1),
             lag: self.choices.lag,
+            continues: self.simulator.continues(),
         };
         let measure = self.measure();
         Driver::new(inputs, self.plan, self.pruner, measure)

@@ -120,7 +120,8 @@ impl Tally {
                 self.counts.skipped += 1;
                 continue;
             };
-            let objectives = self.count(&frame.schema, &row);
+            let earlier = released.job.earlier(offset).last().map_or(0, |report| report.step);
+            let objectives = self.count(&frame.schema, &row, earlier);
             let complete = objectives.as_deref().map(|objectives| (&row.metrics[..], objectives));
             if let Some(goal) = self.judge.reached(complete) {
                 self.reason = Some(format!("{goal} at trial {}", row.trial));
@@ -128,13 +129,14 @@ impl Tally {
         }
     }
 
-    /// Counts a row; its oriented objectives, where it is complete.
-    fn count(&mut self, schema: &StudySchema, row: &Row) -> Option<Vec<f64>> {
+    /// Counts a row that had come to step `earlier` when it was taken up; its oriented objectives,
+    /// where it is complete.
+    fn count(&mut self, schema: &StudySchema, row: &Row, earlier: u64) -> Option<Vec<f64>> {
         let counts = &mut self.counts;
         counts.evaluated += 1;
         counts.continued += u64::from(row.origin.is_some());
         let reached = row.reports.last().map_or(0, |report| report.step);
-        counts.steps += reached;
+        counts.steps += reached - earlier.min(reached);
         if matches!(row.status, Status::Complete | Status::Infeasible) {
             // A trial that ended without a word at its last step was whole all the same.
             self.whole = self.whole.max(reached);

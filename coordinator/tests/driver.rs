@@ -68,7 +68,7 @@ impl Optimizer for OnePlusOne {
 const STUDY: StudyId = StudyId([3; 32]);
 
 fn inputs(trials: Option<u64>, chunk: u64, lag: u64) -> Inputs {
-    Inputs { study: STUDY, seed: 11, trials, chunk, lag }
+    Inputs { study: STUDY, seed: 11, trials, chunk, lag, continues: true }
 }
 
 fn measure() -> Measure {

@@ -132,6 +132,26 @@ fn optimizers_and_audits_work_through_workers_as_well() {
 }
 
 #[test]
+fn every_pruner_works_through_workers_of_which_one_is_killed() {
+    for pruner in
+        ["envelope", "median", "percentile", "patient", "wilcoxon", "asha", "halving", "hyperband"]
+    {
+        let mut fleet = Fleet::new();
+        let study = format!(
+            "--template problem:ackley --set problem.steps=27 --set problem.noise=1 --prune \
+             {pruner} --algorithm de:population=10 --trials 800 --chunk 4 --lag 32"
+        );
+        let expected = expected(&fleet.place, &study);
+        fleet.join();
+        fleet.join();
+        fleet.start(&study);
+        sleep(Duration::from_millis(150));
+        signal(&fleet.workers[0], "-KILL");
+        assert_eq!(fleet.ended().ended(0).hash(), expected, "{pruner}");
+    }
+}
+
+#[test]
 fn programs_run_only_where_that_is_allowed() {
     let mut fleet = Fleet::new();
     fleet.place.write(

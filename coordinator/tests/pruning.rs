@@ -48,6 +48,35 @@ fn a_trial_that_went_on_has_the_point_and_the_seed_of_its_origin() {
 }
 
 #[test]
+fn replications_that_were_run_are_not_run_again() {
+    let place = Place::new();
+    let study = "--template problem:ackley --set problem.noise=2 --replications 9 --trials 100";
+    let start = format!("start {study} --quiet --format json --prune asha:envelope=false");
+    let told = place.run(&format!("{start} --name r")).ended(0).json();
+    // 100 with one, a third of them with two more, and a third of those with six.
+    let steps = told["steps"].as_u64().unwrap_or(0);
+    assert!((220..=250).contains(&steps), "{told}");
+    let verified = place.run("verify r --format json").ended(0).json();
+    assert_eq!(verified["verified"], verified["evaluated"], "run from their beginning");
+    let sql = "select max(n) as most, min(n) as least from (select trial, count(*) as n from \
+               reports where trial in (select trial from trials where status = $$complete$$) \
+               group by trial)";
+    let counts = place.run(&format!("results r --sql '{sql}' --format json")).ended(0).json();
+    assert_eq!((&counts[0]["most"], &counts[0]["least"]), (&9.into(), &9.into()));
+}
+
+#[test]
+fn what_a_rule_has_stopped_does_not_go_on() {
+    let place = Place::new();
+    place.run(&format!("{CURVES} --prune asha --prune 'f > 40' --name a")).ended(0);
+    let sql = "select count(*) as stopped, count(*) filter (trial in (select origin from trials \
+               where origin is not null)) as again from trials where error like $$f > 40%$$";
+    let counts = place.run(&format!("results a --sql '{sql}' --format json")).ended(0).json();
+    assert!(counts[0]["stopped"].as_u64() > Some(20), "{counts}");
+    assert_eq!(counts[0]["again"], 0);
+}
+
+#[test]
 fn explain_shows_the_bars_that_a_trial_was_held_against() {
     let place = Place::new();
     place.run(&format!("{CURVES} --prune median --prune 'f > 60 at 50%' --name m")).ended(0);

@@ -223,6 +223,18 @@ fn problem_nsga2_in_a_finite_space_with_points_given_first() {
 }
 
 #[test]
+fn problem_nsga2_with_trials_that_pause_and_go_on() {
+    let curves = format!("{PROBLEM} --set problem.steps=9 --prune asha");
+    check(&curves, "nsga2:population=20", Some(15_000), 15);
+}
+
+#[test]
+fn problem_random_with_trials_behind_the_median() {
+    let curves = format!("{PROBLEM} --set problem.steps=9 --prune median");
+    check(&curves, "random", Some(20_000), 16);
+}
+
+#[test]
 fn program_nsga2_with_trials_that_fail_and_are_pruned() {
     check(PROGRAM, "nsga2:population=20", Some(8000), 14);
 }

@@ -57,6 +57,16 @@ pub enum Work {
     Points(Vec<Point>),
 }
 
+/// A trial that paused, as one that goes on with it sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The number that it had when it was new, whose seed it has for good.
+    pub trial: u64,
+    /// What it has reported so far, where its simulator takes it up from there; nothing where it
+    /// begins once more.
+    pub earlier: Vec<Report>,
+}
+
 /// A run of consecutive trials, with everything that their results depend on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSpec {
@@ -73,9 +83,8 @@ pub struct JobSpec {
     pub seed: u64,
     /// The points.
     pub work: Work,
-    /// Of trials that go on where an earlier one paused: the number of the first one, whose seed
-    /// they have, for each of the points. Empty where all trials are new.
-    pub origins: Vec<u64>,
+    /// What the trials go on with, for each of the points. Empty where all trials are new.
+    pub origins: Vec<Origin>,
     /// What other trials ask of these, where a pruner compares them.
     pub guard: Option<Arc<Guard>>,
 }
@@ -111,7 +120,7 @@ impl JobSpec {
                 Work::Points(vec![point.clone()])
             }
         };
-        let origins = self.origins.get(offset as usize).copied().into_iter().collect();
+        let origins = self.origins.get(offset as usize).cloned().into_iter().collect();
         let id = JobId(TrialId(self.id.0.0 + offset));
         Self { id, work, origins, ..self.clone() }
     }
@@ -120,8 +129,24 @@ impl JobSpec {
     /// with an earlier one.
     #[must_use]
     pub fn origin(&self, offset: u64) -> u64 {
-        let origin = usize::try_from(offset).ok().and_then(|place| self.origins.get(place));
-        origin.copied().unwrap_or(self.id.0.0 + offset)
+        self.gone_before(offset).map_or(self.id.0.0 + offset, |origin| origin.trial)
+    }
+
+    /// What the trial of this place reported before it paused, where it is taken up from there.
+    #[must_use]
+    pub fn earlier(&self, offset: u64) -> &[Report] {
+        self.gone_before(offset).map_or(&[], |origin| &origin.earlier)
+    }
+
+    fn gone_before(&self, offset: u64) -> Option<&Origin> {
+        usize::try_from(offset).ok().and_then(|place| self.origins.get(place))
+    }
+
+    /// The same trials, all of which begin at their beginning.
+    #[must_use]
+    pub fn anew(mut self) -> Self {
+        self.origins.iter_mut().for_each(|origin| origin.earlier.clear());
+        self
     }
 
     /// Whether the job holds no trial.

@@ -28,7 +28,9 @@ mod wire_guard;
 
 pub use embedded::EmbeddedQueue;
 pub use faulty::{Faults, FaultyQueue};
-pub use job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
+pub use job::{
+    JobId, JobResult, JobSpec, Origin, Outcome, Report, StudyId, TrialId, TrialResult, Work,
+};
 pub use queue::{Event, Lease, Queue, QueueError};
 pub use redis_queue::{
     Board, Certificates, Denied, Inspection, Notice, Order, RedisOptions, RedisQueue, Saving,

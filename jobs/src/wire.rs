@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use search_spaces::{Point, Value};
 
-use crate::job::{JobId, JobResult, JobSpec, Outcome, Report, StudyId, TrialId, TrialResult, Work};
+use crate::job::{
+    JobId, JobResult, JobSpec, Origin, Outcome, Report, StudyId, TrialId, TrialResult, Work,
+};
 
 /// The layout's version.
-pub const WIRE_VERSION: u16 = 3;
+pub const WIRE_VERSION: u16 = 4;
 
-/// The first layout in which jobs have origins and a guard, and the oldest that is read: ledgers
-/// keep what they were written with.
+/// The first layout in which origins have reports, the first in which jobs have origins and a
+/// guard, and the oldest that is read: ledgers keep what they were written with.
+const REPORTED_VERSION: u16 = 4;
 const GUARDED_VERSION: u16 = 3;
 const OLDEST_VERSION: u16 = 2;
 
@@ -52,7 +55,7 @@ impl JobSpec {
                 out.list(points, Writer::point);
             }
         }
-        out.list(&self.origins, |out, origin| out.u64(*origin));
+        out.list(&self.origins, Writer::origin);
         out.option(self.guard.as_deref(), Writer::guard);
         out.0
     }
@@ -78,7 +81,7 @@ impl JobSpec {
             guard: None,
         };
         if input.version >= GUARDED_VERSION {
-            job.origins = input.list(Reader::u64)?;
+            job.origins = input.list(Reader::origin)?;
             job.guard = input.option(Reader::guard)?.map(Arc::new);
         }
         input.end()?;
@@ -198,10 +201,19 @@ impl Writer {
                 self.text(message);
             }
         }
-        self.list(&trial.reports, |out, report| {
+        self.reports(&trial.reports);
+    }
+
+    fn reports(&mut self, reports: &[Report]) {
+        self.list(reports, |out, report| {
             out.u64(report.step);
             out.list(&report.values, |out, value| out.f64(*value));
         });
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        self.u64(origin.trial);
+        self.reports(&origin.earlier);
     }
 }
 
@@ -302,9 +314,18 @@ impl<'a> Reader<'a> {
             4 => Outcome::Pruned(self.text()?),
             _ => return Err(WireError::Damaged("unknown kind of outcome")),
         };
-        let reports =
-            self.list(|input| Ok(Report { step: input.u64()?, values: input.list(Self::f64)? }))?;
-        Ok(TrialResult { outcome, reports })
+        Ok(TrialResult { outcome, reports: self.reports()? })
+    }
+
+    fn reports(&mut self) -> Result<Vec<Report>, WireError> {
+        self.list(|input| Ok(Report { step: input.u64()?, values: input.list(Self::f64)? }))
+    }
+
+    fn origin(&mut self) -> Result<Origin, WireError> {
+        let trial = self.u64()?;
+        let has_reports = self.version >= REPORTED_VERSION;
+        let earlier = if has_reports { self.reports()? } else { Vec::new() };
+        Ok(Origin { trial, earlier })
     }
 }
 
@@ -326,7 +347,10 @@ mod tests {
                 Point::new(vec![Value::Float(-0.0), Value::Int(-5), Value::Bool(true)]),
                 Point::new(vec![Value::Label(3), Value::Inactive]),
             ]),
-            origins: vec![3, 7],
+            origins: vec![
+                Origin { trial: 3, earlier: vec![Report { step: 1, values: vec![0.5, -0.0] }] },
+                Origin { trial: 7, earlier: Vec::new() },
+            ],
             guard: Some(Arc::new(guard())),
         }
     }
@@ -391,6 +415,18 @@ mod tests {
         bytes[0] = 2;
         bytes.truncate(bytes.len() - 5);
         assert_eq!(JobSpec::from_bytes(&bytes).unwrap(), plain);
+    }
+
+    #[test]
+    fn jobs_of_the_layout_whose_origins_have_no_reports_are_read() {
+        let old = JobSpec { work: Work::Range { len: 2 }, guard: None, ..spec() }.anew();
+        // Either origin ends with an empty list in four bytes; the absent guard takes the last one.
+        let bytes = old.to_bytes();
+        let end = bytes.len();
+        let kept = [&bytes[..end - 17], &bytes[end - 13..end - 5], &bytes[end - 1..]];
+        let mut older = kept.concat();
+        older[0] = 3;
+        assert_eq!(JobSpec::from_bytes(&older).unwrap(), old);
     }
 
     #[test]

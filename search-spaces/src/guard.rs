@@ -168,6 +168,13 @@ pub struct Watched<'a> {
 }
 
 impl Guard {
+    /// Why a trial that nothing else stops pauses at a report at `step`, if it does.
+    #[must_use]
+    pub fn pause_at(&self, step: u64) -> Option<Reason> {
+        let pause = self.pause.filter(|pause| step >= pause.step)?;
+        Some(format!("{} at rung {}, step {step}", self.pruner, pause.rung))
+    }
+
     /// A trial under this guard, before its first report.
     #[must_use]
     pub fn watch(&self) -> Watched<'_> {
@@ -190,10 +197,7 @@ impl Watched<'_> {
     /// and may be the one at which the trial pauses.
     pub fn report(&mut self, step: u64, standing: Option<&Standing>) -> Option<Reason> {
         let reason = standing.and_then(|standing| self.judge(step, standing));
-        reason.or_else(|| {
-            let pause = self.guard.pause.filter(|pause| step >= pause.step)?;
-            Some(format!("{} at rung {}, step {step}", self.guard.pruner, pause.rung))
-        })
+        reason.or_else(|| self.guard.pause_at(step))
     }
 
     fn judge(&mut self, step: u64, standing: &Standing) -> Option<Reason> {

@@ -63,6 +63,12 @@ pub trait Simulator: Send + Sync {
         false
     }
 
+    /// Whether it takes up a trial that has paused after its last report, from nothing but what was
+    /// reported until then ([`Trial::earlier`]). With other simulators such a trial begins once more.
+    fn continues(&self) -> bool {
+        false
+    }
+
     /// Runs one trial by itself, for a person who wants to see how that goes.
     fn rehearse(&self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Rehearsal {
         Rehearsal { result: self.session().run(trial, watcher), seen: Vec::new() }
@@ -144,6 +150,9 @@ pub struct Trial<'a> {
     /// It will be stopped at the first report at or beyond this step, whatever that says: there is
     /// no use in preparing for more.
     pub until: Option<u64>,
+    /// What it has reported already, in order, and does not report again: it is taken up after
+    /// that. Empty where the simulator does not do so ([`Simulator::continues`]).
+    pub earlier: &'a [Report],
     /// The folder for files that people may want to see afterwards, in an entry named by the
     /// trial's number; it need not exist yet. Where there is none, nothing is kept.
     pub files: Option<&'a Path>,
@@ -153,7 +162,7 @@ impl<'a> Trial<'a> {
     /// A trial outside of any study: its number, and the seed that it shares, are 0.
     #[must_use]
     pub fn new(point: &'a Point, seed: u64) -> Self {
-        Self { number: 0, point, seed, common: 0, until: None, files: None }
+        Self { number: 0, point, seed, common: 0, until: None, earlier: &[], files: None }
     }
 
     /// What it may spend of a whole trial's budget, in steps.

@@ -171,6 +171,10 @@ impl Simulator for Problem {
         (self.steps > 0).then_some(self.steps as u64)
     }
 
+    fn continues(&self) -> bool {
+        true
+    }
+
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(ProblemSession { problem: self, variables: Vec::with_capacity(self.dimensions) })
     }
@@ -208,15 +212,16 @@ impl Session for ProblemSession<'_> {
         for value in &mut values {
             *value = canonical(*value);
         }
-        learning_curve(problem.steps, &values, trial.seed, watcher);
+        learning_curve(problem.steps, &values, trial, watcher);
         Ok(values)
     }
 }
 
-fn learning_curve(steps: usize, last: &[f64], seed: u64, watcher: &mut dyn Watcher) {
-    let mut rng = generator(seed, CURVE_STREAM);
+fn learning_curve(steps: usize, last: &[f64], trial: &Trial<'_>, watcher: &mut dyn Watcher) {
+    let mut rng = generator(trial.seed, CURVE_STREAM);
     let heights: Vec<f64> = last.iter().map(|_| 0.5 + unit(&mut rng)).collect();
-    for step in 1..=steps {
+    let done = trial.earlier.last().map_or(0, |report| report.step as usize);
+    for step in done + 1..=steps {
         let left = 1.0 - real(step) / real(steps);
         let at = |(v, c): (&f64, &f64)| {
             // The last report is the final value also where that is infinite.

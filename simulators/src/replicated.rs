@@ -103,18 +103,26 @@ impl Replicated {
     ) -> Result<Vec<f64>, Failure> {
         let mut columns = vec![Vec::with_capacity(self.count); self.aggregates.len()];
         let mut moments = vec![Moments::default(); self.measured.len()];
-        for index in 0..self.count {
-            let own = Trial { seed: seed(trial.common, index), until: None, ..*trial };
-            let mut values = evaluate(index % self.variations.len(), &own).map_err(|failure| {
-                let message = format!("{}: {}", self.name(index), failure.message);
-                Failure { message, ..failure }
-            })?;
-            for (column, value) in columns.iter_mut().zip(&values) {
+        let mut add = |values: &[f64], moments: &mut [Moments]| {
+            for (column, value) in columns.iter_mut().zip(values) {
                 column.push(*value);
             }
             for (moments, metric) in moments.iter_mut().zip(&self.measured) {
                 moments.add(values[*metric]);
             }
+        };
+        // Each report was a replication by itself.
+        for report in trial.earlier {
+            add(&report.values, &mut moments);
+        }
+        for index in trial.earlier.len()..self.count {
+            let seed = seed(trial.common, index);
+            let own = Trial { seed, until: None, earlier: &[], ..*trial };
+            let mut values = evaluate(index % self.variations.len(), &own).map_err(|failure| {
+                let message = format!("{}: {}", self.name(index), failure.message);
+                Failure { message, ..failure }
+            })?;
+            add(&values, &mut moments);
             values.extend(moments.iter().map(Moments::standard_error));
             if watcher.report(Report { step: index as u64 + 1, values }) == Verdict::Stop {
                 break;
@@ -259,6 +267,10 @@ impl Simulator for Replicated {
     }
 
     fn replicates(&self) -> bool {
+        true
+    }
+
+    fn continues(&self) -> bool {
         true
     }
 

@@ -137,8 +137,11 @@ fn run_trial<'a>(
     let seed = derived_seed(job.seed, Purpose::Trial, job.origin(offset));
     let until = job.guard.as_ref().and_then(|guard| guard.pause).map(|pause| pause.step);
     let files = study.files.as_deref();
-    let trial = Trial { number, common, until, files, ..Trial::new(point, seed) };
-    let mut watch = Watch::under(&study.pruning_rules, job.guard.as_deref(), &study.measure);
+    let earlier = job.earlier(offset).iter().map(reported).collect::<Vec<Report>>();
+    let trial =
+        Trial { number, common, until, files, earlier: &earlier, ..Trial::new(point, seed) };
+    let watch = Watch::under(&study.pruning_rules, job.guard.as_deref(), &study.measure);
+    let mut watch = watch.after(job.earlier(offset));
     // Simulators are other people's code. After a panic the session's scratch memory may be in
     // any state, so it is thrown away with the trial.
     let in_trial = InTrial::begin();
@@ -155,6 +158,10 @@ fn run_trial<'a>(
     });
     let is_of_the_stop = ended.as_ref().is_err_and(|failure| comes_with_a_stop(failure, stop));
     (!is_of_the_stop && !study.is_cancelled()).then(|| watch.conclude(number, ended))
+}
+
+fn reported(report: &jobs::Report) -> Report {
+    Report { step: report.step, values: report.values.clone() }
 }
 
 thread_local! {
@@ -205,6 +212,8 @@ fn comes_with_a_stop(failure: &Failure, stop: &AtomicBool) -> bool {
 pub struct Watch<'a> {
     rules: &'a [PruningRule],
     guard: Option<(Watched<'a>, &'a Guard, &'a Measure)>,
+    /// What the trial had reported when it was taken up.
+    earlier: &'a [jobs::Report],
     reports: Vec<jobs::Report>,
     /// The rule that was met, and where.
     pruned: Option<String>,
@@ -214,7 +223,7 @@ impl<'a> Watch<'a> {
     /// Nothing has been reported yet, and there are rules alone.
     #[must_use]
     pub fn new(rules: &'a [PruningRule]) -> Self {
-        Self { rules, guard: None, reports: Vec::new(), pruned: None }
+        Self { rules, guard: None, earlier: &[], reports: Vec::new(), pruned: None }
     }
 
     /// The same for a trial that is held against others as well.
@@ -222,6 +231,14 @@ impl<'a> Watch<'a> {
     pub fn under(rules: &'a [PruningRule], guard: Option<&'a Guard>, measure: &'a Measure) -> Self {
         let guard = guard.map(|guard| (guard.watch(), guard, measure));
         Self { guard, ..Self::new(rules) }
+    }
+
+    /// The same for a trial that has reported this already, and passed.
+    #[must_use]
+    pub fn after(mut self, earlier: &'a [jobs::Report]) -> Self {
+        self.earlier = earlier;
+        self.restart();
+        self
     }
 
     /// The rule that a report meets, or what its guard has against it.
@@ -273,8 +290,12 @@ impl Watcher for Watch<'_> {
 
     fn restart(&mut self) {
         self.reports.clear();
-        if let Some((watched, guard, _)) = &mut self.guard {
+        self.reports.extend_from_slice(self.earlier);
+        if let Some((watched, guard, measure)) = &mut self.guard {
             *watched = guard.watch();
+            for report in self.earlier {
+                watched.report(report.step, measure.standing(&report.values).as_ref());
+            }
         }
     }
 }

@@ -128,7 +128,7 @@ fn continued(ledger: &Ledger, row: &Row) -> Result<Option<u64>, Failure> {
     for record in ledger.records_from(row.trial)? {
         let Record { job, .. } = record?;
         let first = job.id.0.0;
-        let place = job.origins.iter().position(|origin| *origin == root);
+        let place = job.origins.iter().position(|origin| origin.trial == root);
         if let Some(later) = place.map(|place| first + place as u64).filter(|it| *it > row.trial) {
             return Ok(Some(later));
         }

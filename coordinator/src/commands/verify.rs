@@ -239,7 +239,8 @@ impl Checker {
     }
 
     fn run_one(&self, job: &JobSpec, offset: usize) -> Result<TrialResult, MachineFault> {
-        let job = job.single(offset as u64);
+        // From the beginning also where it was taken up where it had paused.
+        let job = job.single(offset as u64).anew();
         let (stop, meter) = (AtomicBool::new(false), Meter::default());
         let mut results = worker::run_job(&self.worker, &job, &stop, &meter)?;
         Ok(results.pop().expect("one trial was asked for"))

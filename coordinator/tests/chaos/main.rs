@@ -165,7 +165,7 @@ impl Campaign {
     }
 
     fn plan(&self, seed: u64, random: &mut ChaCha8Rng) -> Plan {
-        let study = Study::ALL[(seed % 4) as usize];
+        let study = Study::ALL[seed as usize % Study::ALL.len()];
         let workers = 1 + any(random, 3);
         let persistence = [None, Some("everysec"), Some("always")][any(random, 3)];
         let is_wanted = |fault: &&Fault| {

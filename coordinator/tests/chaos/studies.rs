@@ -13,11 +13,13 @@ pub enum Study {
     Program,
     /// A Sobol sequence, with a share of the trials run twice.
     Audited,
+    /// Generations of trials that pause, and of which some go on, where they are, as new jobs.
+    Pruned,
 }
 
 impl Study {
     /// All of them; rounds take turns.
-    pub const ALL: [Self; 4] = [Self::Grid, Self::Tiny, Self::Program, Self::Audited];
+    pub const ALL: [Self; 5] = [Self::Grid, Self::Tiny, Self::Program, Self::Audited, Self::Pruned];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Study {
             Self::Tiny => "tiny jobs",
             Self::Program => "program",
             Self::Audited => "audited sobol",
+            Self::Pruned => "pruned nsga2",
         }
     }
 
@@ -48,6 +51,11 @@ impl Study {
             Self::Audited => format!(
                 "--template problem:zdt1 --algorithm sobol --trials {} --seed 5",
                 120_000 * size
+            ),
+            Self::Pruned => format!(
+                "--template problem:zdt1 --set problem.steps=27 --algorithm nsga2 --prune asha \
+                 --lag 64 --trials {} --seed 5",
+                4000 * size
             ),
         }
     }

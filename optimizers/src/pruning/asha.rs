@@ -7,7 +7,7 @@
 //! With several objectives, "the best" are the first fronts, as in R. Schmucker et al.,
 //! "Multi-objective Asynchronous Successive Halving", arXiv:2106.12639, 2021.
 //!
-//! With `envelope=true` a trial that looks no worse than one of the best finished ones did at that
+//! Unless `envelope=false`, a trial that looks no worse than one of the best finished ones did at that
 //! rung goes on as well, and a control group runs to its end from the beginning.
 //!
 //! The variant that never lets a paused trial go on (`resume=false`) holds trials against the
@@ -169,7 +169,7 @@ impl Pruner for Asha {
             }
         }
         match (run.end, values.last(), run.reports.last()) {
-            (End::Pruned, Some(value), _) if self.pauses => {
+            (End::Paused, Some(value), _) => {
                 let waiting = &mut self.rungs[values.len() - 1].waiting;
                 waiting.push_back((run.origin.unwrap_or(run.trial), value.clone()));
                 if waiting.len() > MOST_WAITING {

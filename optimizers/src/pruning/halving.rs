@@ -6,12 +6,19 @@
 //! Hyperparameter Optimization", JMLR 18(185), 2018, algorithm 1. A bracket waits until all of
 //! its trials have come to a rung, and lets the best 1/eta of them go on. While it waits, trials
 //! of the next bracket begin, so that nobody is idle.
+//!
+//! Unless `envelope=false`, those that look no worse than one of the best finished trials did at that
+//! rung go on as well. Who those might have been is shown by the trials of hyperband's last
+//! bracket, which pause nowhere, and with `halving` by a control group.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use search_spaces::{Course, Guard, Pause};
+use search_spaces::{Bar, Course, Guard, Pause};
 
+use super::cohort::{amounts, end};
+use super::control::Control;
+use super::finishers::Finishers;
 use super::rungs::Schedule;
 use super::{End, Promotion, Pruner, Run};
 use crate::pareto::{Scores, first_fronts};
@@ -40,6 +47,9 @@ pub(crate) struct Halving {
     begun: u64,
     /// The bracket of every trial that has not come to its end.
     member: BTreeMap<u64, u64>,
+    /// The best finished trials, where those are asked how they began.
+    finishers: Option<Finishers>,
+    control: Control,
     due: VecDeque<(Vec<u64>, usize)>,
 }
 
@@ -60,6 +70,7 @@ impl Halving {
         name: &str,
         (schedule, factor, brackets): (Schedule, u64, Brackets),
         course: Course,
+        (finishers, control): (Option<Finishers>, Control),
         width: usize,
         steps: Option<u64>,
     ) -> Self {
@@ -73,6 +84,8 @@ impl Halving {
             open: BTreeMap::new(),
             begun: 0,
             member: BTreeMap::new(),
+            finishers,
+            control,
             due: VecDeque::new(),
         }
     }
@@ -114,10 +127,14 @@ impl Halving {
         } else {
             first_fronts(Scores::new(&rows, self.width), most as usize)
         };
-        let best = fronts.into_iter().flatten().take(most as usize);
-        let trials: Vec<u64> = best.map(|place| here[place].0).collect();
-        for (trial, _) in here {
-            if !trials.contains(&trial) {
+        let best: BTreeSet<usize> = fronts.into_iter().flatten().take(most as usize).collect();
+        let precedents = self.finishers.as_mut().map_or(&[][..], |them| them.precedents(from));
+        let spared = Bar { precedents: precedents.to_vec(), ..Bar::default() };
+        let mut trials = Vec::new();
+        for (place, (trial, row)) in here.into_iter().enumerate() {
+            if best.contains(&place) || spared.is_known(&row) {
+                trials.push(trial);
+            } else {
                 self.member.remove(&trial);
             }
         }
@@ -135,6 +152,9 @@ impl Pruner for Halving {
     fn begin(&mut self, first: u64, len: u64) -> Arc<Guard> {
         if self.rungs.as_ref().is_none_or(Vec::is_empty) {
             return self.up_to(0);
+        }
+        if self.control.takes(first, len) {
+            return self.up_to(usize::MAX);
         }
         let filling = self.open.iter().next_back();
         let is_full = filling.is_none_or(|(_, bracket)| bracket.begun >= bracket.size);
@@ -159,13 +179,20 @@ impl Pruner for Halving {
         if let (None, true, Some((last, _))) = (&self.rungs, has_ended, run.reports.last()) {
             self.rungs = Some(self.schedule.rungs(*last));
         }
+        self.control.had(run.trial);
+        if let (Some(finishers), Some(rungs), End::Feasible) =
+            (&mut self.finishers, &self.rungs, run.end)
+        {
+            let course = self.guard.course;
+            finishers.add(end(run, course), amounts(run, rungs, course));
+        }
         let trial = run.origin.unwrap_or(run.trial);
         let Some(number) = self.member.get(&trial).copied() else { return };
         let Some(bracket) = self.open.get_mut(&number) else { return };
         bracket.told += 1;
         let last = (!run.reports.is_empty()).then(|| run.amount(self.guard.course));
         match (run.end, last) {
-            (End::Pruned, Some(value)) => bracket.here.push((trial, value)),
+            (End::Paused, Some(value)) => bracket.here.push((trial, value)),
             _ => drop(self.member.remove(&trial)),
         }
         self.conclude(number);

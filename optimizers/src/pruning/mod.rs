@@ -57,8 +57,10 @@ pub enum End {
     Feasible,
     /// It came to its end and does not.
     Infeasible,
-    /// It was stopped, or paused.
+    /// It was stopped, for good.
     Pruned,
+    /// It paused, and may go on.
+    Paused,
     /// It failed.
     Failed,
 }

@@ -109,7 +109,10 @@ impl Pruning {
                     "envelope" => Behind::Best(reader.number("startup", 1..=MOST, STARTUP)?),
                     _ => Behind::Share(terms(reader, share, STARTUP, width)?),
                 };
-                let known = known(reader, width)?;
+                let known = match self.name {
+                    "envelope" => known(reader, CAREFUL, width)?,
+                    _ => known(reader, USUAL, width)?,
+                };
                 let patience = match reader.number("patience", 0..=MOST, 0)? {
                     0 => None,
                     reports => Some(Patience { reports, least: least(reader)? }),
@@ -126,24 +129,27 @@ impl Pruning {
                 Box::new(Wilcoxon::new(level, reader.number("reports", 2..=MOST, 4)?))
             }
             "asha" => {
-                let (schedule, factor) = halves(reader)?;
+                let (schedule, factor) = halves(reader, FEW_STAGES)?;
                 let pauses = reader.one_of("resume", &[("true", true), ("false", false)])?;
                 let terms = terms(reader, 1.0 / factor as f64, factor, width)?;
                 let course = course(reader, task)?;
-                let known = match reader.one_of("envelope", &[("false", false), ("true", true)])? {
-                    true => known(reader, width).map(|(best, control)| (Some(best), control))?,
-                    false => (None, Control::new(0)),
-                };
+                let known = known_if_wanted(reader, CAREFUL, width)?;
                 Box::new(Asha::new((schedule, terms), course, pauses, known, width, steps))
             }
             _ => {
-                let (schedule, factor) = halves(reader)?;
-                let brackets = match self.name {
-                    "halving" => Brackets::Alike(reader.number("cohort", 0..=1_000_000, 0)?),
-                    _ => Brackets::Hyperband,
+                // Of hyperband, the bracket that is never cut is the control group.
+                let (brackets, stages, care) = match self.name {
+                    "halving" => {
+                        let cohort = reader.number("cohort", 0..=1_000_000, 0)?;
+                        (Brackets::Alike(cohort), FEW_STAGES, CAREFUL)
+                    }
+                    _ => (Brackets::Hyperband, STAGES, Care { control: 0, ..CAREFUL }),
                 };
+                let (schedule, factor) = halves(reader, stages)?;
                 let shape = (schedule, factor, brackets);
-                Box::new(Halving::new(self.name, shape, course(reader, task)?, width, steps))
+                let known = known_if_wanted(reader, care, width)?;
+                let course = course(reader, task)?;
+                Box::new(Halving::new(self.name, shape, course, known, width, steps))
             }
         })
     }
@@ -152,14 +158,48 @@ impl Pruning {
 /// So many finished trials set the first bar of those that fall behind.
 const STARTUP: u64 = 12;
 
-/// One of so many jobs is of the control group.
-const CONTROL: u64 = 20;
+/// How much is made of what the best finished trials once looked like.
+#[derive(Clone, Copy)]
+struct Care {
+    /// One of so many jobs is of the control group.
+    control: u64,
+    /// By how much of their range a trial may be worse than all of them.
+    slack: f64,
+}
+
+/// For those that let go of a trial only when it is behind by another measure as well.
+const USUAL: Care = Care { control: 50, slack: 0.0 };
+
+/// For those with nothing else to go by, and those that cut a share of the trials in any case.
+const CAREFUL: Care = Care { control: 20, slack: 0.1 };
+
+/// Trials that are cut at every rung, whatever happens, see little of their course at a 27th of
+/// the steps. Hyperband has brackets that are cut less often beside the one that is.
+const STAGES: u32 = 3;
+const FEW_STAGES: u32 = 2;
 
 /// The best finished trials, and the control group that shows who they might have been.
-fn known(reader: &mut Reader<'_>, width: usize) -> Result<(Finishers, Control), String> {
-    let slack = reader.number("slack", 0.0..=10.0, 0.1)?;
-    let control = reader.number("control", 0..=MOST, CONTROL)?;
+fn known(
+    reader: &mut Reader<'_>,
+    care: Care,
+    width: usize,
+) -> Result<(Finishers, Control), String> {
+    let slack = reader.number("slack", 0.0..=10.0, care.slack)?;
+    let control = reader.number("control", 0..=MOST, care.control)?;
     Ok((Finishers::new(width, slack), Control::new(control)))
+}
+
+/// The same, unless `envelope=false` says that they have no say.
+fn known_if_wanted(
+    reader: &mut Reader<'_>,
+    care: Care,
+    width: usize,
+) -> Result<(Option<Finishers>, Control), String> {
+    if !reader.one_of("envelope", &[("true", true), ("false", false)])? {
+        return Ok((None, Control::new(0)));
+    }
+    let (finishers, control) = known(reader, care, width)?;
+    Ok((Some(finishers), control))
 }
 
 fn terms(reader: &mut Reader<'_>, share: f64, startup: u64, width: usize) -> Result<Terms, String> {
@@ -173,9 +213,10 @@ fn terms(reader: &mut Reader<'_>, share: f64, startup: u64, width: usize) -> Res
     })
 }
 
-fn halves(reader: &mut Reader<'_>) -> Result<(Schedule, u64), String> {
+fn halves(reader: &mut Reader<'_>, stages: u32) -> Result<(Schedule, u64), String> {
     let factor = reader.number("factor", 2..=100, 3)?;
-    Ok((Schedule::Geometric { least: reader.number("min", 0..=MOST, 0)?, factor }, factor))
+    let least = reader.number("min", 0..=MOST, 0)?;
+    Ok((Schedule::Geometric { least, stages, factor }, factor))
 }
 
 fn least(reader: &mut Reader<'_>) -> Result<f64, String> {

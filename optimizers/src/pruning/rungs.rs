@@ -16,15 +16,14 @@ pub(crate) enum Schedule {
     },
     /// `least`, and each further one so many times as far.
     Geometric {
-        /// The first rung; 0 where that follows from the number of steps.
+        /// The first rung; where that follows from the number of steps, 0.
         least: u64,
+        /// In that case, how many rungs there are before the last step.
+        stages: u32,
         /// How many times as far.
         factor: u64,
     },
 }
-
-/// A geometric schedule whose first rung is not given has so many rungs before the last step.
-const STAGES: u32 = 3;
 
 /// The rungs of an even schedule begin after this part of the steps, unless it says where.
 const WARMUP: u64 = 20;
@@ -44,9 +43,9 @@ impl Schedule {
                     .map_while(|k| (warmup + k * apart < steps).then_some(warmup + k * apart))
                     .collect()
             }
-            Self::Geometric { least, factor } => {
+            Self::Geometric { least, stages, factor } => {
                 let least = match least {
-                    0 => (steps / factor.pow(STAGES)).max(1),
+                    0 => (steps / factor.pow(stages)).max(1),
                     least => least,
                 };
                 let next = |rung: &u64| rung.checked_mul(factor);
@@ -68,7 +67,8 @@ mod tests {
         assert_eq!(even(Some(4), 5, 20), [9, 14, 19]);
         assert_eq!(even(None, 0, 1000).len(), 15);
         assert!(even(None, 0, 1).is_empty() && even(Some(9), 1, 5).is_empty());
-        let geometric = |least, factor, steps| Schedule::Geometric { least, factor }.rungs(steps);
+        let geometric =
+            |least, factor, steps| Schedule::Geometric { least, stages: 3, factor }.rungs(steps);
         assert_eq!(geometric(0, 3, 81), [3, 9, 27]);
         assert_eq!(geometric(1, 4, 81), [1, 4, 16, 64]);
         assert_eq!(geometric(0, 3, 10), [1, 3, 9]);
