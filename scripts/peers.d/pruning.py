@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import statistics
 from dataclasses import dataclass
@@ -20,11 +21,54 @@ from laboratory import Laboratory
 from ours import Optimize
 
 OURS = [
-    "envelope", "median", "percentile:keep=25", "asha", "asha:resume=false", "halving", "hyperband",
+    "envelope", "median", "percentile:keep=25", "asha", "asha:envelope=false", "asha:resume=false",
+    "halving", "hyperband", "hyperband:envelope=false",
 ]
-SINGLE = ["sphere", "rosenbrock", "rastrigin", "ackley", "hartmann6"]
-DOUBLE = ["zdt1", "zdt2", "zdt4"]
-STEPS, TRIALS, SEEDS, QUICK_SEEDS = 27, 500, 5, 2
+TRIALS, SEEDS, QUICK_SEEDS = 500, 5, 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the trials are, and how far they go."""
+
+    name: str
+    words: tuple[str, ...]
+    parameters: tuple[str, ...]
+    #: The objectives, with 1 for those that are minimized and -1 for others.
+    objectives: dict[str, int]
+    steps: int
+    #: Whether reports are repetitions, of which the mean counts.
+    repeats: bool = False
+
+
+def curves(problem: str, dimensions: int, *objectives: str) -> Task:
+    """A built-in problem with a learning curve."""
+    parameters = tuple(f"x{i + 1}" for i in range(dimensions))
+    words = ("--template", f"problem:{problem}", "--set", "problem.steps=27")
+    return Task(problem, words, parameters, {objective: 1 for objective in objectives}, 27)
+
+
+def folds() -> Task:
+    """A moving-average crossover on ten folds: companies in windows of four years each."""
+    windows = [("2000-03-01", "2004-06-30"), ("2004-07-01", "2008-12-31"),
+               ("2009-01-01", "2013-02-28")]
+    chosen = [(symbol, window) for window in windows for symbol in ("AAPL", "IBM", "MSFT")]
+    chosen.append(("GOOG", windows[-1]))
+    vary = ", ".join(
+        f'{{ symbols = ["{symbol}"], from = "{start}", to = "{end}" }}'
+        for symbol, (start, end) in chosen)
+    words = ("--template", "sma-crossover", "--objective", "sharpe:max",
+             "--set", f"replications.vary=[{vary}]")
+    return Task("ten folds of backtests", words, ("fast", "slow"), {"sharpe": -1}, 10, True)
+
+
+SINGLE = [
+    curves(name, dimensions, "f") for name, dimensions in
+    (("sphere", 2), ("rosenbrock", 4), ("rastrigin", 5), ("ackley", 5), ("hartmann6", 6))]
+DOUBLE = [
+    curves(name, dimensions, "f1", "f2")
+    for name, dimensions in (("zdt1", 30), ("zdt2", 30), ("zdt4", 10))]
+TASKS = [*SINGLE, folds(), *DOUBLE]
 
 
 @dataclass
@@ -40,17 +84,12 @@ def rows(optimize: Optimize, name: str, sql: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def start(optimize: Optimize, problem: str, seed: int, name: str, *more: str) -> dict[str, Any]:
+def start(optimize: Optimize, task: Task, seed: int, name: str, *more: str) -> dict[str, Any]:
     store = str(optimize.folder / "pruning")
     return json.loads(optimize.call(
-        "start", "--template", f"problem:{problem}", "--set", f"problem.steps={STEPS}",
-        "--trials", str(TRIALS), "--seed", str(seed), "--name", name, "--store", store,
-        "--quiet", "--format", "json", *more))
-
-
-def points(found: list[dict[str, str]]) -> set[tuple[str, ...]]:
-    """Trials are known by their points: one that goes on has another number."""
-    return {tuple(row[key] for key in row if key.startswith("x")) for row in found}
+        "start", *task.words, "--algorithm", "random", "--trials", str(TRIALS),
+        "--seed", str(seed), "--name", name, "--store", store, "--quiet", "--format", "json",
+        *more))
 
 
 def hypervolume(values: list[tuple[float, float]], worst: tuple[float, float]) -> float:
@@ -60,9 +99,9 @@ def hypervolume(values: list[tuple[float, float]], worst: tuple[float, float]) -
     return float(moocore.hypervolume(np.array(values), ref=np.array(worst)))
 
 
-def values_of(found: list[dict[str, str]]) -> list[tuple[float, ...]]:
-    keys = [key for key in found[0] if key in ("f", "f1", "f2")]
-    return [tuple(float(row[key]) for key in keys) for row in found]
+def values_of(task: Task, found: list[dict[str, str]]) -> list[tuple[float, ...]]:
+    signs = task.objectives.items()
+    return [tuple(sign * float(row[name]) for name, sign in signs) for row in found]
 
 
 def loss(full: list[tuple[float, ...]], done: list[tuple[float, ...]]) -> float:
@@ -77,43 +116,53 @@ def loss(full: list[tuple[float, ...]], done: list[tuple[float, ...]]) -> float:
 class Curves:
     """A whole random search, and what every trial of it reported."""
 
-    def __init__(self, optimize: Optimize, problem: str, seed: int):
-        name = f"{problem}-{seed}"
-        start(optimize, problem, seed, name)
+    def __init__(self, optimize: Optimize, task: Task, seed: int):
+        name = f"{task.name}-{seed}".replace(" ", "-")
+        start(optimize, task, seed, name)
+        self.task, self.seed = task, seed
         self.trials = rows(optimize, name, "select * from trials order by trial")
-        self.values = values_of(self.trials)
+        self.values = values_of(task, self.trials)
         self.reports: list[list[tuple[float, ...]]] = [[] for _ in self.trials]
         for row in rows(optimize, name, "select * from reports order by trial, step"):
-            self.reports[int(row["trial"])].append(values_of([row])[0])
+            self.reports[int(row["trial"])].append(values_of(task, [row])[0])
         order = sorted(range(len(self.trials)), key=lambda trial: self.values[trial])
         self.best = set(order[: max(1, len(order) // 100)])
+
+    def point(self, row: dict[str, str]) -> tuple[str, ...]:
+        return tuple(row[name] for name in self.task.parameters)
+
+    def told(self, number: int) -> list[float]:
+        """What a pruner of one objective is told of a trial, report by report."""
+        reports = [value for (value,) in self.reports[number]]
+        if not self.task.repeats:
+            return reports
+        return [total / (place + 1) for place, total in enumerate(itertools.accumulate(reports))]
 
     def judge(self, finished: set[int], steps: int) -> Outcome:
         done = [self.values[trial] for trial in finished]
         false = len(self.best - finished) / len(self.best)
-        return Outcome(steps / (STEPS * len(self.trials)), false, loss(self.values, done))
+        return Outcome(steps / (self.task.steps * len(self.trials)), false, loss(self.values, done))
 
-    def finished(self, found: list[dict[str, str]]) -> set[int]:
-        known = points(found)
-        return {place for place, row in enumerate(self.trials) if points([row]) & known}
-
-
-def ours(optimize: Optimize, curves: Curves, problem: str, seed: int, pruner: str) -> Outcome:
-    name = f"{problem}-{seed}-" + "".join(c if c.isalnum() else "-" for c in pruner)
-    status = start(optimize, problem, seed, name, "--prune", pruner)
+def ours(optimize: Optimize, curves: Curves, pruner: str) -> Outcome:
+    task, seed = curves.task, curves.seed
+    name = "".join(c if c.isalnum() else "-" for c in f"{task.name}-{seed}-{pruner}")
+    status = start(optimize, task, seed, name, "--prune", pruner)
+    # A trial is known by its point: numbers, and with them seeds, count evaluations.
     found = rows(optimize, name, "select * from trials where status = 'complete'")
-    return curves.judge(curves.finished(found), status["steps"])
+    done = {curves.point(row) for row in found}
+    finished = {place for place, row in enumerate(curves.trials) if curves.point(row) in done}
+    return curves.judge(finished, status["steps"])
 
 
 def optuna(curves: Curves, make: Any) -> Outcome:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(pruner=make(optuna.pruners))
+    study = optuna.create_study(pruner=make(optuna.pruners, curves.task.steps))
     finished, steps = set(), 0
-    for number, reports in enumerate(curves.reports):
-        trial = study.ask()
-        for step, (value,) in enumerate(reports, 1):
+    for number in range(len(curves.trials)):
+        trial, reports = study.ask(), curves.told(number)
+        for step, value in enumerate(reports, 1):
             trial.report(value, step)
             steps += 1
             if step < len(reports) and trial.should_prune():
@@ -126,10 +175,10 @@ def optuna(curves: Curves, make: Any) -> Outcome:
 
 
 PEERS = {
-    "Optuna median": lambda pruners: pruners.MedianPruner(),
-    "Optuna percentile 25": lambda pruners: pruners.PercentilePruner(25.0),
-    "Optuna halving": lambda pruners: pruners.SuccessiveHalvingPruner(reduction_factor=3),
-    "Optuna hyperband": lambda pruners: pruners.HyperbandPruner(max_resource=STEPS),
+    "Optuna median": lambda pruners, steps: pruners.MedianPruner(),
+    "Optuna percentile 25": lambda pruners, steps: pruners.PercentilePruner(25.0),
+    "Optuna halving": lambda pruners, steps: pruners.SuccessiveHalvingPruner(reduction_factor=3),
+    "Optuna hyperband": lambda pruners, steps: pruners.HyperbandPruner(max_resource=steps),
 }
 
 
@@ -137,26 +186,28 @@ def prune(laboratory: Laboratory) -> None:
     chosen = laboratory.chosen
     seeds = range(1, 1 + (chosen.seeds or (QUICK_SEEDS if chosen.quick else SEEDS)))
     print("\n## prune: pruners on the same learning curves")
-    print(f"\n{TRIALS} random trials of {STEPS} steps; means of {len(seeds)} seeds\n")
-    print("| problem | pruner | work | best 1 % lost | gap, or hypervolume lost |")
-    print("|---|---|---|---|---|")
-    for problem in [*SINGLE, *DOUBLE]:
-        if chosen.problem and not problem.startswith(chosen.problem):
+    print(f"\n{TRIALS} random trials; means of {len(seeds)} seeds\n")
+    print("| problem | steps | pruner | work | best 1 % lost | gap, or hypervolume lost |")
+    print("|---|---|---|---|---|---|")
+    for task in TASKS:
+        if chosen.problem and not task.name.startswith(chosen.problem):
             continue
-        curves = {seed: Curves(laboratory.optimize, problem, seed) for seed in seeds}
+        curves = [Curves(laboratory.optimize, task, seed) for seed in seeds]
         # Optuna's pruners are for one objective.
-        peers = PEERS if problem in SINGLE else {}
+        is_single = len(task.objectives) == 1
+        peers = PEERS if is_single else {}
         for name in [*OURS, *peers]:
             outcomes = [
-                optuna(curves[seed], peers[name]) if name in peers
-                else ours(laboratory.optimize, curves[seed], problem, seed, name)
-                for seed in seeds
+                optuna(each, peers[name]) if name in peers
+                else ours(laboratory.optimize, each, name)
+                for each in curves
             ]
             work, false, gap = (
                 statistics.mean(getattr(outcome, key) for outcome in outcomes)
                 for key in ("work", "false", "gap"))
-            lost = f"{false:.1%}" if problem in SINGLE else "-"
-            print(f"| {problem} | {name} | {work:.1%} | {lost} | {gap:.4f} |", flush=True)
+            lost = f"{false:.1%}" if is_single else "-"
+            row = [task.name, str(task.steps), name, f"{work:.1%}", lost, f"{gap:.4f}"]
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
 SECTIONS = {"prune": prune}

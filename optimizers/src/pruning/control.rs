@@ -12,15 +12,21 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// One of `every` jobs; none where that is 0.
+    /// One of `every` jobs, the first among them, as nothing is known yet of how the best begin;
+    /// none where `every` is 0.
     pub fn new(every: u64) -> Self {
         Self { every, begun: 0, open: BTreeSet::new() }
     }
 
+    /// The same without the first one, for a pruner that stops nothing as long as it knows nothing.
+    pub fn later(every: u64) -> Self {
+        Self { begun: 1, ..Self::new(every) }
+    }
+
     /// Whether a job of so many trials is of the control group.
     pub fn takes(&mut self, first: u64, len: u64) -> bool {
-        self.begun += 1;
         let is_one = self.every > 0 && self.begun.is_multiple_of(self.every);
+        self.begun += 1;
         if is_one {
             self.open.extend(first..first + len);
         }

@@ -8,8 +8,7 @@
 //! of the next bracket begin, so that nobody is idle.
 //!
 //! Unless `envelope=false`, those that look no worse than one of the best finished trials did at that
-//! rung go on as well. Who those might have been is shown by the trials of hyperband's last
-//! bracket, which pause nowhere, and with `halving` by a control group.
+//! rung go on as well. Who those might have been is shown by a control group.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

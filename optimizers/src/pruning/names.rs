@@ -109,10 +109,11 @@ impl Pruning {
                     "envelope" => Behind::Best(reader.number("startup", 1..=MOST, STARTUP)?),
                     _ => Behind::Share(terms(reader, share, STARTUP, width)?),
                 };
-                let known = match self.name {
+                let (finishers, control) = match self.name {
                     "envelope" => known(reader, CAREFUL, width)?,
                     _ => known(reader, USUAL, width)?,
                 };
+                let known = (finishers, Control::later(control));
                 let patience = match reader.number("patience", 0..=MOST, 0)? {
                     0 => None,
                     reports => Some(Patience { reports, least: least(reader)? }),
@@ -133,21 +134,20 @@ impl Pruning {
                 let pauses = reader.one_of("resume", &[("true", true), ("false", false)])?;
                 let terms = terms(reader, 1.0 / factor as f64, factor, width)?;
                 let course = course(reader, task)?;
-                let known = known_if_wanted(reader, CAREFUL, width)?;
+                let known = known_if_wanted(reader, width)?;
                 Box::new(Asha::new((schedule, terms), course, pauses, known, width, steps))
             }
             _ => {
-                // Of hyperband, the bracket that is never cut is the control group.
-                let (brackets, stages, care) = match self.name {
+                let (brackets, stages) = match self.name {
                     "halving" => {
                         let cohort = reader.number("cohort", 0..=1_000_000, 0)?;
-                        (Brackets::Alike(cohort), FEW_STAGES, CAREFUL)
+                        (Brackets::Alike(cohort), FEW_STAGES)
                     }
-                    _ => (Brackets::Hyperband, STAGES, Care { control: 0, ..CAREFUL }),
+                    _ => (Brackets::Hyperband, STAGES),
                 };
                 let (schedule, factor) = halves(reader, stages)?;
                 let shape = (schedule, factor, brackets);
-                let known = known_if_wanted(reader, care, width)?;
+                let known = known_if_wanted(reader, width)?;
                 let course = course(reader, task)?;
                 Box::new(Halving::new(self.name, shape, course, known, width, steps))
             }
@@ -171,35 +171,30 @@ struct Care {
 const USUAL: Care = Care { control: 50, slack: 0.0 };
 
 /// For those with nothing else to go by, and those that cut a share of the trials in any case.
-const CAREFUL: Care = Care { control: 20, slack: 0.1 };
+const CAREFUL: Care = Care { control: 30, slack: 0.1 };
 
 /// Trials that are cut at every rung, whatever happens, see little of their course at a 27th of
 /// the steps. Hyperband has brackets that are cut less often beside the one that is.
 const STAGES: u32 = 3;
 const FEW_STAGES: u32 = 2;
 
-/// The best finished trials, and the control group that shows who they might have been.
-fn known(
-    reader: &mut Reader<'_>,
-    care: Care,
-    width: usize,
-) -> Result<(Finishers, Control), String> {
+/// The best finished trials, and of how many jobs one is of the control group that shows who they might have been.
+fn known(reader: &mut Reader<'_>, care: Care, width: usize) -> Result<(Finishers, u64), String> {
     let slack = reader.number("slack", 0.0..=10.0, care.slack)?;
     let control = reader.number("control", 0..=MOST, care.control)?;
-    Ok((Finishers::new(width, slack), Control::new(control)))
+    Ok((Finishers::new(width, slack), control))
 }
 
 /// The same, unless `envelope=false` says that they have no say.
 fn known_if_wanted(
     reader: &mut Reader<'_>,
-    care: Care,
     width: usize,
 ) -> Result<(Option<Finishers>, Control), String> {
     if !reader.one_of("envelope", &[("true", true), ("false", false)])? {
         return Ok((None, Control::new(0)));
     }
-    let (finishers, control) = known(reader, care, width)?;
-    Ok((Some(finishers), control))
+    let (finishers, control) = known(reader, CAREFUL, width)?;
+    Ok((Some(finishers), Control::new(control)))
 }
 
 fn terms(reader: &mut Reader<'_>, share: f64, startup: u64, width: usize) -> Result<Terms, String> {
