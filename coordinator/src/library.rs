@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use search_spaces::{Document, TEMPLATES, Template, nearest, template};
-use simulators::{problem_names, problem_template, simulator_names};
+use simulators::{problem_names, problem_template, problem_template_of, simulator_names};
 
 use crate::exit::Failure;
 
@@ -78,9 +78,20 @@ pub fn find(name: &str) -> Result<Source, Failure> {
 /// # Errors
 /// Any fault of the template or of an override.
 pub fn document(source: &Source, overrides: &[String]) -> Result<Document, Failure> {
-    let mut document = Document::parse(&source.file, &source.text)?;
-    for assignment in overrides {
-        document.set(assignment)?;
+    let laid_over = |text: &str| -> Result<Document, Failure> {
+        let mut document = Document::parse(&source.file, text)?;
+        for assignment in overrides {
+            document.set(assignment)?;
+        }
+        Ok(document)
+    };
+    let mut document = laid_over(&source.text)?;
+    if source.file.starts_with(PROBLEM)
+        && let Some(text) = problem_of(&document)?
+    {
+        // An override may ask for another number of variables or objectives than it is written
+        // with.
+        document = laid_over(&text)?;
     }
     let mut root = document.section();
     let simulator = root.text("simulator")?;
@@ -90,13 +101,24 @@ pub fn document(source: &Source, overrides: &[String]) -> Result<Document, Failu
         let found = format!("\"{name}\"{hint}");
         return Err(root.error("simulator", found, simulator_names().join(", ")).into());
     }
-    if simulator.as_deref() == Some("problem") {
-        let name = root.section_or_empty("problem")?.text("name")?;
-        if let Some(text) = name.and_then(|name| problem_template(&name)) {
-            document.fill_from(&Document::parse("built-in problem", &text)?);
-        }
+    if simulator.as_deref() == Some("problem")
+        && let Some(text) = problem_of(&document)?
+    {
+        document.fill_from(&Document::parse("built-in problem", &text)?);
     }
     Ok(document)
+}
+
+/// The template of the built-in problem that the table `[problem]` names, with as many variables
+/// and objectives as it asks for.
+fn problem_of(document: &Document) -> Result<Option<String>, Failure> {
+    let mut root = document.section();
+    let mut problem = root.section_or_empty("problem")?;
+    let Some(name) = problem.text("name")? else { return Ok(None) };
+    // What is no number is found fault with where the problem is opened.
+    let mut count = |key: &str| usize::try_from(problem.integer(key).ok()??).ok();
+    let (dimensions, objectives) = (count("dimensions"), count("objectives"));
+    Ok(problem_template_of(&name, dimensions, objectives))
 }
 
 /// Reads the template of a name, with overrides.

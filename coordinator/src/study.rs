@@ -372,6 +372,8 @@ fn pruning_rules(
     template: &Template,
     simulator: &dyn Simulator,
 ) -> Result<Arc<[PruningRule]>, Failure> {
+    // Whoever asks which pruners there are is told so, whatever the simulator.
+    pruning(template)?;
     let metrics = simulator.metrics();
     let rules: Vec<&String> = template.prune.iter().filter(|text| is_rule(text)).collect();
     if !template.prune.is_empty() && !simulator.reports() {

@@ -99,6 +99,24 @@ fn explain_shows_the_bars_that_a_trial_was_held_against() {
 }
 
 #[test]
+fn explain_shows_where_a_trial_stood_on_its_rung() {
+    let place = Place::new();
+    place.run(&format!("{CURVES} --prune asha:envelope=false --name a")).ended(0);
+    let told = place.run("explain a 0 --format json").ended(0).json();
+    let (rung, last) = (&told["rung"], told["steps"].as_array().and_then(|steps| steps.last()));
+    assert_eq!(rung["came"], 200, "{told}");
+    let sql = "select count(distinct origin) as n from trials";
+    let counted = place.run(&format!("results a --sql '{sql}' --format json")).ended(0).json();
+    assert_eq!(rung["went_on"], counted[0]["n"]);
+    assert_eq!(rung["amount"], last.expect("it reported")["values"]);
+    let is_worse = rung["amount"][0].as_f64() > rung["worst_that_went_on"].as_f64();
+    assert_eq!(is_worse, told["continued_as"].is_null(), "{told}");
+    let said = place.run("explain a 0").ended(0).out;
+    let went_on = format!("and {} went on", rung["went_on"]);
+    assert!(said.contains("of 200 trials that came there, ") && said.contains(&went_on), "{said}");
+}
+
+#[test]
 fn what_cannot_prune_is_refused_before_anything_starts() {
     let place = Place::new();
     for (words, message) in [
@@ -111,6 +129,8 @@ fn what_cannot_prune_is_refused_before_anything_starts() {
         let said = place.run(&format!("{CURVES} {words}")).ended(2).err;
         assert!(said.contains(message), "{words}: {said}");
     }
+    let listed = place.run("start --template problem:sphere --quiet --prune ?").ended(2).err;
+    assert!(listed.contains("or one of envelope, median, percentile"), "{listed}");
     let silent = "start --template problem:sphere --trials 9 --quiet --prune median";
     assert!(place.run(silent).ended(2).err.contains("these trials report nothing on their way"));
 }

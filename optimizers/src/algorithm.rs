@@ -7,7 +7,6 @@ use search_spaces::{Sequence, Space, nearest};
 
 use crate::ahead::Ahead;
 use crate::auto;
-use crate::classical::REFINING;
 use crate::cube::CubeSearch;
 use crate::distinct::Distinct;
 use crate::grid::GridSearch;
@@ -82,6 +81,9 @@ static NAMES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
 /// The part of all trials that may be open by default.
 const LAG_SHARE: u64 = 64;
 
+/// The lag of a sequence whose best trials are refined.
+const SEQUENCE_LAG: u64 = 256;
+
 impl Algorithm {
     /// The algorithm of a name, with the options behind it.
     ///
@@ -151,11 +153,11 @@ impl Algorithm {
     #[must_use]
     pub fn lag(&self, trials: Option<u64>) -> u64 {
         let most = trials.map_or(u64::MAX, |trials| (trials / LAG_SHARE).max(1));
-        let own = self.entry().map_or(1, |entry| entry.lag.min(most));
-        // A sequence learns nothing and could have any; what refines it has so many simplexes.
-        match self.polish {
-            Some(_) => own.max(REFINING as u64),
-            None => own,
+        match (self.entry(), self.polish) {
+            (Some(entry), _) => entry.lag.min(most),
+            // A sequence loses nothing by it, and what refines its best waits where it has to.
+            (None, Some(_)) => SEQUENCE_LAG,
+            (None, None) => 1,
         }
     }
 

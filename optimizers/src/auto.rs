@@ -25,8 +25,9 @@ use search_spaces::{Domain, Parameter};
 
 use crate::strategies::{STRATEGIES, Task};
 
-/// Trials per parameter below which a model of the objective pays.
-const FEW: u64 = 20;
+/// Trials below which a model of the objective pays in any case, and trials per parameter.
+const FEW: u64 = 201;
+const FEW_PER_PARAMETER: u64 = 20;
 
 /// Trials up to which such a model is kept up in little time.
 const MODELLED: u64 = 500;
@@ -158,7 +159,8 @@ fn several_objectives(facts: &Facts, trials: u64) -> Verdict {
 
 /// Where there are few trials, it pays to think about each.
 fn few_trials(facts: &Facts, trials: u64) -> Option<Verdict> {
-    let is_few = trials < FEW * facts.parameters as u64 && trials <= MODELLED;
+    let few = FEW.max(FEW_PER_PARAMETER * facts.parameters as u64);
+    let is_few = trials < few && trials <= MODELLED;
     let is_cheap = facts.cost.is_some_and(|cost| cost < CHEAP);
     if !is_few || is_cheap {
         return None;
@@ -228,7 +230,9 @@ mod tests {
         assert_first(&Facts { parameters: 40, ..few }, "tpe", "few trials");
         assert_first(&Facts { cost: Some(60.0), ..few }, "bayes", "few trials");
         assert_first(&Facts { cost: Some(0.001), ..few }, "cmaes", "one objective");
-        assert_first(&Facts { trials: Some(200), ..few }, "cmaes", "200 trials");
+        assert_first(&Facts { parameters: 2, ..facts(1, 60) }, "bayes", "few trials");
+        assert_first(&Facts { trials: Some(201), ..few }, "cmaes", "201 trials");
+        assert_first(&Facts { parameters: 20, ..facts(1, 399) }, "bayes", "few trials");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::search::Search;
 /// A plan, and then so many further trials on simplexes that start at its best ones.
 ///
 /// The refinement begins when all trials of the plan are told, so that where it begins depends on
-/// the plan alone. With one objective it starts at the best point, and where a lag leaves room, at
-/// the next best that lie apart. With several it starts at the knee of the frontier, at its
+/// the plan alone. With one objective it starts at the best point, and where there are trials for
+/// more than one simplex, at the next best that lie apart. With several it starts at the knee of the frontier, at its
 /// extremes, and then at its other points; each start has a direction of its own, in which it
 /// lowers all objectives.
 ///
@@ -87,7 +87,7 @@ impl Polish {
 
     fn refinement(&mut self) -> Search {
         let known = std::mem::take(&mut self.known);
-        let strategy = classical::refinement(&self.space, self.seed, &known);
+        let strategy = classical::refinement(&self.space, self.seed, &known, self.left);
         Search::new(strategy, &self.space, self.seed, &known, Vec::new())
     }
 

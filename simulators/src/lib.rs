@@ -52,7 +52,7 @@ pub use contract::{
     Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
 };
 pub use open::{OpenError, Places, open, open_template, simulator_names};
-pub use problem::{Problem, problem_names, problem_template};
+pub use problem::{Problem, problem_names, problem_template, problem_template_of};
 pub use sets::{
     ADJUSTED, BARS, Bars, Column, DataFolder, MANIFEST, Manifest, Origin, PRICES, SETS_FORMAT,
     Source, VOLUME, bar_fault, content_hash, time_text, write_bars,

@@ -20,6 +20,9 @@ const CURVE_STREAM: u64 = 1;
 /// More than this many reports for each trial are certainly a typing error.
 const MAX_STEPS: i64 = 1_000_000;
 
+/// Templates are written for so many variables at most.
+const MAX_WRITTEN: usize = 100_000;
+
 /// More objectives than this are certainly a typing error.
 const MAX_OBJECTIVES: i64 = 100;
 
@@ -264,9 +267,33 @@ pub fn problem_names() -> Vec<&'static str> {
 /// number of variables and objectives; none if there is no such problem.
 #[must_use]
 pub fn problem_template(name: &str) -> Option<String> {
+    problem_template_of(name, None, None)
+}
+
+/// The same with so many variables and objectives, as far as the problem leaves them free; where
+/// it does not, or there are too few variables, it is the default one.
+#[must_use]
+pub fn problem_template_of(
+    name: &str,
+    dimensions: Option<usize>,
+    objectives: Option<usize>,
+) -> Option<String> {
     let definition = find(name)?;
-    let dimensions = definition.dimensions.default();
-    let objectives = definition.objectives.default();
+    let usual = definition.objectives.default();
+    let objectives = match definition.objectives {
+        Count::Free { .. } => {
+            objectives.filter(|count| (2..=MAX_OBJECTIVES as usize).contains(count))
+        }
+        Count::Fixed(_) => None,
+    };
+    let objectives = objectives.unwrap_or(usual);
+    let least = definition.least_dimensions(objectives);
+    let dimensions = match definition.dimensions {
+        Count::Free { .. } => dimensions.filter(|count| (least..=MAX_WRITTEN).contains(count)),
+        Count::Fixed(_) => None,
+    };
+    // Each further objective takes a variable of its own.
+    let dimensions = dimensions.unwrap_or(definition.dimensions.default() + objectives - usual);
     let best = match &definition.optimum {
         Optimum::Minimum { value, at } => {
             let place: Vec<String> = at(dimensions).iter().map(f64::to_string).collect();
@@ -289,5 +316,8 @@ pub fn problem_template(name: &str) -> Option<String> {
             .expect("writing to a String succeeds");
     }
     write!(text, "\n[problem]\nname = \"{name}\"\n").expect("writing to a String succeeds");
+    if objectives != usual {
+        writeln!(text, "objectives = {objectives}").expect("writing to a String succeeds");
+    }
     Some(text)
 }

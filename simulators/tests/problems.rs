@@ -9,7 +9,9 @@ mod support;
 use std::path::Path;
 
 use search_spaces::{Document, Point, Template, Value};
-use simulators::{Report, Simulator, Trial, Unwatched, problem_names, problem_template};
+use simulators::{
+    Report, Simulator, Trial, Unwatched, problem_names, problem_template, problem_template_of,
+};
 use support::{bits, open, refusal};
 
 fn text(variables: usize, settings: &str) -> String {
@@ -190,6 +192,21 @@ fn every_problem_has_a_template_that_opens_and_runs() {
         assert!(support::run(&*problem, &middle).iter().all(|f| f.is_finite()), "{name}");
     }
     assert!(problem_template("sphere").expect("there").contains("x2 = { float = [-5.12, 5.12] }"));
+}
+
+#[test]
+fn templates_are_written_for_as_many_variables_and_objectives_as_are_asked_for() {
+    let counted = |name, dimensions, objectives| {
+        let text = problem_template_of(name, dimensions, objectives).expect("there");
+        let document = Document::parse(name, &text).expect("valid TOML");
+        let template = Template::read(document, Path::new("")).expect("a valid template");
+        assert!(open(&text).is_ok(), "{name}");
+        (template.space.parameters().len(), template.objectives.len())
+    };
+    assert_eq!(counted("sphere", Some(10), None), (10, 1));
+    assert_eq!(counted("dtlz2", None, Some(4)), (13, 4));
+    assert_eq!(counted("dtlz2", Some(20), Some(5)), (20, 5));
+    assert_eq!(counted("branin", Some(10), Some(3)), (2, 1), "it is what it is");
 }
 
 #[test]

@@ -40,6 +40,9 @@ pub struct Session {
     open: u64,
     /// Trials handed out whose line has not been written.
     unwritten: VecDeque<u64>,
+    /// Points of a sequence that are still to be handed out; what lies beyond is not part of the
+    /// study, however far its jobs reach.
+    left: u64,
     is_done: bool,
     request: Request,
 }
@@ -89,6 +92,7 @@ impl Session {
             tally,
             frame,
             sequence,
+            left: choices.trials.unwrap_or(u64::MAX),
             lag: if driver.learns() { choices.lag } else { ahead },
             driver,
             choices,
@@ -177,7 +181,12 @@ impl Session {
             Work::Points(points) => points.iter().cloned().map(Some).collect(),
             Work::Range { len } => {
                 let sequence = self.sequence.as_ref().expect("ranges are of a sequence");
-                (first..first + len).map(|number| sequence.point(number)).collect()
+                let mut point = |number| {
+                    let point = sequence.point(number).filter(|_| self.left > 0)?;
+                    self.left -= 1;
+                    Some(point)
+                };
+                (first..first + len).map(&mut point).collect()
             }
         };
         let skipped = || TrialResult { outcome: Outcome::Skipped, reports: Vec::new() };

@@ -8,6 +8,7 @@ use search_spaces::{Amount, Bar, Guard, Measure};
 use serde::Serialize;
 
 use crate::cli::{Explain, Output};
+use crate::commands::rung::{Rung, standing};
 use crate::commands::{json, people_table};
 use crate::exit::{Exit, Failure};
 use crate::frame::Frame;
@@ -31,6 +32,8 @@ struct Explanation {
     pruner: Option<String>,
     /// The step at which it was to pause, and the rung.
     pause: Option<(u64, u64)>,
+    /// Where it stood there.
+    rung: Option<Rung>,
     /// The trials that it was compared with report by report.
     rivals: Vec<u64>,
     /// How many reports it might go without getting better.
@@ -94,6 +97,11 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
     let continued_as = continued(&ledger, &row)?;
     let guard = record.job.guard.as_deref();
     let measure = study.schema.measure();
+    let pause = guard.and_then(|guard| Some((guard.pause?, guard.course)));
+    let rung = match pause {
+        Some((pause, course)) => standing(&ledger, &frame, &measure, (&row, pause.step, course))?,
+        None => None,
+    };
     let names = study.template.objectives.iter().map(|each| each.metric.clone());
     print_it(
         &Explanation {
@@ -104,7 +112,8 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
             origin: row.origin,
             continued_as,
             pruner: guard.map(|guard| guard.pruner.clone()),
-            pause: guard.and_then(|guard| guard.pause).map(|pause| (pause.step, pause.rung)),
+            pause: pause.map(|(pause, _)| (pause.step, pause.rung)),
+            rung,
             rivals: guard.and_then(|guard| guard.rivals.as_ref()).map_or(Vec::new(), |rivals| {
                 rivals.trials.iter().map(|rival| rival.trial).collect()
             }),
@@ -196,7 +205,8 @@ fn held(it: &Explanation) -> String {
         return "nothing held it against other trials".to_owned();
     };
     if let Some((step, rung)) = it.pause {
-        return format!("{pruner} had it pause at step {step}, on rung {rung}");
+        let among = it.rung.as_ref().map_or(String::new(), among);
+        return format!("{pruner} had it pause at step {step}, on rung {rung}{among}");
     }
     let named: Vec<String> = it.rivals.iter().map(u64::to_string).collect();
     match (it.steps.iter().any(|step| step.bar.is_some()), it.patience) {
@@ -215,6 +225,25 @@ fn held(it: &Explanation) -> String {
             "{pruner} asked nothing of it: too few had ended by then, or it is of the control group"
         ),
     }
+}
+
+/// Where it stood on its rung.
+fn among(rung: &Rung) -> String {
+    let amount: Vec<String> = rung.amount.iter().map(|value| short(*value)).collect();
+    let better = match amount.len() {
+        1 => "were better",
+        _ => "dominated it",
+    };
+    let worst = rung
+        .worst_that_went_on
+        .map_or(String::new(), |worst| format!(", the last of them with {}", short(worst)));
+    format!(
+        ", with {}; of {} trials that came there, {} {better} and {} went on{worst}",
+        amount.join(", "),
+        thousands(rung.came),
+        thousands(rung.better),
+        thousands(rung.went_on),
+    )
 }
 
 /// The reports, with the bars where there are any.

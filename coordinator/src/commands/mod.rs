@@ -19,6 +19,7 @@ pub mod explain;
 mod points;
 mod report;
 pub mod results;
+mod rung;
 pub mod start;
 pub mod status;
 pub mod stop;

@@ -21,6 +21,19 @@ pub(super) fn in_store(folder: &StudyFolder) -> String {
     format!("{}{}", folder.name(), store_option(store))
 }
 
+/// Why a study has ended with fewer trials than were asked for.
+pub(super) fn too_few(evaluated: u64, asked: u64, algorithm: &str) -> String {
+    let (evaluated, asked) = (thousands(evaluated), thousands(asked));
+    // No other point may stand in for one of a Latin hypercube.
+    if algorithm == "lhs" {
+        return format!(
+            "of the {asked} points of the Latin hypercube, {evaluated} meet the constraints; random \
+             and sobol go on until there are enough"
+        );
+    }
+    format!("the space has no more than {evaluated} points for the {asked} trials")
+}
+
 /// Prints how the study ended, and the top of its ranking.
 pub(super) fn report(
     ended: &Ended,
@@ -107,7 +120,7 @@ fn summary(ended: &Ended, name: &str, elapsed: Duration) -> String {
     let Ended { finished, progress, .. } = ended;
     let run = progress.counts.evaluated - progress.resumed;
     let work = match (run, finished.state) {
-        (0, StudyState::Complete) => "all of them before".to_owned(),
+        (0, StudyState::Complete) if progress.resumed > 0 => "all of them before".to_owned(),
         _ => {
             let rate = run as f64 / elapsed.as_secs_f64().max(1e-9);
             let (run, rate) = (thousands(run), thousands(rate as u64));

@@ -19,7 +19,7 @@ use crate::commands::announcement::{announce, explain};
 use crate::commands::changes::changed_template;
 use crate::commands::choices::{Chosen, choices};
 use crate::commands::clock::{now, now_ms, wall_clock};
-use crate::commands::report::{in_store, report};
+use crate::commands::report::{in_store, report, too_few};
 use crate::commit::git_commit;
 use crate::control::Control;
 use crate::ended::Ended;
@@ -162,6 +162,7 @@ fn supervise(
         display: Display::new(std::io::stderr().is_terminal(), args.quiet, study.goal().total()),
     };
     let (started, asked) = (now(), study.choices.trials);
+    let algorithm = study.choices.algorithm.to_string();
     let outcome = runtime.block_on(session.run(study, ledger, args.max_time));
     // A worker that still holds a trial of hours must not keep the program from ending.
     runtime.shutdown_background();
@@ -177,8 +178,7 @@ fn supervise(
     if let (StudyState::Complete, Some(asked)) = (ended.finished.state, asked)
         && ended.progress.counts.points() < asked
     {
-        let evaluated = thousands(ended.progress.counts.points());
-        say!("the space has no more than {evaluated} points for the {} trials", thousands(asked));
+        say!("{}", too_few(ended.progress.counts.points(), asked, &algorithm));
     }
     report(&ended, folder, args, started.elapsed())
 }

@@ -89,19 +89,27 @@ pub(crate) fn annealing(
     Ok(Box::new(Runs::new(task.space, source, chains)))
 }
 
-/// So many simplexes refine a study at once.
-pub(crate) const REFINING: usize = 8;
+/// So many simplexes refine a study at once, at most.
+const REFINING: u64 = 8;
+
+/// Trials that a simplex needs to come to its end, for each of its vertices.
+const TO_THE_END: u64 = 20;
 
 /// The edge of a simplex that refines, in the unit cube.
 const REFINING_EDGE: f64 = 0.05;
 
-/// Simplexes that start at the best of what is known. What is known is learnt besides.
+/// Simplexes that start at the best of what is known, for so many trials: as many at once as come to
+/// their end in these, so that workers may have to wait, and no trial is spent on a simplex that
+/// stays half done. What is known is learnt besides.
 pub(crate) fn refinement(
     space: &Arc<Space>,
     seed: u64,
     known: &[(Point, Told)],
+    trials: u64,
 ) -> Box<dyn Strategy> {
     let edge = REFINING_EDGE;
+    let vertices = space.parameters().len() as u64 + 1;
+    let at_once = (trials / (TO_THE_END * vertices)).clamp(1, REFINING) as usize;
     let front = front(known);
     let (points, rows): (Vec<Point>, Vec<&[f64]>) = front
         .iter()
@@ -113,10 +121,10 @@ pub(crate) fn refinement(
     if let Some(width) = rows.first().map(|row| row.len()).filter(|width| *width > 1) {
         let axes = Axes::new(space);
         let source = Directions::new(&axes, &points, Scores::new(&rows.concat(), width), edge);
-        return Box::new(Runs::new(space, source, REFINING));
+        return Box::new(Runs::new(space, source, at_once));
     }
     let starts = Starts::new(&Task::new(space, seed, None), 0);
-    Box::new(Runs::new(space, Simplexes { starts, edge }, REFINING))
+    Box::new(Runs::new(space, Simplexes { starts, edge }, at_once))
 }
 
 /// What a trial costs a study with one objective.
