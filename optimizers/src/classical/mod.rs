@@ -90,7 +90,7 @@ pub(crate) fn annealing(
 }
 
 /// So many simplexes refine a study at once, at most.
-const REFINING: u64 = 8;
+const REFINING: usize = 8;
 
 /// Trials that a simplex needs to come to its end, for each of its vertices.
 const TO_THE_END: u64 = 20;
@@ -98,9 +98,10 @@ const TO_THE_END: u64 = 20;
 /// The edge of a simplex that refines, in the unit cube.
 const REFINING_EDGE: f64 = 0.05;
 
-/// Simplexes that start at the best of what is known, for so many trials: as many at once as come to
-/// their end in these, so that workers may have to wait, and no trial is spent on a simplex that
-/// stays half done. What is known is learnt besides.
+/// Simplexes that start at the best of what is known, for so many trials. With one objective there
+/// are as many at once as come to their end in these, so that workers may have to wait, and no trial
+/// is spent on a simplex that stays half done. With several, each goes in a direction of its own, and
+/// to go a little in many of them is what pushes a frontier. What is known is learnt besides.
 pub(crate) fn refinement(
     space: &Arc<Space>,
     seed: u64,
@@ -109,7 +110,7 @@ pub(crate) fn refinement(
 ) -> Box<dyn Strategy> {
     let edge = REFINING_EDGE;
     let vertices = space.parameters().len() as u64 + 1;
-    let at_once = (trials / (TO_THE_END * vertices)).clamp(1, REFINING) as usize;
+    let at_once = (trials / (TO_THE_END * vertices)).clamp(1, REFINING as u64) as usize;
     let front = front(known);
     let (points, rows): (Vec<Point>, Vec<&[f64]>) = front
         .iter()
@@ -121,7 +122,7 @@ pub(crate) fn refinement(
     if let Some(width) = rows.first().map(|row| row.len()).filter(|width| *width > 1) {
         let axes = Axes::new(space);
         let source = Directions::new(&axes, &points, Scores::new(&rows.concat(), width), edge);
-        return Box::new(Runs::new(space, source, at_once));
+        return Box::new(Runs::new(space, source, REFINING));
     }
     let starts = Starts::new(&Task::new(space, seed, None), 0);
     Box::new(Runs::new(space, Simplexes { starts, edge }, at_once))
