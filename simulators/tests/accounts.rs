@@ -5,7 +5,7 @@
 mod support;
 
 use search_spaces::{Point, Value};
-use simulators::{Reason, Report, Simulator as _, Trace, Trial, Verdict, Watcher};
+use simulators::{Reason, Report, Simulator as _, Trace, Trade, Trial, Verdict, Watcher};
 use support::bars::{Bars, on_bars};
 use support::{SMA_CROSS, SMA_SPACE, backtest, bits, ints};
 
@@ -169,7 +169,7 @@ fn reports_are_the_metrics_of_the_run_so_far() {
         format!(
             "data = 'stocks-daily'\nsymbols = ['GOOG', 'IBM']\nfrom = 2005-01-03\nto = {to}\n\
              reports = 4\nmetrics = ['equity_final', 'max_drawdown', 'trades', 'sharpe', \
-             'exposure', 'buy_and_hold']"
+             'exposure', 'buy_and_hold', 'turnover']"
         )
     };
     let point = ints(&[10, 30]);
@@ -190,10 +190,20 @@ fn reports_are_the_metrics_of_the_run_so_far() {
         let report = &reports[1].values;
         let open = cut.trades.iter().filter(|trade| trade.reason == Reason::End).count();
         assert_eq!(report[2] + open as f64, cut.metrics[2]);
-        for place in [0, 1, 5] {
+        for place in [0, 1, 4, 5] {
             let (found, expected) = (report[place], cut.metrics[place]);
             assert!((found / expected - 1.0).abs() < 1e-12, "{place}: {found} {expected}");
         }
+        // Turnover has the entry of what is open; the cut run has its exit, too.
+        assert!(open > 0 || rules != SMA_CROSS, "always in the market");
+        let value = |trades: &[Trade], value: fn(&Trade) -> f64| trades.iter().map(value).sum();
+        let all: f64 = value(&cut.trades, |t| t.size.abs() * (t.entry_price + t.exit_price));
+        let exits: f64 = value(&cut.trades, |t| match t.reason {
+            Reason::End => t.size.abs() * t.exit_price,
+            _ => 0.0,
+        });
+        let (found, expected) = (report[6], cut.metrics[6] * (1.0 - exits / all));
+        assert!((found / expected - 1.0).abs() < 1e-12, "turnover: {found} {expected}");
         let mut stop = StopAt(2, Vec::new());
         whole.session().run(&trial, &mut stop).expect("no failure");
         assert_eq!(stop.1, reports[..2]);

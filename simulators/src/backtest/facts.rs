@@ -4,7 +4,7 @@
 use super::curve::CurveSums;
 use super::data::Series;
 use super::date::Date;
-use super::engine::Deal;
+use super::engine::{Deal, Position};
 use super::run::Trader;
 use crate::numbers::real;
 
@@ -209,11 +209,22 @@ impl Tally {
         }
     }
 
-    /// The sums over the trades of all accounts.
-    pub(super) fn sums(&self) -> TradeSums {
+    /// The sums over the trades of all accounts. Of positions that are open there are the bars, of
+    /// which `seen` tells the number for each symbol, and the value of their entries.
+    pub(super) fn sums(
+        &self,
+        open: impl Iterator<Item = Position>,
+        seen: impl Fn(usize) -> usize,
+    ) -> TradeSums {
         let mut all = TradeSums::NONE;
         for (sums, _) in &self.accounts {
             all.join(sums);
+        }
+        for position in open {
+            let symbol = position.symbol as usize;
+            let uncounted = self.uncounted.get(symbol).copied().unwrap_or(0);
+            all.held += real(seen(symbol).saturating_sub(position.entry_bar.max(uncounted)));
+            all.traded += position.size.abs() * position.entry_price;
         }
         all
     }

@@ -39,6 +39,7 @@ mod rules;
 mod run;
 mod settings;
 mod shadow;
+mod signals;
 mod simulator;
 mod stored;
 mod text;

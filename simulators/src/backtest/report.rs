@@ -11,7 +11,8 @@ use crate::numbers::real;
 
 impl Backtest {
     /// The metrics of accounts that have come to the end of the first `dates` dates: a position
-    /// that is open counts by its price, and among the trades only once it is closed.
+    /// that is open counts by its price, its bars and its entry, and among the trades only once it
+    /// is closed.
     pub(super) fn metrics_at(
         &self,
         dates: usize,
@@ -29,6 +30,7 @@ impl Backtest {
             bars += seen;
         }
         scratch.tally.count(accounts.iter().map(|account| &account.record().trades[..]));
+        let positions = accounts.iter().flat_map(Trader::positions);
         let calculator = Calculator {
             statistics: self.settings.statistics,
             periods_per_year: self.settings.periods_per_year,
@@ -39,7 +41,7 @@ impl Backtest {
                 cash: self.settings.account.cash,
                 accounts,
                 all: &self.all,
-                trades: scratch.tally.sums(),
+                trades: scratch.tally.sums(positions, |symbol| self.calendar.bars(symbol, dates)),
                 bars,
                 buy_and_hold: buy_and_hold / real(self.all.len()),
                 market: &self.market[..dates],

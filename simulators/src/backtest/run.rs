@@ -4,13 +4,14 @@ use search_spaces::Point;
 
 use super::broker::{Book, Market, Rules};
 use super::curve::{self, CurveSums};
-use super::engine::{Account, AccountRules, Record, Signals};
+use super::engine::{Account, AccountRules, Position, Record};
 use super::evaluate::{Column, Evaluator, Pool, World};
 use super::expression::Condition;
 use super::mask::Mask;
 use super::orders::Orders;
 use super::rules::Accounts;
 use super::settings::Settings;
+use super::signals::Signals;
 use super::simulator::{Backtest, Engine, Scratch};
 use crate::contract::{Failure, Report, Verdict, Watcher};
 use crate::numbers::real;
@@ -223,6 +224,15 @@ impl Trader<'_> {
             Self::Account(account) => &account.record,
             Self::Book(book) => &book.record,
         }
+    }
+
+    /// The positions that are open.
+    pub(super) fn positions(&self) -> impl Iterator<Item = Position> {
+        let (account, book) = match self {
+            Self::Account(account) => (account.position(), None),
+            Self::Book(book) => (None, Some(book.positions())),
+        };
+        account.into_iter().chain(book.into_iter().flatten())
     }
 
     fn into_record(self) -> Record {

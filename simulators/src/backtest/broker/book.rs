@@ -5,13 +5,14 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::super::curve::Terrain;
 use super::super::data::{Price, Series};
-use super::super::engine::{AccountRules, Deal, Reason, Record, Signals, whole_shares};
+use super::super::engine::{AccountRules, Deal, Position, Reason, Record, whole_shares};
 use super::super::evaluate::Column;
 use super::super::execution::Execution;
 use super::super::orders::Orders;
 use super::super::risk::Risk;
 use super::super::rules::OrderRules;
 use super::super::settings::Shares;
+use super::super::signals::Signals;
 use super::fill::Entry;
 use super::finer::Finer;
 use super::guard::Guard;
@@ -122,6 +123,14 @@ impl<'a> Book<'a> {
             next: 0,
             record,
         }
+    }
+
+    /// The positions that are open.
+    pub(in super::super) fn positions(&self) -> impl Iterator<Item = Position> {
+        self.desks.iter().filter(|desk| desk.holding.is_open()).map(|desk| {
+            let Holding { size, entry_bar, entry_price, .. } = desk.holding;
+            Position { symbol: desk.market.symbol, size, entry_bar, entry_price }
+        })
     }
 
     /// A number uniform on [0, 1).
