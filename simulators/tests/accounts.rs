@@ -63,6 +63,75 @@ fn one_account_follows_all_dates_and_gives_cash_back_to_all() {
     assert_eq!(found.metrics, [2.0, 5.0 / 10.0]);
 }
 
+/// What rounding leaves of the cash, some 10^-12 of it, once bought B: 10^-14 shares, with which the
+/// symbol was in a position, so that its real entry was passed over.
+#[test]
+fn what_rounding_leaves_of_the_cash_buys_nothing() {
+    let a = vec![[100.3, 101.0, 99.0, 100.0]; 7];
+    let mut b = vec![[50.0, 51.0, 49.0, 50.0]; 5];
+    b.extend([[50.0, 61.0, 49.0, 60.0]; 2]);
+    for (cash, commission) in [(9000.0, 0.001), (10_000.0, 0.0), (7777.0, 0.0013)] {
+        for price in [100.3, 99.7, 33.1, 12.34] {
+            let a: Vec<[f64; 4]> =
+                a.iter().map(|_| [price, price + 1.0, price - 1.0, price]).collect();
+            let bars = Bars::of_symbols(&[("A", 0, &a), ("B", 0, &b)]);
+            let rules = "long_entry = \"symbol == 'A' and volume == 0 or \
+                 symbol == 'B' and (volume == 1 or volume == 4)\"\n\
+                 long_exit = \"symbol == 'A' and volume == 3\"";
+            for risk in ["max_gross = 1", "max_gross = 2, max_net = 1", "max_exposure = 1e5"] {
+                let settings = format!(
+                    "accounts = 'shared'\nshares = 'fractional'\ncash = {cash}\n\
+                     commission = {commission}\nrisk = {{ {risk} }}"
+                );
+                let found = trace(&bars, &settings, rules);
+                let entries: Vec<(u32, usize)> =
+                    found.trades.iter().map(|t| (t.symbol, t.entry_bar)).collect();
+                assert_eq!(entries, [(0, 1), (1, 5)], "{settings} {price}");
+            }
+        }
+    }
+}
+
+/// At an open, the other holdings once counted at their closes before, although their opens of that
+/// very time were known: here 5,000 of B were bought beside a short position that had come to be
+/// worth all the equity.
+#[test]
+fn holdings_count_at_the_opens_of_the_time_of_a_fill() {
+    let a = [FLAT, FLAT, FLAT, [150.0; 4], [150.0; 4], [150.0; 4]];
+    let b = [FLAT; 6];
+    let rules = "long_entry = \"symbol == 'B' and volume == 2\"\n\
+         short_entry = \"symbol == 'A' and volume == 0\"\nsize = { fraction = 0.5 }";
+    let settings = "accounts = 'shared'\nshares = 'fractional'\ncash = 10000";
+    for order in [["A", "B"], ["B", "A"]] {
+        let bars = order.map(|symbol| (symbol, 0, if symbol == "A" { &a[..] } else { &b[..] }));
+        let found = trace(&Bars::of_symbols(&bars), settings, rules);
+        assert_eq!(found.trades.len(), 1, "equity and gross exposure are 7,500");
+        assert_eq!(equity(&found)[5], 7500.0);
+        let more = format!("{settings}\nrisk.max_gross = 2");
+        let found = trace(&Bars::of_symbols(&bars), &more, rules);
+        let b = found.trades.iter().find(|trade| trade.size > 0.0).expect("bought");
+        assert!((b.size - 37.5).abs() < 1e-9, "half of 7,500, not of 10,000: {}", b.size);
+    }
+}
+
+/// An order that is filled within a bar once found the holdings of symbols that come before it in
+/// the data at the close of that bar, and those that come after it at the close before.
+#[test]
+fn holdings_count_at_their_opens_for_what_is_filled_within_the_bar() {
+    let a = [FLAT, FLAT, FLAT, [110.0, 120.0, 110.0, 120.0], [120.0; 4]];
+    let b = [FLAT, FLAT, FLAT, [100.0, 100.0, 90.0, 100.0], FLAT];
+    let settings = "accounts = 'shared'\nshares = 'fractional'\ncash = 10000\nrisk.max_gross = 2";
+    let rules = "long_entry = \"symbol == 'A' and volume == 0 or symbol == 'B' and volume == 2\"\n\
+         size = { fraction = 0.5 }\nentry = { limit = \"110 - 10 * volume\" }";
+    for order in [["A", "B"], ["B", "A"]] {
+        let bars = order.map(|symbol| (symbol, 0, if symbol == "A" { &a[..] } else { &b[..] }));
+        let found = trace(&Bars::of_symbols(&bars), settings, rules);
+        let b = found.trades.iter().find(|trade| trade.entry_price == 90.0).expect("bought");
+        assert_eq!(b.entry_bar, 3);
+        assert!((b.size * 90.0 - 5250.0).abs() < 1e-9, "50 of A are worth 5,500 at the open");
+    }
+}
+
 #[test]
 fn limits_cut_one_name_then_all_then_the_side_that_weighs_too_much() {
     let limited = |risk: &str, rules: &str| {

@@ -9,6 +9,11 @@ use super::book::{At, Book, INVESTED};
 use super::holding::{Holding, Ladder, Rung};
 use super::order::Order;
 
+/// The room below which a limit leaves none, as a fraction of the equity. Where limits are used up,
+/// rounding leaves some 10^-16 of it, over many trades 10^-13, which would make a position of dust:
+/// one that keeps the symbol from entering when there is room. Nobody trades a billionth.
+const NO_ROOM: f64 = 1e-9;
+
 /// An entry that is about to be filled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
@@ -103,7 +108,7 @@ impl Book<'_> {
         if most.is_finite() {
             let held = self.desks[entry.symbol].holding;
             let room = most * equity - held.size.abs() * entry.at.price;
-            cut(entry, room);
+            cut(entry, room, equity);
         }
     }
 
@@ -150,7 +155,7 @@ impl Book<'_> {
         if total > room {
             let part = if room > 0.0 { room / total } else { 0.0 };
             for entry in entries.iter_mut() {
-                cut(entry, entry.budget * part);
+                cut(entry, entry.budget * part, equity);
             }
         }
         if risk.max_net.is_finite() {
@@ -165,7 +170,7 @@ impl Book<'_> {
             if excess > 0.0 && total > 0.0 {
                 let part = if excess < total { 1.0 - excess / total } else { 0.0 };
                 let of_side = entries.iter_mut().filter(|entry| entry.at.sign == sign);
-                of_side.for_each(|entry| cut(entry, entry.budget * part));
+                of_side.for_each(|entry| cut(entry, entry.budget * part, equity));
             }
         }
     }
@@ -256,9 +261,9 @@ fn least(a: f64, b: f64) -> f64 {
 }
 
 /// Cuts an entry to a budget; shares that were asked for go down with it.
-fn cut(entry: &mut Entry, budget: f64) {
+fn cut(entry: &mut Entry, budget: f64, equity: f64) {
     if budget < entry.budget {
-        let budget = if budget > 0.0 { budget } else { 0.0 };
+        let budget = if budget > 0.0 && budget > NO_ROOM * equity { budget } else { 0.0 };
         if let Some(shares) = &mut entry.shares {
             *shares *= budget / entry.budget * INVESTED;
         }

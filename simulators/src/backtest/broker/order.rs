@@ -9,7 +9,6 @@ pub(super) struct Prices {
     pub open: f64,
     pub high: f64,
     pub low: f64,
-    pub close: f64,
 }
 
 /// The prices of a bar times a sign.
@@ -111,7 +110,7 @@ mod tests {
     }
 
     fn price(order: &mut Order, open: f64, high: f64, low: f64) -> Option<f64> {
-        let prices = Prices { open, high, low, close: open };
+        let prices = Prices { open, high, low };
         order.touched(&prices.signed(order.sign)).map(|touch| order.sign * touch.level)
     }
 

@@ -93,6 +93,9 @@ impl Book<'_> {
         for (symbol, bar) in present {
             self.begin_bar(*symbol, *bar);
         }
+        // Whatever is filled at the open, or later within the bar, finds all holdings worth what
+        // they are at this open: that is known of all symbols alike, and nothing later is.
+        self.mark(present, Price::Open);
         if fill == Fill::NextOpen {
             self.fill_at_market(present, Moment::Open);
         }
@@ -102,8 +105,8 @@ impl Book<'_> {
             self.follow(*symbol, *bar);
             let desk = &mut self.desks[*symbol];
             desk.order = desk.order.filter(|order| order.last > *bar);
-            desk.price = whole.close;
         }
+        self.mark(present, Price::Close);
         if fill == Fill::SameClose {
             self.decide_all(tick, present);
         }
@@ -143,12 +146,17 @@ impl Book<'_> {
         }
     }
 
-    /// Equity at the close; fills may have left another price as the last known one.
-    fn equity_at_close(&mut self, present: &[(usize, usize)]) -> f64 {
+    /// Makes a price of their present bars the last known one of these symbols.
+    fn mark(&mut self, present: &[(usize, usize)], price: Price) {
         for (symbol, bar) in present {
             let desk = &mut self.desks[*symbol];
-            desk.price = desk.market.series.price(Price::Close)[*bar];
+            desk.price = desk.market.series.price(price)[*bar];
         }
+    }
+
+    /// Equity at the close; fills may have left another price as the last known one.
+    fn equity_at_close(&mut self, present: &[(usize, usize)]) -> f64 {
+        self.mark(present, Price::Close);
         self.equity()
     }
 
