@@ -239,6 +239,43 @@ fn a_waiting_entry_moves_with_its_signal_and_goes_with_the_exit() {
     assert_eq!(found.decisions[1].action, Action::Close);
 }
 
+/// What becomes of an order that waits was once not looked at while a position was open, so that
+/// reversals came about that the exit rule of their direction had cancelled.
+#[test]
+fn a_waiting_reversal_goes_with_its_exit_and_with_an_opposite_entry() {
+    let up = [100.0, 106.0, 99.0, 105.0];
+    let bars = [FLAT, FLAT, FLAT, FLAT, FLAT, up, [105.0; 4], [105.0; 4]];
+    let run = |more: &str| {
+        let rules = format!("entry = {{ limit = '110', short_limit = '105' }}\n{more}");
+        let found = trace(&bars, "cash = 1000", &rules);
+        found.trades.iter().map(|t| (t.size.signum(), t.exit_bar)).collect::<Vec<_>>()
+    };
+    let entries = "long_entry = 'volume == 0'\nshort_entry = 'volume == 2'";
+    assert_eq!(run(entries), [(1.0, 5), (-1.0, 7)], "nothing cancels it");
+    assert_eq!(run(&format!("{entries}\nshort_exit = 'volume == 3'")), [(1.0, 7)]);
+    let again = "long_entry = 'volume == 0 or volume == 3'\nshort_entry = 'volume == 2'";
+    assert_eq!(run(again), [(1.0, 7)], "replaced by an entry that is there already");
+    let both = "long_entry = 'volume == 0'\nshort_entry = 'volume == 2 or volume == 3'\n\
+         short_exit = 'volume == 3'";
+    assert_eq!(run(both), [(1.0, 7)], "an exit at the bar of a further signal cancels it, too");
+    let left = format!("{entries}\nlong_exit = 'volume == 3'\nshort_exit = 'volume == 3'");
+    assert_eq!(run(&left), [(1.0, 4)], "and the position is left as ever");
+}
+
+/// A reversal at the market that has not come about yet is cancelled as well; what it was to close
+/// is closed.
+#[test]
+fn a_reversal_that_is_on_its_way_can_be_cancelled() {
+    let rules = "long_entry = 'volume == 0'\nshort_entry = 'volume == 3'\n";
+    let run = |more: &str| {
+        let settings = "cash = 1000\nexecution.latency = 2";
+        trades(&trace(&[FLAT; 9], settings, &format!("{rules}{more}")))
+    };
+    let long = (9.0, 3, 100.0, 6, 100.0, Reason::Signal);
+    assert_eq!(run(""), [long, (-9.0, 6, 100.0, 8, 100.0, Reason::End)]);
+    assert_eq!(run("short_exit = 'volume == 4'"), [long]);
+}
+
 /// backtesting.py's stop 112 with limit 113 buys at 112; stop 107 with limit 105 sells at 107.
 #[test]
 fn stop_and_stop_limit_entries() {

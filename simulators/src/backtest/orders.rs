@@ -186,6 +186,13 @@ impl<'a> Orders<Column<'a>> {
     }
 }
 
+impl<N> Orders<N> {
+    /// Whether entries wait for a price.
+    pub(super) fn waits(&self) -> bool {
+        self.entry_stop.is_some() || self.entry_limit.is_some()
+    }
+}
+
 impl Orders<Number> {
     /// Whether a strategy has nothing beyond its four rules.
     pub(super) fn is_plain(&self) -> bool {

@@ -5,6 +5,7 @@ use super::super::evaluate::Column;
 use super::super::orders::{Level, Side};
 use super::super::rules::Reentry;
 use super::super::settings::Fill;
+use super::super::signals::Signs;
 use super::book::Book;
 use super::order::{Leave, Order};
 
@@ -18,28 +19,13 @@ impl Book<'_> {
     pub(super) fn decide(&mut self, tick: usize, symbol: usize, bar: usize) {
         let desk = &self.desks[symbol];
         let signs = desk.market.signals.at(bar);
-        let (buy, sell_short) =
-            (signs.long_entry && !signs.short_entry, signs.short_entry && !signs.long_entry);
         for (place, holds) in [signs.long_entry, signs.short_entry].into_iter().enumerate() {
             if !holds {
                 self.desks[symbol].used[place] = None;
             }
         }
-        let (holding, is_leaving) =
-            (self.desks[symbol].holding, self.desks[symbol].leave.is_some());
-        if holding.is_open() {
-            let (opposite, exit) = match holding.size > 0.0 {
-                true => (sell_short, signs.long_exit),
-                false => (buy, signs.short_exit),
-            };
-            let is_late = bar >= holding.deadline;
-            if opposite && self.may_enter(tick, symbol, bar, -holding.sign()) {
-                self.order(symbol, bar, -holding.sign());
-            } else if (opposite || exit || is_late) && !is_leaving {
-                let is_signal = opposite || exit;
-                let reason = if is_signal { Reason::Signal } else { Reason::TimeStop };
-                self.leave(symbol, bar, reason);
-            }
+        if self.desks[symbol].holding.is_open() {
+            self.decide_in_position(tick, symbol, bar, signs);
             return;
         }
         if let Some(order) = self.desks[symbol].order {
@@ -50,10 +36,47 @@ impl Book<'_> {
                 return;
             }
         }
+        let (buy, sell_short) = signs.entries();
         for (enters, sign) in [(buy, 1.0), (sell_short, -1.0)] {
             if enters && self.may_enter(tick, symbol, bar, sign) {
                 self.order(symbol, bar, sign);
             }
+        }
+    }
+
+    /// Decides what becomes of a position, and of an order to reverse it.
+    fn decide_in_position(&mut self, tick: usize, symbol: usize, bar: usize, signs: Signs) {
+        let desk = &self.desks[symbol];
+        let (holding, is_leaving) = (desk.holding, desk.leave.is_some());
+        let sign = holding.sign();
+        let reversal = desk.order.filter(|order| order.sign != sign);
+        let (buy, sell_short) = signs.entries();
+        let (entry, opposite, exit, exit_of_opposite) = match sign > 0.0 {
+            true => (buy, sell_short, signs.long_exit, signs.short_exit),
+            false => (sell_short, buy, signs.short_exit, signs.long_exit),
+        };
+        // An order is cancelled as without a position; an entry in the direction of the position
+        // replaces it by nothing.
+        let is_cancelled = reversal.is_some() && exit_of_opposite;
+        if let Some(order) = reversal {
+            if is_cancelled || entry && self.may_enter(tick, symbol, bar, sign) {
+                self.desks[symbol].order = None;
+            }
+            if is_cancelled && !order.waits && !is_leaving {
+                // What was to be reversed at the market is still to be closed there.
+                let leave = Leave { active: order.active, reason: Reason::Signal };
+                self.desks[symbol].leave = Some(leave);
+                return;
+            }
+        }
+        let reverses = opposite && !is_cancelled;
+        let is_late = bar >= holding.deadline;
+        if reverses && self.may_enter(tick, symbol, bar, -sign) {
+            self.order(symbol, bar, -sign);
+        } else if (reverses || exit || is_late) && !is_leaving {
+            let is_signal = reverses || exit;
+            let reason = if is_signal { Reason::Signal } else { Reason::TimeStop };
+            self.leave(symbol, bar, reason);
         }
     }
 
@@ -117,7 +140,7 @@ impl Book<'_> {
         if stop.is_nan() || limit.is_nan() || !orders.are_known(bar, sign, price) {
             return;
         }
-        let waits = orders.entry_stop.is_some() || orders.entry_limit.is_some();
+        let waits = orders.waits();
         let lifetime = orders.expires.as_ref().and_then(Column::fixed).map(|bars| bars as usize);
         let action = if sign > 0.0 { Action::Buy } else { Action::SellShort };
         self.note(symbol, bar, action);
