@@ -197,6 +197,35 @@ fn a_daily_loss_ends_the_day() {
     assert_eq!(shown, expected, "the first close of the next day decides again");
 }
 
+/// Days were once cut at midnight in UTC, whatever the sessions said, so that a loss within one
+/// session was two small ones.
+#[test]
+fn a_daily_loss_is_one_of_the_trading_day() {
+    // A session from 18:00 to 17:00 in New York, in winter: 23:00 to 22:00 in UTC.
+    let bars = |times: [&str; 6]| {
+        let prices = [100, 100, 98, 95, 95, 95];
+        let line = |(time, price): (&str, i32)| {
+            format!("2020-01-{time},{price},{price},{price},{price},1\n")
+        };
+        Bars::of_text(&times.into_iter().zip(prices).map(line).collect::<String>())
+    };
+    let run = |bars: &Bars, settings: &str| {
+        let settings = format!("risk.daily_loss_stop = 0.04\n{settings}");
+        let found = trace(bars, &settings, "long_entry = 'volume == 1'");
+        (found.trades[0].exit_bar, found.trades[0].reason)
+    };
+    let local = ["06 18:00", "06 20:00", "06 23:00", "07 01:00", "07 02:00", "07 03:00"];
+    let sessions = "sessions = { days = 'sun-thu', open = '18:00', close = '17:00'";
+    assert_eq!(run(&bars(local), ""), (5, Reason::End), "2 % and 3.1 %");
+    assert_eq!(run(&bars(local), &format!("{sessions} }}")), (4, Reason::RiskStop));
+    let utc = ["06 23:00", "07 01:00", "07 04:00", "07 06:00", "07 07:00", "07 08:00"];
+    let zone = format!("{sessions}, timezone = 'America/New_York' }}");
+    assert_eq!(run(&bars(utc), &zone), (4, Reason::RiskStop));
+    // Midnight in New York is at 05:00 in UTC.
+    let midnight = "sessions = { timezone = 'America/New_York' }";
+    assert_eq!(run(&bars(utc), midnight), (5, Reason::End));
+}
+
 #[test]
 fn a_stop_loss_may_be_followed_by_a_pause() {
     let mut bars = vec![FLAT; 2];

@@ -8,7 +8,8 @@ use super::data::Series;
 use super::date::Date;
 use super::evaluate::{Column, Evaluator, Unkept};
 use super::expression::{Across, Number};
-use super::timeframe::{Coarse, Sessions, Timeframe};
+use super::sessions::Sessions;
+use super::timeframe::{Coarse, Timeframe};
 use crate::contract::Failure;
 use crate::numbers::real;
 
@@ -16,6 +17,8 @@ use crate::numbers::real;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frames {
     pub sessions: Sessions,
+    /// For each symbol the number of the trading day of each bar, where an account asks for it.
+    days: Vec<Vec<i64>>,
     /// For each timeframe the bars of each symbol.
     coarse: Vec<Vec<Coarse>>,
 }
@@ -25,7 +28,20 @@ impl Frames {
         let of_symbols = |timeframe: &Timeframe| {
             all.iter().map(|series| Coarse::new(series, *timeframe, &sessions)).collect()
         };
-        Self { sessions, coarse: timeframes.iter().map(of_symbols).collect() }
+        let coarse = timeframes.iter().map(of_symbols).collect();
+        Self { sessions, days: Vec::new(), coarse }
+    }
+
+    /// The same with the trading day of each bar.
+    pub(super) fn with_days(mut self, all: &[Series]) -> Self {
+        let number = |date: &Date| self.sessions.number(*date);
+        self.days = all.iter().map(|series| series.dates.iter().map(number).collect()).collect();
+        self
+    }
+
+    /// The numbers of the trading days of the bars of a symbol; none where nobody has asked.
+    pub(super) fn days(&self, symbol: usize) -> &[i64] {
+        self.days.get(symbol).map_or(&[], Vec::as_slice)
     }
 }
 

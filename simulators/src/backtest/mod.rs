@@ -37,6 +37,7 @@ mod report;
 mod risk;
 mod rules;
 mod run;
+mod sessions;
 mod settings;
 mod shadow;
 mod signals;

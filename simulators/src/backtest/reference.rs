@@ -13,8 +13,8 @@ use super::evaluate::{Evaluator, Pool, World};
 use super::events::Events;
 use super::frames::Frames;
 use super::read;
+use super::sessions::Sessions;
 use super::settings::{Crossing, Summation};
-use super::timeframe::Sessions;
 
 /// The values of an expression at all bars of a symbol.
 fn values(all: &[Series], symbol: usize, text: &str, sessions: Sessions) -> Vec<f64> {
@@ -130,11 +130,11 @@ fn numbers_from_elsewhere_do_not_depend_on_later_bars() {
     all[2] = cut(&all[2], 40);
     let text = "sessions = { days = 'mon-fri' }";
     let document = Document::parse("t.toml", text).expect(text);
-    let weeks = Sessions::read(&mut document.section()).expect("valid");
+    let weeks = Sessions::read(&mut document.section(), None).expect("valid");
     for text in ELSEWHERE {
-        for sessions in [Sessions::default(), weeks] {
+        for sessions in [Sessions::default(), weeks.clone()] {
             let whole: Vec<Vec<f64>> =
-                (0..all.len()).map(|symbol| values(&all, symbol, text, sessions)).collect();
+                (0..all.len()).map(|symbol| values(&all, symbol, text, sessions.clone())).collect();
             assert!(whole[0].iter().any(|value| !value.is_nan()), "{text}");
             for last in all[0].dates.iter().step_by(3) {
                 let part: Vec<Series> = all
@@ -146,7 +146,7 @@ fn numbers_from_elsewhere_do_not_depend_on_later_bars() {
                     })
                     .collect();
                 for (symbol, whole) in whole.iter().enumerate() {
-                    let part = values(&part, symbol, text, sessions);
+                    let part = values(&part, symbol, text, sessions.clone());
                     let bits =
                         |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
                     assert_eq!(bits(&part), bits(&whole[..part.len()]), "{text} until {last}");

@@ -67,6 +67,11 @@ impl Risk {
         self.drawdown_stop.is_finite() || self.daily_loss_stop.is_finite()
     }
 
+    /// Whether it matters where days begin.
+    pub(super) fn counts_days(&self) -> bool {
+        self.daily_loss_stop.is_finite()
+    }
+
     /// Everything that differs from an account without limits, for the fingerprint.
     pub(super) fn texts(&self) -> Vec<String> {
         if *self == Self::default() { Vec::new() } else { vec![format!("risk = {self:?}")] }

@@ -194,6 +194,7 @@ impl Backtest {
             terrain: &self.terrains[index],
             signals: inputs.signals(),
             orders: &inputs.orders,
+            days: self.frames.days(index),
             finer: &self.finer[index],
         }
     }

@@ -19,9 +19,9 @@ use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
 use super::run::Input;
+use super::sessions::Sessions;
 use super::settings::{self, Settings, Shares};
 use super::stored;
-use super::timeframe::Sessions;
 use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
 use crate::open::{OpenError, Places};
 
@@ -156,9 +156,10 @@ impl Backtest {
         let finer = settings::finer(&mut section, places, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
+        let zone = stored::timezone(&section.text("data")?.unwrap_or_default(), places)?;
         let is_set = |file: &mut String| stored::folder_of(file, places).is_some();
         let sets = files.extract_if(.., is_set).collect();
-        let sessions = Sessions::read(&mut section)?;
+        let sessions = Sessions::read(&mut section, zone.as_deref())?.of(&all);
         let events = Events::read(&mut section, places.folder, &all)?;
         files.extend(events.are_there().then(|| events.file.clone()));
         let Some(strategy) = section.section("strategy")? else {
@@ -171,7 +172,10 @@ impl Backtest {
             series.forget_signals_but(&needs.signals);
             series.cast_shadows();
         }
-        let frames = Frames::new(&all, &needs.timeframes, sessions);
+        let mut frames = Frames::new(&all, &needs.timeframes, sessions);
+        if settings.risk.counts_days() {
+            frames = frames.with_days(&all);
+        }
         let parameters = space.parameters().iter();
         let parameters = parameters.map(|p| (p.name().to_owned(), p.labels().to_vec()));
         let calendar = Calendar::new(&all);

@@ -10,17 +10,9 @@
 //! The length of a bar is the shortest way from one bar to the next so far, so that it, too, is
 //! known when it is used.
 
-use search_spaces::{Section, TemplateError};
-
 use super::data::{Price, Series};
 use super::date::Date;
-
-const DAY: i64 = 86_400;
-
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-/// The weekday of 1970-01-01, counted from Monday.
-const EPOCH_WEEKDAY: i64 = 3;
+use super::sessions::{DAY, Place, Sessions};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
@@ -69,101 +61,25 @@ impl Timeframe {
         self.count * unit
     }
 
+    /// Whether its bars are of whole days.
+    pub(super) fn is_daily(self) -> bool {
+        self.unit != Unit::Seconds
+    }
+
     /// A number that is the same for all times that belong to one coarse bar, and for no others.
-    fn stretch(self, seconds: i64, sessions: &Sessions) -> i64 {
-        let (day, since_open) = sessions.day_of(seconds);
+    fn stretch(self, at: Place, sessions: &Sessions) -> i64 {
+        let Place { day, since_open } = at;
         match self.unit {
             Unit::Seconds => {
-                // The last stretch of a day may be shorter than the others.
-                let in_a_day = (DAY + self.count - 1) / self.count;
+                // The last stretch of a day may be shorter than the others, and a day on which
+                // clocks are put back has more of them.
+                let in_a_day = (2 * DAY + self.count - 1) / self.count;
                 day * in_a_day + since_open / self.count
             }
             Unit::Days => day.div_euclid(self.count),
-            Unit::Weeks => (day + EPOCH_WEEKDAY - sessions.first).div_euclid(7 * self.count),
+            Unit::Weeks => sessions.since_week_of_1970(day).div_euclid(7 * self.count),
             Unit::Months => Date::month_of(day).div_euclid(self.count),
         }
-    }
-}
-
-/// When bars can begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sessions {
-    /// The first weekday of a week with sessions, from 0 for Monday, and how many days they have.
-    first: i64,
-    days: i64,
-    /// Seconds from midnight to the opening, with which a trading day begins.
-    open: i64,
-    /// Seconds from the opening to the close.
-    length: i64,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self { first: 0, days: 7, open: 0, length: DAY }
-    }
-}
-
-impl Sessions {
-    /// Reads the table `sessions`.
-    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, TemplateError> {
-        let mut table = section.section_or_empty("sessions")?;
-        let mut sessions = Self::default();
-        if let Some(text) = table.text("days")? {
-            let weekday = |name: &str| WEEKDAYS.iter().zip(0_i64..).find(|(day, _)| **day == name);
-            let range = text.split_once('-').unwrap_or((&text, &text));
-            let (Some((_, first)), Some((_, last))) = (weekday(range.0), weekday(range.1)) else {
-                let allowed = "weekdays such as \"mon-fri\" or \"sun-thu\"";
-                return Err(table.error("days", format!("{text:?}"), allowed));
-            };
-            (sessions.first, sessions.days) = (first, (last - first).rem_euclid(7) + 1);
-        }
-        let mut time = |key: &str| -> Result<Option<i64>, TemplateError> {
-            let Some(text) = table.text(key)? else { return Ok(None) };
-            match Date::parse(&format!("1970-01-01 {text}")) {
-                Some(date) if text.len() == 5 => Ok(Some(date.seconds())),
-                _ => Err(table.error(key, format!("{text:?}"), "a time HH:MM, such as \"09:30\"")),
-            }
-        };
-        sessions.open = time("open")?.unwrap_or(0);
-        let close = time("close")?.unwrap_or(sessions.open);
-        table.finish()?;
-        // A session that closes when it opens lasts the whole day; one may close after midnight.
-        sessions.length = (close - sessions.open + DAY - 1).rem_euclid(DAY) + 1;
-        Ok(sessions)
-    }
-
-    /// What it says, where that is not the default.
-    pub(super) fn texts(&self) -> Vec<String> {
-        if *self == Self::default() {
-            return Vec::new();
-        }
-        let Self { first, days, open, length } = self;
-        vec![format!("sessions = {first} {days} {open} {length}")]
-    }
-
-    /// The trading day of a time, counted from that of 1970-01-01, and the seconds since it opened.
-    fn day_of(&self, seconds: i64) -> (i64, i64) {
-        let since = seconds - self.open;
-        (since.div_euclid(DAY), since.rem_euclid(DAY))
-    }
-
-    /// The number of the trading day of a bar.
-    pub(super) fn number(&self, date: Date) -> i64 {
-        self.day_of(date.seconds()).0
-    }
-
-    /// The first time from `seconds` on at which a bar can begin.
-    fn next_start(&self, seconds: i64) -> i64 {
-        let (mut day, since_open) = self.day_of(seconds);
-        let is_open = |day: i64| (day + EPOCH_WEEKDAY - self.first).rem_euclid(7) < self.days;
-        if is_open(day) && since_open < self.length {
-            return seconds;
-        }
-        day += 1;
-        while !is_open(day) {
-            day += 1;
-        }
-        day * DAY + self.open
     }
 }
 
@@ -197,7 +113,7 @@ impl Coarse {
         let mut current = None;
         for (bar, length) in lengths(&fine.dates).enumerate() {
             let seconds = fine.dates[bar].seconds();
-            let stretch = timeframe.stretch(seconds, sessions);
+            let stretch = timeframe.stretch(sessions.place(seconds), sessions);
             if current == Some(stretch) {
                 series.extend_last(fine, bar);
             } else {
@@ -271,7 +187,7 @@ mod tests {
 
     fn sessions(text: &str) -> Sessions {
         let document = search_spaces::Document::parse("t.toml", text).expect(text);
-        Sessions::read(&mut document.section()).unwrap_or_else(|error| panic!("{error}"))
+        Sessions::read(&mut document.section(), None).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn coarse(dates: &[&str], timeframe: &str, text: &str) -> Coarse {
@@ -359,23 +275,6 @@ mod tests {
                     assert_eq!(part[..complete], whole[..complete], "{timeframe} {cut}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn sessions_with_a_fault_are_refused() {
-        for (text, expected) in [
-            ("sessions = { days = 'mo-fr' }", "sessions.days: found \"mo-fr\", allowed: weekdays"),
-            (
-                "sessions = { open = '9:30' }",
-                "sessions.open: found \"9:30\", allowed: a time HH:MM",
-            ),
-            ("sessions = { close = '24:00' }", "sessions.close: found \"24:00\""),
-            ("sessions = { day = 'mon' }", "did you mean \"days\""),
-        ] {
-            let document = search_spaces::Document::parse("t.toml", text).expect(text);
-            let error = Sessions::read(&mut document.section()).expect_err(text).to_string();
-            assert!(error.contains(expected), "{error}");
         }
     }
 }

@@ -39,6 +39,8 @@ pub(in super::super) struct Market<'a> {
     pub terrain: &'a Terrain,
     pub signals: Signals<'a>,
     pub orders: &'a Orders<Column<'a>>,
+    /// The number of the trading day of each bar, where the account's limits count days.
+    pub days: &'a [i64],
     /// Finer bars, the coarsest of them first.
     pub finer: &'a [Finer],
 }

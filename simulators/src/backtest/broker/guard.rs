@@ -5,14 +5,12 @@ use super::super::rules::Reentry;
 use super::book::Book;
 use super::order::Leave;
 
-const SECONDS_A_DAY: i64 = 86_400;
-
 /// What the limits of loss remember.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Guard {
     /// The highest equity since the start or the last drawdown stop.
     peak: f64,
-    /// The day of the last mark, and the equity at the last mark of the day before.
+    /// The trading day of the last mark, and the equity at the last mark of the day before.
     day: i64,
     before: f64,
     last: f64,
@@ -58,9 +56,8 @@ impl Book<'_> {
         self.guard.last = equity;
     }
 
-    /// Begins the day to which a tick belongs.
-    pub(super) fn begin_day(&mut self, seconds: i64) {
-        let day = seconds.div_euclid(SECONDS_A_DAY);
+    /// Begins the trading day to which a tick belongs.
+    pub(super) fn begin_day(&mut self, day: i64) {
         if day != self.guard.day {
             self.guard.day = day;
             self.guard.before = self.guard.last;

@@ -134,8 +134,8 @@ impl Book<'_> {
     }
 
     fn begin_bar(&mut self, symbol: usize, bar: usize) {
-        if self.rules.risk.watches() {
-            self.begin_day(self.desks[symbol].market.series.dates[bar].seconds());
+        if self.rules.risk.counts_days() {
+            self.begin_day(self.desks[symbol].market.days[bar]);
         }
         self.carry(symbol, bar);
     }

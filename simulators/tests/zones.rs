@@ -1,0 +1,113 @@
+//! Sessions of data sets, whose bars have their times in UTC, on the clocks of their exchange.
+
+mod support;
+
+use std::path::Path;
+
+use search_spaces::{Point, Value};
+use simulators::{
+    BARS, Backtest, Bars, Column, DataFolder, Date, MANIFEST, Manifest, PRICES, Places,
+    SETS_FORMAT, Simulator as _, content_hash, write_bars,
+};
+use support::{backtest_text, template};
+
+/// Makes a data set called x of bars that open at these times in UTC. The closes count the bars.
+fn make(folder: &Path, timeframe: &str, timezone: &str, times: &[i64]) {
+    let closes: Vec<f64> = (1_u32..).map(f64::from).take(times.len()).collect();
+    let column = |name: &str| Column { name: name.to_owned(), values: closes.clone() };
+    let bars = [Bars {
+        symbol: "X".to_owned(),
+        times: times.to_vec(),
+        columns: PRICES.iter().map(|name| column(name)).collect(),
+    }];
+    let mut bytes = Vec::new();
+    write_bars(&bars, &mut bytes).expect("memory has room");
+    let manifest = Manifest {
+        format: SETS_FORMAT,
+        symbols: vec!["X".to_owned()],
+        timeframe: timeframe.to_owned(),
+        timezone: timezone.to_owned(),
+        rows: times.len() as u64,
+        columns: PRICES.map(str::to_owned).to_vec(),
+        first: String::new(),
+        last: String::new(),
+        content: content_hash(&bars),
+        file: blake3::hash(&bytes).to_hex().to_string(),
+        sources: Vec::new(),
+        origin: None,
+        repeated: 0,
+        out_of_order: 0,
+    };
+    let place = DataFolder::new(folder).of("x");
+    std::fs::create_dir_all(&place).expect("a folder");
+    std::fs::write(place.join(BARS), bytes).expect("a file");
+    let text = serde_json::to_string(&manifest).expect("JSON");
+    std::fs::write(place.join(MANIFEST), text).expect("a file");
+}
+
+fn at(text: &str) -> i64 {
+    Date::parse(text).and_then(Date::microseconds).expect(text)
+}
+
+/// 15-minute bars from 09:30 to 16:00 in New York on the ten days around the change of the clocks on
+/// 2021-03-14.
+fn two_weeks() -> Vec<i64> {
+    let day = |day: i64| {
+        let open = if day < 14 { "14:30" } else { "13:30" };
+        let open = at(&format!("2021-03-{day:02} {open}"));
+        (0..26).map(move |bar| open + bar * 900_000_000)
+    };
+    (8..=12).chain(15..=19).flat_map(day).collect()
+}
+
+fn opened(folder: &Path, settings: &str, rule: &str) -> Backtest {
+    let settings = format!("data = 'x'\n{settings}");
+    let text = backtest_text("n = { int = [1, 9] }", &settings, &format!("long_entry = '{rule}'"));
+    let template = template(&text);
+    let settings = template.settings().expect("a table");
+    let places = Places { folder, data: Some(folder) };
+    Backtest::open(settings, &template.space, places).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The bars at which a rule holds, as far as no position is open before.
+fn first_decision(backtest: &Backtest) -> Option<usize> {
+    let point = Point::new(vec![Value::Int(1)]);
+    let trace = backtest.trace(&point).expect("no failure");
+    trace.decisions.first().map(|decision| decision.bar)
+}
+
+const SESSIONS: &str = "sessions = { days = 'mon-fri', open = '09:30', close = '16:00' }";
+
+/// Sessions were once read in UTC, where no setting is right on both sides of a change of the clocks:
+/// the day would have ended at 10:45 or 11:45 in New York.
+#[test]
+fn days_of_a_data_set_are_those_of_its_exchange_across_changes_of_the_clocks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    make(folder.path(), "15m", "America/New_York", &two_weeks());
+    for day in 0..10 {
+        // A day is known at its last close, which counts the bars, and stays until the next one.
+        let rule = format!("close@1d == {}", 26 * (day + 1));
+        let found = first_decision(&opened(folder.path(), SESSIONS, &rule));
+        assert_eq!(found, Some(26 * (day + 1) - 1), "{rule}");
+        let hour = format!("close@1h == {}", 26 * day + 4);
+        let found = first_decision(&opened(folder.path(), SESSIONS, &hour));
+        assert_eq!(found, Some(26 * day + 3), "the first hour from 09:30 on");
+    }
+    let within = "close@1d < 27 and close@1d != 26";
+    assert_eq!(first_decision(&opened(folder.path(), SESSIONS, within)), None);
+    // The zone is part of what the results depend on.
+    let new_york = opened(folder.path(), SESSIONS, within).fingerprint();
+    let utc = SESSIONS.replace(" }", ", timezone = 'UTC' }");
+    let as_utc = opened(folder.path(), &utc, within);
+    assert!(first_decision(&as_utc).is_some(), "a day that ends at 16:00 in UTC");
+    assert_ne!(as_utc.fingerprint(), new_york);
+}
+
+#[test]
+fn a_data_set_of_days_has_the_days_of_its_exchange_as_its_times() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let days: Vec<i64> = (8..=26).map(|day| at(&format!("2021-03-{day:02}"))).collect();
+    make(folder.path(), "1d", "America/New_York", &days);
+    // Monday the 8th to Sunday the 14th: known at the close of the seventh.
+    assert_eq!(first_decision(&opened(folder.path(), "", "close@1w == 7")), Some(6));
+}
