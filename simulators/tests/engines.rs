@@ -216,12 +216,15 @@ fn settings() -> impl Strategy<Value = String> {
     let at_end = prop::sample::select(vec!["last-open", "last-close"]);
     let commission = prop::sample::select(vec!["0.0", "0.001", "0.03"]);
     let cash = prop::sample::select(vec!["40", "1000", "12345.6"]);
-    (fill, shares, at_end, commission, cash).prop_map(|(fill, shares, at_end, commission, cash)| {
-        format!(
-            "fill = '{fill}'\nshares = '{shares}'\nat_end = '{at_end}'\n\
-                 commission = {commission}\ncash = {cash}"
-        )
-    })
+    let conflict = prop::sample::select(vec!["by-position", "exit", "neither"]);
+    (fill, shares, at_end, commission, cash, conflict).prop_map(
+        |(fill, shares, at_end, commission, cash, conflict)| {
+            format!(
+                "fill = '{fill}'\nshares = '{shares}'\nat_end = '{at_end}'\n\
+                 commission = {commission}\ncash = {cash}\nconflict = '{conflict}'"
+            )
+        },
+    )
 }
 
 proptest! {

@@ -52,6 +52,50 @@ fn actions(trace: &Trace) -> Vec<(usize, Action)> {
 const BARS: [(f64, f64); 6] =
     [(10.0, 11.0), (12.0, 13.0), (14.0, 12.0), (11.0, 10.0), (9.0, 8.0), (8.5, 9.5)];
 
+/// The volatility of a single bar was once -0.
+#[test]
+fn what_has_no_deviation_has_no_volatility() {
+    for statistics in ["arithmetic", "geometric"] {
+        let settings = format!("statistics = '{statistics}'\nmetrics = ['volatility', 'sharpe']");
+        for bars in 1..=2 {
+            let found = trace(&on_bars(&BARS[..bars], &settings, "long_entry = 'volume == 0'"));
+            assert!(found.metrics.iter().all(|metric| metric.is_nan()), "{bars} {statistics}");
+        }
+    }
+}
+
+/// The documents once said that an exit beats an entry in the same direction, which without a
+/// position it did not; vectorbt and freqtrade pass over both.
+#[test]
+fn an_entry_and_an_exit_at_one_bar_are_settled_by_a_rule() {
+    // Both at bar 0 without a position, and at bar 2 with one, where there is any.
+    let entered = "long_entry = 'volume <= 2'\nlong_exit = 'volume == 0 or volume == 2'";
+    let shorts = entered.replace("long", "short");
+    let always = "long_entry = 'volume == 1'\nlong_exit = 'volume >= 0'";
+    for (settings, expected, in_position) in [
+        ("", vec![(0, 2)], vec![(1, 2)]),
+        ("conflict = 'by-position'", vec![(0, 2)], vec![(1, 2)]),
+        ("conflict = 'exit'", vec![(1, 2)], vec![]),
+        ("conflict = 'neither'", vec![(1, 5)], vec![]),
+        ("preset = 'vectorbt'\nfill = 'next-open'", vec![(1, 5)], vec![]),
+    ] {
+        let run = |rules: &str| {
+            let settings = format!("cash = 1000\n{settings}");
+            let found = trace(&on_bars(&BARS, &settings, rules));
+            let bars = |t: &simulators::Trade| (t.entry_bar - 1, t.exit_bar);
+            found.trades.iter().map(bars).collect::<Vec<_>>()
+        };
+        // The exit that is decided at bar 2 is filled at bar 3; the end is at bar 5.
+        let filled = |trades: &[(usize, usize)]| -> Vec<(usize, usize)> {
+            let exit = |exit: usize| if exit == 2 { 3 } else { exit };
+            trades.iter().map(|trade| (trade.0, exit(trade.1))).collect()
+        };
+        assert_eq!(run(entered), filled(&expected), "{settings}");
+        assert_eq!(run(&shorts), filled(&expected), "{settings}");
+        assert_eq!(run(always), filled(&in_position), "{settings}");
+    }
+}
+
 #[test]
 fn a_decision_is_filled_at_the_next_open_with_all_the_cash_in_whole_shares() {
     let rules = "long_entry = 'volume == 0'\nlong_exit = 'volume == 3'";

@@ -68,6 +68,19 @@ named! {
 }
 
 named! {
+    /// What counts where the rules of an entry and of the exit in its direction hold at one bar.
+    Conflict {
+        /// Whichever has something to do: the exit while there is a position in that direction,
+        /// and the entry while there is none.
+        ByPosition = "by-position",
+        /// The exit: nothing is entered.
+        Exit = "exit",
+        /// Neither, as if there were no signal at all.
+        Neither = "neither",
+    }
+}
+
+named! {
     /// With which price and equity the size of an entry is worked out.
     SizeAt {
         /// Those of the fill.
@@ -135,6 +148,7 @@ pub(super) struct OrderRules {
     pub same_bar: SameBar,
     pub entry_bar: EntryBar,
     pub reentry: Reentry,
+    pub conflict: Conflict,
     pub size_at: SizeAt,
     pub accounts: Accounts,
 }
@@ -144,6 +158,7 @@ impl OrderRules {
         same_bar: SameBar::StopFirst,
         entry_bar: EntryBar::Pessimistic,
         reentry: Reentry::SameBar,
+        conflict: Conflict::ByPosition,
         size_at: SizeAt::Fill,
         accounts: Accounts::Separate,
     };
@@ -159,6 +174,7 @@ impl OrderRules {
             same_bar: section.one_of("same_bar", SameBar::NAMES)?.unwrap_or(absent.same_bar),
             entry_bar: section.one_of("entry_bar", EntryBar::NAMES)?.unwrap_or(absent.entry_bar),
             reentry: section.one_of("reentry", Reentry::NAMES)?.unwrap_or(absent.reentry),
+            conflict: section.one_of("conflict", Conflict::NAMES)?.unwrap_or(absent.conflict),
             size_at: section.one_of("size_at", SizeAt::NAMES)?.unwrap_or(absent.size_at),
             accounts,
         })
@@ -171,6 +187,7 @@ impl OrderRules {
             ("same_bar", self.same_bar.name(), own.same_bar.name()),
             ("entry_bar", self.entry_bar.name(), own.entry_bar.name()),
             ("reentry", self.reentry.name(), own.reentry.name()),
+            ("conflict", self.conflict.name(), own.conflict.name()),
             ("size_at", self.size_at.name(), own.size_at.name()),
             ("accounts", self.accounts.name(), own.accounts.name()),
         ];
@@ -214,6 +231,7 @@ impl Conventions {
                 orders: OrderRules {
                     entry_bar: EntryBar::NextBar,
                     reentry: Reentry::NextBar,
+                    conflict: Conflict::Neither,
                     ..own.orders
                 },
                 ..own
@@ -245,6 +263,6 @@ mod tests {
         }
         assert!(OrderRules::OWN.texts().is_empty());
         let vectorbt = Conventions::of(Preset::Vectorbt).orders.texts();
-        assert_eq!(vectorbt, ["entry_bar = next-bar", "reentry = next-bar"]);
+        assert_eq!(vectorbt, ["entry_bar = next-bar", "reentry = next-bar", "conflict = neither"]);
     }
 }

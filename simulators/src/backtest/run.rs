@@ -7,9 +7,9 @@ use super::curve::{self, CurveSums};
 use super::engine::{Account, AccountRules, Position, Record};
 use super::evaluate::{Column, Evaluator, Pool, World};
 use super::expression::Condition;
-use super::mask::Mask;
+use super::mask::{self, Mask};
 use super::orders::Orders;
-use super::rules::Accounts;
+use super::rules::{Accounts, Conflict};
 use super::settings::Settings;
 use super::signals::Signals;
 use super::simulator::{Backtest, Engine, Scratch};
@@ -176,12 +176,18 @@ impl Backtest {
         let mut mask = |rule: &Option<Condition>| -> Result<Option<Mask>, Failure> {
             rule.as_ref().map(|rule| evaluator.condition(rule)).transpose()
         };
-        let masks = [
+        let mut masks = [
             mask(&self.strategy.long_entry)?,
             mask(&self.strategy.long_exit)?,
             mask(&self.strategy.short_entry)?,
             mask(&self.strategy.short_exit)?,
         ];
+        let [long_entry, long_exit, short_entry, short_exit] = &mut masks;
+        for (entry, exit) in [(long_entry, long_exit), (short_entry, short_exit)] {
+            if let (Some(entry), Some(exit)) = (entry, exit) {
+                settle(self.settings.orders.conflict, entry, exit, series.len(), evaluator.pool);
+            }
+        }
         let orders = self.strategy.orders.evaluated(&mut evaluator)?;
         let warm_up = evaluator.finish();
         Ok(Inputs { masks, orders, warm_up })
@@ -202,6 +208,29 @@ impl Backtest {
     fn rules<'a>(&'a self, account: &'a AccountRules) -> Rules<'a> {
         let Settings { orders, execution, risk, .. } = &self.settings;
         Rules { account, orders: *orders, execution, risk }
+    }
+}
+
+/// Takes out of the signals of one direction what does not count where entry and exit conflict.
+fn settle(conflict: Conflict, entry: &mut Mask, exit: &mut Mask, bars: usize, pool: &mut Pool) {
+    if conflict == Conflict::ByPosition {
+        // The engines ask for whatever matters to the position that there is.
+        return;
+    }
+    for mask in [&mut *entry, &mut *exit] {
+        if let Mask::All(holds) = *mask {
+            let mut bits = pool.mask();
+            mask::fill(&mut bits, bars, |_| holds);
+            *mask = Mask::Bits(bits);
+        }
+    }
+    let (Mask::Bits(entry), Mask::Bits(exit)) = (entry, exit) else { return };
+    for (entry, exit) in entry.iter_mut().zip(exit) {
+        let both = *entry & *exit;
+        *entry &= !both;
+        if conflict == Conflict::Neither {
+            *exit &= !both;
+        }
     }
 }
 
