@@ -356,6 +356,31 @@ fn sizes_are_shares_fractions_volatility_or_risk() {
     assert_eq!(found.trades[0].size, 199.0, "credit");
 }
 
+/// backtesting.py and backtrader cancel an order of more shares than the cash can pay.
+#[test]
+fn what_the_cash_cannot_pay_is_cut_or_refused() {
+    let size = |settings: &str, size: &str| {
+        let rules = format!("{BUY_FIRST}size = {size}");
+        let gap = [FLAT, [101.0, 101.0, 100.0, 100.0], FLAT];
+        let found = trace(&gap, &format!("cash = 1010\n{settings}"), &rules);
+        found.trades.first().map_or(0.0, |trade| trade.size)
+    };
+    assert_eq!(size("", "{ shares = 25 }"), 9.0);
+    assert_eq!(size("unaffordable = 'refuse'", "{ shares = 25 }"), 0.0);
+    assert_eq!(size("unaffordable = 'refuse'", "{ shares = 10 }"), 10.0, "to the last cent");
+    assert_eq!(size("unaffordable = 'refuse'", "'all'"), 9.0, "what there is can be paid");
+    assert_eq!(size("preset = 'backtesting.py'", "{ shares = 25 }"), 0.0);
+    // Sized with the close of the decision, 100: ten shares, which cost 1,010 and one cent.
+    let all_in = |settings: &str| {
+        let gap = [FLAT, [101.001, 101.001, 100.0, 100.0], FLAT];
+        let settings = format!("cash = 1010\nsize_at = 'decision'\n{settings}");
+        let found = trace(&gap, &settings, BUY_FIRST);
+        found.trades.first().map_or(0.0, |trade| trade.size)
+    };
+    assert_eq!(all_in(""), 9.0);
+    assert_eq!(all_in("preset = 'backtrader'"), 0.0);
+}
+
 /// LEAN's `BasicTemplateDailyAlgorithm`: SPY from 2013-10-08 on, adjusted by 0.8646266, sized with
 /// the close of the decision and a buffer of 0.25 %, filled at the next open, 0.005 a share; the
 /// published end equity is 104486.22.

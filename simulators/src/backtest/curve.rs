@@ -392,7 +392,8 @@ impl CurveSums {
         let spread = squares - sum * mean;
         // What is left of returns that are all the same is rounding.
         let spread = if spread > 1e-14 * squares { spread } else { 0.0 };
-        let variance = spread / (count - 1.0);
+        // Of fewer than two returns there is none: 0 / -1 would be zero, and 0 / 0 is not known.
+        let variance = if count > 1.0 { spread / (count - 1.0) } else { f64::NAN };
         Moments { count, mean, variance, downside: fold(&self.downside) / count }
     }
 }

@@ -91,6 +91,16 @@ named! {
 }
 
 named! {
+    /// What becomes of an entry of so many shares for which there is no room.
+    Unaffordable {
+        /// It is cut to the room that there is.
+        Cut = "cut",
+        /// It is dropped.
+        Refuse = "refuse",
+    }
+}
+
+named! {
     /// Whose cash several symbols trade with.
     Accounts {
         /// Equal parts of it, each an account of its own.
@@ -150,6 +160,7 @@ pub(super) struct OrderRules {
     pub reentry: Reentry,
     pub conflict: Conflict,
     pub size_at: SizeAt,
+    pub unaffordable: Unaffordable,
     pub accounts: Accounts,
 }
 
@@ -160,6 +171,7 @@ impl OrderRules {
         reentry: Reentry::SameBar,
         conflict: Conflict::ByPosition,
         size_at: SizeAt::Fill,
+        unaffordable: Unaffordable::Cut,
         accounts: Accounts::Separate,
     };
 
@@ -170,12 +182,14 @@ impl OrderRules {
     ) -> Result<Self, TemplateError> {
         let absent = conventions.orders;
         let accounts = section.one_of("accounts", Accounts::NAMES)?.unwrap_or(absent.accounts);
+        let unaffordable = section.one_of("unaffordable", Unaffordable::NAMES)?;
         Ok(Self {
             same_bar: section.one_of("same_bar", SameBar::NAMES)?.unwrap_or(absent.same_bar),
             entry_bar: section.one_of("entry_bar", EntryBar::NAMES)?.unwrap_or(absent.entry_bar),
             reentry: section.one_of("reentry", Reentry::NAMES)?.unwrap_or(absent.reentry),
             conflict: section.one_of("conflict", Conflict::NAMES)?.unwrap_or(absent.conflict),
             size_at: section.one_of("size_at", SizeAt::NAMES)?.unwrap_or(absent.size_at),
+            unaffordable: unaffordable.unwrap_or(absent.unaffordable),
             accounts,
         })
     }
@@ -189,6 +203,7 @@ impl OrderRules {
             ("reentry", self.reentry.name(), own.reentry.name()),
             ("conflict", self.conflict.name(), own.conflict.name()),
             ("size_at", self.size_at.name(), own.size_at.name()),
+            ("unaffordable", self.unaffordable.name(), own.unaffordable.name()),
             ("accounts", self.accounts.name(), own.accounts.name()),
         ];
         let differing = rules.iter().filter(|(_, found, own)| found != own);
@@ -220,6 +235,7 @@ impl Conventions {
                 orders: OrderRules {
                     same_bar: SameBar::StopRegardless,
                     entry_bar: EntryBar::Deferred,
+                    unaffordable: Unaffordable::Refuse,
                     ..own.orders
                 },
                 ..own
@@ -240,6 +256,7 @@ impl Conventions {
                 orders: OrderRules {
                     entry_bar: EntryBar::NextBar,
                     size_at: SizeAt::Decision,
+                    unaffordable: Unaffordable::Refuse,
                     ..own.orders
                 },
                 ..own

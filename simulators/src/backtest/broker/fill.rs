@@ -3,7 +3,7 @@
 use super::super::engine::Reason;
 use super::super::evaluate::Column;
 use super::super::orders::{Level, Orders, Side, Size};
-use super::super::rules::SizeAt;
+use super::super::rules::{SizeAt, Unaffordable};
 use super::super::settings::Fill;
 use super::book::{At, Book, INVESTED};
 use super::holding::{Holding, Ladder, Rung};
@@ -151,7 +151,12 @@ impl Book<'_> {
         if risk.max_exposure - gross < room {
             room = risk.max_exposure - gross;
         }
-        let total: f64 = entries.iter().map(|entry| entry.budget).sum();
+        let sum = |entries: &[Entry]| -> f64 { entries.iter().map(|entry| entry.budget).sum() };
+        if self.rules.orders.unaffordable == Unaffordable::Refuse && sum(entries) > room {
+            let of_shares = entries.iter_mut().filter(|entry| entry.shares.is_some());
+            of_shares.for_each(|entry| cut(entry, 0.0, equity));
+        }
+        let total = sum(entries);
         if total > room {
             let part = if room > 0.0 { room / total } else { 0.0 };
             for entry in entries.iter_mut() {
