@@ -18,6 +18,7 @@ use super::facts::Tally;
 use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
+use super::rules::Accounts;
 use super::run::Input;
 use super::sessions::Sessions;
 use super::settings::{self, Settings, Shares};
@@ -251,6 +252,24 @@ impl Backtest {
         Self { engine: Some(engine), ..self }
     }
 
+    /// What of the features that are used has other values than it once had, while the results of
+    /// all that do not use it are as they were: for the fingerprint.
+    fn revisions(&self) -> impl Iterator<Item = &'static str> {
+        let Settings { orders, execution, risk, .. } = &self.settings;
+        let reverses = self.strategy.long_entry.is_some() && self.strategy.short_entry.is_some();
+        let orders_wait = self.strategy.orders.waits()
+            || !execution.latency.is_empty()
+            || execution.volume_share.is_some();
+        let is_shared = orders.accounts == Accounts::Shared && self.all.len() > 1;
+        let revisions = [
+            (is_shared, "holdings count at the opens of a fill's time"),
+            (reverses && orders_wait, "reversals that wait are cancelled"),
+            (execution.volume_share.is_some(), "what is held counts at the open"),
+            (risk.counts_days() && self.frames.sessions != Sessions::default(), "trading days"),
+        ];
+        revisions.into_iter().filter_map(|(is_used, revision)| is_used.then_some(revision))
+    }
+
     /// One run with all its trades and decisions, from the same engine as [`Session::run`] with
     /// the seed 0.
     ///
@@ -305,6 +324,9 @@ impl Simulator for Backtest {
         }
         for order in &self.texts.orders {
             text(&mut hasher, order);
+        }
+        for revision in self.revisions() {
+            text(&mut hasher, revision);
         }
         // The rules speak of parameters and labels by name, the points by index.
         for (name, labels) in &self.parameters {
