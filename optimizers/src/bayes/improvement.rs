@@ -10,6 +10,7 @@
 
 use libm::{erfc, exp, expm1, log, log1p};
 
+use super::feasibility::Border;
 use super::process::{Expected, Process};
 
 /// A function of a place whose maximum is proposed.
@@ -28,7 +29,7 @@ fn mills(t: f64) -> (f64, f64) {
 }
 
 /// The logarithm of the standard normal distribution function, and its derivative.
-fn log_normal_distribution(z: f64) -> (f64, f64) {
+pub(crate) fn log_normal_distribution(z: f64) -> (f64, f64) {
     let density = -0.5 * z * z - HALF_LOG_TAU;
     if z > -3.0 {
         let value = log(0.5 * erfc(-z * std::f64::consts::FRAC_1_SQRT_2));
@@ -96,19 +97,20 @@ impl Promise for Low<'_> {
     }
 }
 
-/// The probability that a value lies below 0.
+/// The probability that a value lies below a level.
 pub(crate) struct Below<'a> {
     pub process: &'a Process,
+    pub level: f64,
 }
 
 impl Promise for Below<'_> {
     fn at(&self, place: &[f64], gradient: Option<&mut [f64]>) -> f64 {
         let Some(gradient) = gradient else {
             let Expected { mean, deviation } = self.process.expected(place);
-            return log_normal_distribution(-mean / deviation).0;
+            return log_normal_distribution((self.level - mean) / deviation).0;
         };
         let (expected, by_mean, by_deviation) = self.process.expected_with_gradients(place);
-        let z = -expected.mean / expected.deviation;
+        let z = (self.level - expected.mean) / expected.deviation;
         let (value, slope) = log_normal_distribution(z);
         for ((gradient, mean), deviation) in gradient.iter_mut().zip(&by_mean).zip(&by_deviation) {
             *gradient = -slope / expected.deviation * (mean + z * deviation);
@@ -122,8 +124,10 @@ pub(crate) struct All<'a>(pub Vec<Box<dyn Promise + 'a>>);
 
 impl<'a> All<'a> {
     /// What is promised, and that the place is feasible, each where it is known.
-    pub fn of(promise: Option<Box<dyn Promise + 'a>>, feasibility: Option<&'a Process>) -> Self {
-        let below = feasibility.map(|process| Box::new(Below { process }) as Box<dyn Promise>);
+    pub fn of(promise: Option<Box<dyn Promise + 'a>>, border: Option<&'a Border>) -> Self {
+        let below = border.map(|Border { process, level }| {
+            Box::new(Below { process, level: *level }) as Box<dyn Promise>
+        });
         Self(promise.into_iter().chain(below).collect())
     }
 }

@@ -16,9 +16,11 @@
 //! resumed proposes all its points again, and takes the time for it.
 
 mod ascent;
+mod censored;
 mod cholesky;
 mod descent;
 mod egobox;
+mod feasibility;
 mod features;
 mod improvement;
 mod known;

@@ -272,6 +272,11 @@ impl Process {
         &self.weights
     }
 
+    /// The inverse of the correlations between the places, noise included.
+    pub fn precision(&self) -> Triangle {
+        self.factor.inverse()
+    }
+
     /// Believes its own expectation at a place: the mean stays the same everywhere, and the
     /// uncertainty shrinks as if a value had come. (Ginsbourger, Le Riche and Carraro, "Kriging
     /// is well-suited to parallelize optimization", 2010: the Kriging believer.)

@@ -5,6 +5,9 @@ use libm::log1p;
 use crate::optimizer::Told;
 use crate::pareto::{Scores, first_fronts};
 
+/// So many violations say what is large.
+const FIRST: usize = 20;
+
 /// What a point turned out to be worth.
 #[derive(Clone, Debug, PartialEq)]
 enum Worth {
@@ -34,6 +37,36 @@ pub(crate) struct Records {
     complete: usize,
     /// Those that failed or break the outcome constraints.
     infeasible: usize,
+    /// The first finite violations of the outcome constraints.
+    violations: Vec<f64>,
+}
+
+/// What is known of the outcome constraints at a place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// They are met.
+    Feasible,
+    /// By how much they are missed, in all.
+    Infeasible(f64),
+    /// It was ended early.
+    Pruned,
+    Failed,
+}
+
+impl Outcome {
+    pub fn is_feasible(self) -> bool {
+        self == Self::Feasible
+    }
+
+    /// What comes after the feasible ones in a ranking: least first. What has no violation of its
+    /// own comes before all that do, as in [`Merit`](crate::merit::Merit).
+    fn violation(self) -> f64 {
+        match self {
+            Self::Feasible => 0.0,
+            Self::Infeasible(violation) => violation,
+            Self::Pruned | Self::Failed => f64::MIN_POSITIVE,
+        }
+    }
 }
 
 /// A table of values: places and one value of each.
@@ -42,13 +75,12 @@ pub(crate) struct Table {
     pub places: Vec<Vec<f64>>,
     /// Per objective, one value per place.
     pub values: Vec<Vec<f64>>,
-    /// Whether a place is complete and feasible.
-    pub feasible: Vec<bool>,
+    pub outcomes: Vec<Outcome>,
 }
 
 impl Records {
     pub fn new(width: usize) -> Self {
-        Self { width, all: Vec::new(), complete: 0, infeasible: 0 }
+        Self { width, all: Vec::new(), complete: 0, infeasible: 0, violations: Vec::new() }
     }
 
     pub fn add(&mut self, place: Vec<f64>, told: &Told) {
@@ -56,6 +88,9 @@ impl Records {
             Told::Complete { objectives, violation } => {
                 self.complete += 1;
                 self.infeasible += usize::from(*violation > 0.0);
+                if *violation > 0.0 && violation.is_finite() && self.violations.len() < FIRST {
+                    self.violations.push(*violation);
+                }
                 Worth::Complete { objectives: objectives.clone(), violation: *violation }
             }
             Told::Pruned { objectives, .. } => Worth::Pruned(objectives.clone()),
@@ -74,6 +109,14 @@ impl Records {
     /// Whether anything is known of what is infeasible.
     pub fn has_infeasible(&self) -> bool {
         self.infeasible > 0
+    }
+
+    /// What violations are measured in, where there are any: the median of the first ones. Later
+    /// ones lie at the border ever more, and would have its surroundings appear ever steeper.
+    pub fn violation_unit(&self) -> Option<f64> {
+        let mut sorted = self.violations.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
     }
 
     /// The values, one row per record that has some. Pruned ones are as bad as half of the
@@ -98,32 +141,35 @@ impl Records {
             })
             .unzip();
         let mut table =
-            Table { places: Vec::new(), values: vec![Vec::new(); width], feasible: Vec::new() };
+            Table { places: Vec::new(), values: vec![Vec::new(); width], outcomes: Vec::new() };
         for record in &self.all {
-            let (row, feasible) = match &record.worth {
-                Worth::Complete { objectives, violation } => {
-                    (objectives.clone(), *violation <= 0.0)
+            let (row, outcome) = match &record.worth {
+                Worth::Complete { objectives, violation } if *violation > 0.0 => {
+                    (objectives.clone(), Outcome::Infeasible(*violation))
                 }
+                Worth::Complete { objectives, .. } => (objectives.clone(), Outcome::Feasible),
                 Worth::Pruned(Some(objectives)) => {
                     let pairs = objectives.iter().zip(&medians);
-                    (pairs.map(|(own, other)| own.max(*other)).collect(), false)
+                    (pairs.map(|(own, other)| own.max(*other)).collect(), Outcome::Pruned)
                 }
-                Worth::Pruned(None) => (medians.clone(), false),
-                Worth::Failed if failed => (worst.clone(), false),
+                Worth::Pruned(None) => (medians.clone(), Outcome::Pruned),
+                Worth::Failed if failed => (worst.clone(), Outcome::Failed),
                 Worth::Failed => continue,
             };
             table.places.push(record.place.clone());
-            table.feasible.push(feasible);
+            table.outcomes.push(outcome);
             table.values.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
         }
         table
     }
 
     /// How infeasible each place is: below 0 where it is feasible. Violations count by their
-    /// logarithm, and a failure like the median violation.
+    /// logarithm, and a failure, or what is infinite, like the median violation.
     pub fn infeasibility(&self) -> Table {
         let violations = self.all.iter().filter_map(|each| match each.worth {
-            Worth::Complete { violation, .. } if violation > 0.0 => Some(violation),
+            Worth::Complete { violation, .. } if violation > 0.0 && violation.is_finite() => {
+                Some(violation)
+            }
             _ => None,
         });
         let mut violations: Vec<f64> = violations.collect();
@@ -133,9 +179,12 @@ impl Records {
         // what is best often lies next to what is forbidden.
         let (feasible, infeasible) = (-0.7, 0.3);
         let mut table =
-            Table { places: Vec::new(), values: vec![Vec::new()], feasible: Vec::new() };
+            Table { places: Vec::new(), values: vec![Vec::new()], outcomes: Vec::new() };
         for record in &self.all {
             let value = match record.worth {
+                Worth::Complete { violation, .. } if violation.is_infinite() => {
+                    infeasible + log1p(1.0)
+                }
                 Worth::Complete { violation, .. } if violation > 0.0 => {
                     infeasible + log1p(violation / median)
                 }
@@ -144,7 +193,10 @@ impl Records {
             };
             table.places.push(record.place.clone());
             table.values[0].push(value);
-            table.feasible.push(value < 0.0);
+            table.outcomes.push(match value < 0.0 {
+                true => Outcome::Feasible,
+                false => Outcome::Failed,
+            });
         }
         table
     }
@@ -166,23 +218,24 @@ impl Table {
         if let [values] = &*self.values {
             let mut rows: Vec<usize> = (0..self.len()).collect();
             rows.sort_by(|a, b| {
-                let infeasible = self.feasible[*b].cmp(&self.feasible[*a]);
-                infeasible.then(values[*a].total_cmp(&values[*b])).then(a.cmp(b))
+                let [first, second] = [a, b].map(|row| self.outcomes[*row].violation());
+                let by_violation = first.total_cmp(&second);
+                by_violation.then(values[*a].total_cmp(&values[*b])).then(a.cmp(b))
             });
             return rows;
         }
         let rows: Vec<f64> = (0..self.len())
             .flat_map(|row| self.values.iter().map(move |column| column[row]))
             .collect();
-        let violations: Vec<f64> =
-            self.feasible.iter().map(|feasible| f64::from(u8::from(!feasible))).collect();
+        let violations: Vec<f64> = self.outcomes.iter().map(|each| each.violation()).collect();
         let scores = Scores::new(&rows, self.values.len()).with_violations(&violations);
         first_fronts(scores, self.len()).into_iter().flatten().collect()
     }
 
     /// The rows that are best, and not dominated: feasible ones only.
     pub fn front(&self) -> Vec<usize> {
-        let feasible: Vec<usize> = (0..self.len()).filter(|row| self.feasible[*row]).collect();
+        let feasible: Vec<usize> =
+            (0..self.len()).filter(|row| self.outcomes[*row].is_feasible()).collect();
         if feasible.is_empty() {
             return feasible;
         }
@@ -227,7 +280,7 @@ impl Table {
         Self {
             places: rows.clone().map(|row| self.places[row].clone()).collect(),
             values: self.values.iter().map(keep).collect(),
-            feasible: rows.map(|row| self.feasible[row]).collect(),
+            outcomes: rows.map(|row| self.outcomes[row]).collect(),
         }
     }
 }

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use search_spaces::Point;
 
 use super::ascent::{Ascent, Effort};
+use super::feasibility::Feasibility;
 use super::features::Features;
 use super::improvement::{All, Hypervolume, Improvement, Low, Promise};
 use super::known::{Engine, Known};
@@ -59,7 +60,7 @@ pub(crate) struct Bayes {
     manner: Manner,
     /// One per objective, or one for all of them.
     surrogates: Vec<Surrogate>,
-    feasibility: Surrogate,
+    feasibility: Feasibility,
     /// Whether greed finds nothing new: the best point is the bottom of its valley.
     settled: bool,
     region: Region,
@@ -76,7 +77,7 @@ impl Bayes {
         Self {
             manner,
             surrogates: (0..count).map(|_| surrogate(warps)).collect(),
-            feasibility: surrogate(&[Warp::Plain]),
+            feasibility: Feasibility::new(features.len()),
             settled: false,
             region: Region::new(features.len()),
         }
@@ -95,8 +96,10 @@ impl Bayes {
         let pending_places: Vec<Vec<f64>> =
             pending.iter().map(|point| features.place(point)).collect();
         let (table, mut processes) = self.processes(belief, known, generator);
-        let mut feasibility = known.records.has_infeasible().then(|| self.feasible_process(known));
-        for process in processes.iter_mut().chain(&mut feasibility) {
+        let weights = self.surrogates[0].weights();
+        let mut border = self.feasibility.border(known, &weights);
+        let models = border.iter_mut().map(|border| &mut border.process);
+        for process in processes.iter_mut().chain(models) {
             for place in &pending_places {
                 process.believe(place);
             }
@@ -105,7 +108,7 @@ impl Bayes {
         let front = table.front();
         // Without a feasible point, the first one is all that is looked for.
         let improvement = (!front.is_empty()).then(|| promise(&processes, &table));
-        let improvement = All::of(improvement, feasibility.as_ref());
+        let improvement = All::of(improvement, border.as_ref());
         let ranked = table.ranked();
         let best: Vec<Vec<f64>> = ranked
             .iter()
@@ -130,7 +133,7 @@ impl Bayes {
         seen.extend(pending.iter().map(Point::hash));
         if turn == Turn::Greedy && !front.is_empty() {
             let low = Box::new(Low { process: &processes[0] });
-            let low = All::of(Some(low), feasibility.as_ref());
+            let low = All::of(Some(low), border.as_ref());
             let greedy = Ascent { promise: &low, ..ascent };
             let point = greedy.summit(EFFORT, &seen, generator)?;
             let place = features.place(&point);
@@ -167,14 +170,6 @@ impl Bayes {
             columns.map(|(each, values)| each.process(&inputs, values, count, belief)).collect();
         (table, processes)
     }
-
-    fn feasible_process(&mut self, known: &Known) -> Process {
-        let table = known.records.infeasibility();
-        let count = table.len();
-        let table = table.part(known.limits.points, &self.feasibility.weights());
-        let inputs = Inputs::new(table.places, known.features.choices());
-        self.feasibility.process(&inputs, &table.values[0], count, Belief::Likeliest)
-    }
 }
 
 /// The greatest difference between two places.
@@ -187,7 +182,7 @@ fn promise<'a>(processes: &'a [Process], table: &Table) -> Box<dyn Promise + 'a>
     // What the processes say of the points that are known: without noise, their very values. With
     // noise, what was luckiest need not be what is expected to be best, so all of them count.
     let of_row = |process: &Process, row: &usize| process.expected(&table.places[*row]).mean;
-    let feasible = (0..table.len()).filter(|row| table.feasible[*row]);
+    let feasible = (0..table.len()).filter(|row| table.outcomes[*row].is_feasible());
     match processes {
         [first, second] => {
             let rows = feasible.map(|row| [of_row(first, &row), of_row(second, &row)]);

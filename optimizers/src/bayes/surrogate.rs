@@ -41,16 +41,22 @@ impl Warp {
                 *value = log1p(distance);
             }
         }
-        let count = values.len() as f64;
-        let mean = warped.iter().sum::<f64>() / count;
-        let square = warped.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
-        let deviation = sqrt(square / count);
-        let unit = if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 };
+        let (mean, unit) = standard(&warped);
         for value in &mut warped {
             *value = (*value - mean) / unit;
         }
-        (warped, stretch - count * log(unit))
+        (warped, stretch - values.len() as f64 * log(unit))
     }
+}
+
+/// The mean of values, which is 0 to a process over them as they are, and their deviation, which
+/// is 1 to it.
+pub(crate) fn standard(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let square = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+    let deviation = sqrt(square / count);
+    (mean, if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 })
 }
 
 /// One way of modelling.
@@ -108,6 +114,11 @@ impl Surrogate {
     /// Per feature, one over the squared length scale, as last fitted.
     pub fn weights(&self) -> Vec<f64> {
         self.candidates[self.likeliest].settings.weights()
+    }
+
+    /// The settings that are believed, as last fitted.
+    pub fn settings(&self) -> &Settings {
+        &self.candidates[self.likeliest].settings
     }
 
     /// The process over these values, of which `known` are known in all; more than there are
