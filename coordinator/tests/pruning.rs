@@ -120,7 +120,10 @@ fn explain_shows_where_a_trial_stood_on_its_rung() {
 fn what_cannot_prune_is_refused_before_anything_starts() {
     let place = Place::new();
     for (words, message) in [
-        ("--prune medain", "found \"medain\" (did you mean median?), allowed: a condition on"),
+        (
+            "--prune medain",
+            "--prune medain: prune: found \"medain\" (did you mean median?), allowed: a condition on",
+        ),
         ("--prune ?", "or one of envelope, median, percentile"),
         ("--prune median:keep=3", "found the option keep"),
         ("--prune median --prune asha", "allowed: one pruner, and any number of rules"),

@@ -39,24 +39,28 @@ pub(super) fn changed_template(args: &Start) -> Result<Template, Failure> {
         let entries: Vec<String> = entries.collect();
         overrides.push(format!("objectives={{ {} }}", entries.join(", ")));
     }
-    for (key, rules) in [("prune", &args.prune), ("stop", &args.stop)] {
-        if !rules.is_empty() {
-            let rules: Vec<String> = rules.iter().map(|rule| format!("{rule:?}")).collect();
-            overrides.push(format!("{key}=[{}]", rules.join(", ")));
-        }
-    }
     let source = library::find(&args.template)?;
     let mut document = library::document(&source, &overrides)?;
     if let Some(seeds) = args.replications {
         let said = format!("--replications {seeds}");
         document.set_from(&said, &format!("replications.seeds={seeds}"))?;
     }
-    if !args.enqueue.is_empty() {
-        let said = match &args.enqueue[..] {
-            [one] => format!("--enqueue {one}"),
-            _ => "--enqueue".to_owned(),
+    let quoted = |texts: &[String]| -> String {
+        let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+        format!("[{}]", texts.join(", "))
+    };
+    let enqueued = points::as_toml(&args.enqueue)?;
+    for (key, given, value) in [
+        ("prune", &args.prune, quoted(&args.prune)),
+        ("stop", &args.stop, quoted(&args.stop)),
+        ("enqueue", &args.enqueue, enqueued),
+    ] {
+        let said = match &given[..] {
+            [] => continue,
+            [one] => format!("--{key} {one}"),
+            _ => format!("--{key}"),
         };
-        document.set_from(&said, &format!("enqueue={}", points::as_toml(&args.enqueue)?))?;
+        document.set_from(&said, &format!("{key}={value}"))?;
     }
     Ok(Template::read(document, &source.folder)?)
 }
