@@ -19,7 +19,7 @@ use crate::metrics::Address;
 
 pub use ask::Ask;
 pub use data::{Data, DataAction, DataArgs, DataCommon, DataImport, DataSlice};
-pub use explain::Explain;
+pub use explain::{Explain, ExplainFormat};
 pub use queue::{Access, Doctor, Drain, QueueArgs, RunApart, Worker};
 
 const STYLES: Styles = Styles::styled()

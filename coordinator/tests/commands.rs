@@ -39,6 +39,35 @@ fn a_study_from_start_to_frontier() {
 }
 
 #[test]
+fn trades_and_equity_of_a_trial_are_listed() {
+    let place = Place::new();
+    place.run(SMALL).ended(0);
+    let metrics =
+        "results --format json --sql 'select trades, total_return from trials where trial = 3'";
+    let metrics = place.run(metrics).ended(0).json();
+    let trades = place.run("explain 3 --list trades --format json").ended(0).json();
+    let trades = trades.as_array().expect("a list").clone();
+    assert_eq!(metrics[0]["trades"].as_f64(), Some(trades.len() as f64));
+    for trade in &trades {
+        assert_eq!(trade["symbol"], "GOOG");
+        let number = |name: &str| trade[name].as_f64().expect("a number");
+        let gain = number("size") * (number("exit_price") - number("entry_price"));
+        assert!((gain - number("commission") - number("profit")).abs() < 1e-9, "{trade}");
+    }
+    let equity = place.run("explain 3 --list equity --format csv").ended(0).out;
+    let last = equity.trim_end().lines().last().expect("a line").to_owned();
+    assert!(equity.starts_with("date,equity\n"), "{equity}");
+    let last: f64 = last.split(',').next_back().and_then(|it| it.parse().ok()).expect("a number");
+    let total_return = metrics[0]["total_return"].as_f64().expect("a number");
+    assert!((last / 10_000.0 - 1.0 - total_return).abs() < 1e-12, "{last} {metrics}");
+    let wrong = place.run("explain 3 --list trade").ended(2).err;
+    assert!(wrong.contains("--list: found \"trade\", allowed: trades, equity"), "{wrong}");
+    place.run("start --template problem:sphere --trials 2 --quiet").ended(0);
+    let none = place.run("explain sphere 0 --list trades").ended(2).err;
+    assert!(none.contains("this simulator lists nothing"), "{none}");
+}
+
+#[test]
 fn whoever_asks_is_told_how_trials_are_run() {
     let place = Place::new();
     let signals = "backtest: by signals alone: ";

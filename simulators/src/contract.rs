@@ -69,6 +69,15 @@ pub trait Simulator: Send + Sync {
         false
     }
 
+    /// Runs one trial again, whole, and lists what happened in it: the trades of a backtest and its
+    /// equity. None where there is nothing to list.
+    ///
+    /// # Errors
+    /// The [`Failure`] that the trial has.
+    fn lists(&self, _trial: &Trial<'_>) -> Result<Vec<List>, Failure> {
+        Ok(Vec::new())
+    }
+
     /// Runs one trial by itself, for a person who wants to see how that goes.
     fn rehearse(&self, trial: &Trial<'_>, watcher: &mut dyn Watcher) -> Rehearsal {
         Rehearsal { result: self.session().run(trial, watcher), seen: Vec::new() }
@@ -188,6 +197,26 @@ pub struct Rehearsal {
     pub result: Result<Vec<f64>, Failure>,
     /// What could be seen on the way, in order: who or what it comes from, and its text.
     pub seen: Vec<(String, String)>,
+}
+
+/// Something that happened several times in a trial, or went on all along.
+#[derive(Clone, Debug, PartialEq)]
+pub struct List {
+    /// What it is called.
+    pub name: &'static str,
+    /// What its columns are called.
+    pub columns: Vec<&'static str>,
+    /// A cell per column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A cell of a [`List`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// A number.
+    Number(f64),
+    /// A name, a date, a reason.
+    Text(String),
 }
 
 /// An intermediate value of a running trial.

@@ -49,7 +49,8 @@ mod sets;
 pub use backtest::{Action, Backtest, DataError, Date, Decision, Engine, Reason, Trace, Trade};
 pub use command::{Command, lines, sweep_files};
 pub use contract::{
-    Failure, FailureKind, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
+    Cell, Failure, FailureKind, List, Rehearsal, Report, Session, Simulator, Trial, Unwatched,
+    Verdict, Watcher,
 };
 pub use open::{OpenError, Places, open, open_template, simulator_names};
 pub use problem::{Problem, problem_names, problem_template, problem_template_of};

@@ -6,8 +6,10 @@
 use results::{Ledger, Record, Row, Store};
 use search_spaces::{Amount, Bar, Guard, Measure};
 use serde::Serialize;
+use simulators::Trial;
 
-use crate::cli::{Explain, Output};
+use crate::cli::{Explain, ExplainFormat};
+use crate::commands::list;
 use crate::commands::rung::{Rung, standing};
 use crate::commands::{json, people_table};
 use crate::exit::{Exit, Failure};
@@ -94,6 +96,12 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
     let (Some(record), Some(row)) = (record, row) else {
         return Err(Failure::usage(format!("{} has no trial {number}", folder.name())));
     };
+    if let Some(wanted) = &args.list {
+        let trial = Trial { number, ..Trial::new(&row.point, row.seed) };
+        let lists = study.simulator.lists(&trial);
+        let lists = lists.map_err(|failure| Failure::usage(failure.to_string()))?;
+        return list::print_list(wanted, &lists, args.format);
+    }
     let continued_as = continued(&ledger, &row)?;
     let guard = record.job.guard.as_deref();
     let measure = study.schema.measure();
@@ -178,9 +186,14 @@ fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
     row.reports.iter().map(step).collect()
 }
 
-fn print_it(it: &Explanation, format: Output) -> Result<(), Failure> {
-    if format == Output::Json {
-        return print(&json(it)?);
+fn print_it(it: &Explanation, format: ExplainFormat) -> Result<(), Failure> {
+    match format {
+        ExplainFormat::Json => return print(&json(it)?),
+        ExplainFormat::Csv => {
+            let message = "--format: found csv, allowed: table or json, or --list with it";
+            return Err(Failure::usage(message.to_owned()));
+        }
+        ExplainFormat::Table => {}
     }
     let reason = it.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     let mut text = format!("{}, trial {}: {}{reason}", it.study, it.trial, it.status);

@@ -16,6 +16,7 @@ pub mod data;
 pub mod doctor;
 pub mod drain;
 pub mod explain;
+mod list;
 mod points;
 mod report;
 pub mod results;

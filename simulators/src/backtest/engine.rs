@@ -148,6 +148,24 @@ pub enum Reason {
     End,
 }
 
+impl Reason {
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::StopLoss => "stop loss",
+            Self::TrailingStop => "trailing stop",
+            Self::TakeProfit => "take profit",
+            Self::PartialExit => "partial exit",
+            Self::TimeStop => "time stop",
+            Self::RiskStop => "risk stop",
+            Self::Ruin => "ruin",
+            Self::End => "end of the data",
+        }
+    }
+}
+
 /// What is to be done at a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -1,5 +1,6 @@
 //! The backtester as a simulator: opened from a template, and run in sessions or in detail.
 
+use std::fmt::Display;
 use std::sync::Mutex;
 
 use search_spaces::{Point, Section, Space};
@@ -23,7 +24,7 @@ use super::run::Input;
 use super::sessions::Sessions;
 use super::settings::{self, Settings, Shares};
 use super::stored;
-use crate::contract::{Failure, Session, Simulator, Trial, Unwatched, Watcher};
+use crate::contract::{Cell, Failure, List, Session, Simulator, Trial, Unwatched, Watcher};
 use crate::open::{OpenError, Places};
 
 /// A bar of a mask takes a bit where one of a column takes 64: a part of the bytes is plenty.
@@ -305,6 +306,39 @@ impl Backtest {
 }
 
 impl Simulator for Backtest {
+    fn lists(&self, trial: &Trial<'_>) -> Result<Vec<List>, Failure> {
+        let Trace { trades, equity, .. } = self.trace_with_seed(trial.point, trial.seed)?;
+        let text = |text: &dyn Display| Cell::Text(text.to_string());
+        let trade = |trade: &Trade| {
+            vec![
+                text(&self.all[trade.symbol as usize].symbol),
+                text(&trade.entry_date),
+                text(&trade.exit_date),
+                Cell::Number(trade.size),
+                Cell::Number(trade.entry_price),
+                Cell::Number(trade.exit_price),
+                Cell::Number(trade.commission),
+                Cell::Number(trade.profit()),
+                Cell::Number(trade.profit_fraction()),
+                text(&trade.reason.name()),
+            ]
+        };
+        let columns = "symbol entry exit size entry_price exit_price commission profit \
+            profit_fraction reason";
+        let trades = List {
+            name: "trades",
+            columns: columns.split_whitespace().collect(),
+            rows: trades.iter().map(trade).collect(),
+        };
+        let point = |(date, equity): &(Date, f64)| vec![text(date), Cell::Number(*equity)];
+        let equity = List {
+            name: "equity",
+            columns: vec!["date", "equity"],
+            rows: equity.iter().map(point).collect(),
+        };
+        Ok(vec![trades, equity])
+    }
+
     fn metrics(&self) -> &[String] {
         &self.names
     }
