@@ -11,7 +11,7 @@ Examples:
   optimize explain my-study 57      the trial 57 of a study
   optimize explain 57               of the latest study
   optimize explain 57 --list trades --format csv > trades.csv
-  optimize explain 57 --list equity of a backtest, at each date")]
+  optimize explain 57 --list equity                      of a backtest, at each date")]
 pub struct Explain {
     /// The study (the latest one where it is left out), and the number of the trial
     #[arg(value_names = ["STUDY", "TRIAL"], num_args = 1..=2, required = true)]
