@@ -43,9 +43,14 @@ pub struct Chooser {
 /// A job that is to be told.
 struct Finished {
     job: JobSpec,
-    trials: Vec<(Told, Option<Run>)>,
-    /// What those reported that may go on where they paused; else nothing.
-    reports: Vec<Vec<Report>>,
+    trials: Vec<(Told, Option<Learnt>)>,
+}
+
+/// What a pruner learns of a trial.
+struct Learnt {
+    run: Run,
+    /// What it has reported, if it has paused and the simulator takes it up there.
+    earlier: Vec<Report>,
 }
 
 impl Chooser {
@@ -195,18 +200,16 @@ impl Chooser {
             return;
         }
         let trial = |(offset, result): (u64, &TrialResult)| {
-            let run = self.pruner.is_some().then(|| self.run(job, offset, result));
-            (told(&self.measure, result), run)
+            let learnt = self.pruner.is_some().then(|| {
+                let run = self.run(job, offset, result);
+                let is_taken_up = inputs.continues && run.end == End::Paused;
+                let earlier = if is_taken_up { result.reports.clone() } else { Vec::new() };
+                Learnt { run, earlier }
+            });
+            (told(&self.measure, result), learnt)
         };
         let trials = (0..).zip(results).map(trial).collect();
-        let may_continue = |result: &&TrialResult| {
-            inputs.continues && self.promotes() && pause(job, result).is_some()
-        };
-        let reports = |result: &TrialResult| {
-            Some(result).filter(may_continue).map_or(Vec::new(), |result| result.reports.clone())
-        };
-        let reports = results.iter().map(reports).collect();
-        self.untold.push_back(Finished { job: job.clone(), trials, reports });
+        self.untold.push_back(Finished { job: job.clone(), trials });
     }
 
     fn run(&self, job: &JobSpec, offset: u64, result: &TrialResult) -> Run {
@@ -238,15 +241,13 @@ impl Chooser {
             return true;
         }
         while self.is_due(next, lag) || self.is_held {
-            let Some(finished) = self.untold.pop_front() else { return false };
-            let Finished { job, trials, reports } = finished;
+            let Some(Finished { job, trials }) = self.untold.pop_front() else { return false };
             let Work::Points(points) = &job.work else { unreachable!("optimizers give points") };
             let first = job.id.0.0;
-            let told = points.iter().zip(&trials).zip(reports);
-            for (offset, ((point, (told, run)), reports)) in (0..).zip(told) {
-                self.tell(&job, first + offset, point, told);
-                if let Some(run) = run {
-                    self.learn(run, point, reports);
+            for (offset, (point, (told, learnt))) in (0..).zip(points.iter().zip(trials)) {
+                self.tell(&job, first + offset, point, &told);
+                if let Some(learnt) = learnt {
+                    self.learn(learnt, point);
                 }
             }
             self.is_held = false;
@@ -265,12 +266,11 @@ impl Chooser {
         }
     }
 
-    /// Tells the pruner of a trial, which may go on with what it has reported.
-    fn learn(&mut self, run: &Run, point: &Point, reports: Vec<Report>) {
-        let pruner = self.pruner.as_mut().expect("runs are for it");
-        pruner.learn(run);
-        if pruner.promotes() && run.end == End::Paused {
-            self.paused.insert(run.origin.unwrap_or(run.trial), (point.clone(), reports));
+    /// Tells the pruner of a trial, which may have paused.
+    fn learn(&mut self, Learnt { run, earlier }: Learnt, point: &Point) {
+        self.pruner.as_mut().expect("it learns for it").learn(&run);
+        if run.end == End::Paused {
+            self.paused.insert(run.origin.unwrap_or(run.trial), (point.clone(), earlier));
         }
     }
 

@@ -237,7 +237,9 @@ impl<'a> Watch<'a> {
     #[must_use]
     pub fn after(mut self, earlier: &'a [jobs::Report]) -> Self {
         self.earlier = earlier;
-        self.restart();
+        if !earlier.is_empty() {
+            self.restart();
+        }
         self
     }
 

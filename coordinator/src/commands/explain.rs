@@ -10,7 +10,7 @@ use simulators::Trial;
 
 use crate::cli::{Explain, ExplainFormat};
 use crate::commands::list;
-use crate::commands::rung::{Rung, standing};
+use crate::commands::rung::{Rung, shown, standing};
 use crate::commands::{json, people_table};
 use crate::exit::{Exit, Failure};
 use crate::frame::Frame;
@@ -156,9 +156,7 @@ fn continued(ledger: &Ledger, row: &Row) -> Result<Option<u64>, Failure> {
 fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
     let mut amount = Amount::new(guard.course);
     let mut bars = guard.bars.iter().peekable();
-    let shown = |values: &[f64]| -> Vec<f64> {
-        values.iter().enumerate().map(|(place, value)| measure.shown(place, *value)).collect()
-    };
+    let shown = |values: &[f64]| shown(measure, values);
     let all = |rows: &[Vec<f64>]| rows.iter().map(|row| shown(row)).collect();
     let step = |report: &jobs::Report| {
         let Some(standing) = measure.standing(&report.values) else {

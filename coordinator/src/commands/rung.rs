@@ -53,16 +53,18 @@ pub(super) fn standing(
         there.iter().zip(&own).all(|(there, own)| there <= own) && **there != own
     };
     let worst = went_on.iter().filter_map(|root| came[root].first().copied()).reduce(f64::max);
-    let shown = |values: &[f64]| -> Vec<f64> {
-        values.iter().enumerate().map(|(place, value)| measure.shown(place, *value)).collect()
-    };
     Ok(Some(Rung {
         came: came.len() as u64,
         better: came.values().filter(better).count() as u64,
         went_on: went_on.len() as u64,
         worst_that_went_on: worst.filter(|_| own.len() == 1).map(|worst| measure.shown(0, worst)),
-        amount: shown(&own),
+        amount: shown(measure, &own),
     }))
+}
+
+/// Objectives as they were measured.
+pub(super) fn shown(measure: &Measure, values: &[f64]) -> Vec<f64> {
+    values.iter().enumerate().map(|(place, value)| measure.shown(place, *value)).collect()
 }
 
 /// What a trial's reports amount to at the first one at or beyond a step.

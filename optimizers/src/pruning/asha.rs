@@ -20,7 +20,7 @@ use search_spaces::{Bar, Course, Guard, Pause};
 
 use super::cohort::{Cohort, Terms, amounts, end};
 use super::control::Control;
-use super::finishers::Finishers;
+use super::finishers::{Finishers, precedents};
 use super::rungs::Schedule;
 use super::{End, Promotion, Pruner, Run};
 use crate::pareto::{Scores, first_fronts};
@@ -122,11 +122,6 @@ impl Asha {
         let pause = step.map(|step| Pause { step, rung: rung as u64 });
         Arc::new(Guard { pause, ..self.guard.clone() })
     }
-}
-
-/// What the best had at a rung.
-fn precedents(finishers: &mut Option<Finishers>, rung: usize) -> &[Vec<f64>] {
-    finishers.as_mut().map_or(&[], |finishers| finishers.precedents(rung))
 }
 
 impl Pruner for Asha {

@@ -74,6 +74,11 @@ impl Finishers {
     }
 }
 
+/// What the best had at a rung; nothing where they are not asked.
+pub(super) fn precedents(finishers: &mut Option<Finishers>, rung: usize) -> &[Vec<f64>] {
+    finishers.as_mut().map_or(&[], |finishers| finishers.precedents(rung))
+}
+
 /// The rows of the best at a rung, but for those that are nowhere worse than another one.
 fn eased(best: &[Finisher], rung: usize, slack: f64) -> Vec<Vec<f64>> {
     let rows: Vec<&Vec<f64>> = best.iter().filter_map(|each| each.rungs.get(rung)).collect();

@@ -17,7 +17,7 @@ use search_spaces::{Bar, Course, Guard, Pause};
 
 use super::cohort::{amounts, end};
 use super::control::Control;
-use super::finishers::Finishers;
+use super::finishers::{Finishers, precedents};
 use super::rungs::Schedule;
 use super::{End, Promotion, Pruner, Run};
 use crate::pareto::{Scores, first_fronts};
@@ -127,8 +127,8 @@ impl Halving {
             first_fronts(Scores::new(&rows, self.width), most as usize)
         };
         let best: BTreeSet<usize> = fronts.into_iter().flatten().take(most as usize).collect();
-        let precedents = self.finishers.as_mut().map_or(&[][..], |them| them.precedents(from));
-        let spared = Bar { precedents: precedents.to_vec(), ..Bar::default() };
+        let precedents = precedents(&mut self.finishers, from).to_vec();
+        let spared = Bar { precedents, ..Bar::default() };
         let mut trials = Vec::new();
         for (place, (trial, row)) in here.into_iter().enumerate() {
             if best.contains(&place) || spared.is_known(&row) {

@@ -178,7 +178,8 @@ const CAREFUL: Care = Care { control: 30, slack: 0.1 };
 const STAGES: u32 = 3;
 const FEW_STAGES: u32 = 2;
 
-/// The best finished trials, and of how many jobs one is of the control group that shows who they might have been.
+/// The best finished trials, and of how many jobs one is of the control group that shows who they
+/// might have been.
 fn known(reader: &mut Reader<'_>, care: Care, width: usize) -> Result<(Finishers, u64), String> {
     let slack = reader.number("slack", 0.0..=10.0, care.slack)?;
     let control = reader.number("control", 0..=MOST, care.control)?;
