@@ -198,6 +198,17 @@ impl Study {
         Self::recorded(record, known, allowed)?.unchanged(record)
     }
 
+    /// What the reports of a recorded study's trials amount to: each is of a replication, or each
+    /// is the state of the trial.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn course(record: &StudyRecord) -> Result<Course, Failure> {
+        let document = Document::parse(&format!("study {}", record.name), &record.template)?;
+        let template = Template::read(document, Path::new(&record.folder))?;
+        Ok(course(template.replications()?.is_some()))
+    }
+
     fn recorded(
         record: &StudyRecord,
         known: Option<Known>,
@@ -306,8 +317,7 @@ impl Study {
     /// What counts of its metrics, and what the reports of a trial amount to.
     #[must_use]
     pub fn measure(&self) -> Measure {
-        let replicates = self.simulator.replicates();
-        self.schema.measure().over(if replicates { Course::Mean } else { Course::Last })
+        self.schema.measure().over(course(self.simulator.replicates()))
     }
 
     /// What a worker needs to run the study's jobs; simulators may leave `files` for people.
@@ -464,6 +474,10 @@ fn fingerprint(
         part(known.source.hash.as_bytes());
     }
     StudyId(*hasher.finalize().as_bytes())
+}
+
+fn course(replicates: bool) -> Course {
+    if replicates { Course::Mean } else { Course::Last }
 }
 
 fn hex(bytes: &[u8]) -> String {

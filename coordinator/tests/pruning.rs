@@ -65,6 +65,80 @@ fn replications_that_were_run_are_not_run_again() {
     assert_eq!((&counts[0]["most"], &counts[0]["least"]), (&9.into(), &9.into()));
 }
 
+/// Seven windows of three symbols, in some of which some strategies never trade: their Sharpe ratio
+/// is undefined.
+const FOLDS: &str = r#"
+name = "folds"
+simulator = "backtest"
+[objectives]
+sharpe = "max"
+[space]
+fast = { int = [2, 60] }
+slow = { int = [10, 200] }
+constraints = ["fast < slow"]
+[backtest]
+data = "stocks-daily"
+[backtest.strategy]
+long_entry = "cross_above(sma(close, fast), sma(close, slow))"
+long_exit = "cross_below(sma(close, fast), sma(close, slow))"
+[replications]
+vary = [
+ { symbols = ["AAPL"], from = "2000-06-01", to = "2004-12-31" },
+ { symbols = ["IBM"], from = "2005-01-01", to = "2008-12-31" },
+ { symbols = ["AAPL"], from = "2009-01-01", to = "2010-12-31" },
+ { symbols = ["IBM"], from = "2000-06-01", to = "2004-12-31" },
+ { symbols = ["MSFT"], from = "2005-01-01", to = "2005-12-31" },
+ { symbols = ["MSFT"], from = "2006-01-01", to = "2008-12-31" },
+ { symbols = ["IBM"], from = "2009-01-01", to = "2012-12-31" } ]
+"#;
+
+#[test]
+fn a_trial_without_a_finite_objective_on_its_rung_does_not_go_on() {
+    let place = Place::new();
+    place.write("folds.toml", FOLDS);
+    for pruner in ["asha:envelope=false", "halving:envelope=false"] {
+        let name = pruner.split(':').next().expect("a word");
+        let start = format!("start --template folds.toml --trials 150 --quiet --name {name}");
+        place.run(&format!("{start} --prune {pruner}")).ended(0);
+        let sql = "select t.trial, (select count(*) from trials c where c.trial > t.trial and \
+                   c.origin = coalesce(t.origin, t.trial)) as went_on from trials t where \
+                   t.status = $$pruned$$ and (select arg_max_null(r.sharpe, r.step) from reports r \
+                   where r.trial = t.trial) is null order by 1";
+        let told = place.run(&format!("results {name} --sql '{sql}' --format json")).ended(0);
+        let undefined = told.json();
+        let undefined = undefined.as_array().expect("rows");
+        assert!(undefined.len() > 2, "{pruner}: {undefined:?}");
+        assert!(undefined.iter().all(|row| row["went_on"] == 0), "{pruner}: {undefined:?}");
+        let said = place.run(&format!("explain {name} {}", undefined[0]["trial"])).ended(0).out;
+        assert!(said.contains("without a finite objective: such a trial does not go"), "{said}");
+        let verified = place.run(&format!("verify {name} --format json")).ended(0).json();
+        assert_eq!(verified["verified"], verified["evaluated"], "{pruner}");
+    }
+}
+
+#[test]
+fn a_pruned_trial_of_replications_is_ranked_by_their_mean() {
+    let place = Place::new();
+    let study = "--template problem:ackley --set problem.noise=2 --replications 9 --trials 150";
+    place.run(&format!("start {study} --quiet --prune median:warmup=2 --name r")).ended(0);
+    let sql = "select t.trial, avg(r.f) as mean, count(*) as n from trials t join reports r using \
+               (trial) where status = $$pruned$$ group by all having n > 1 order by 1";
+    let means = place.run(&format!("results r --sql '{sql}' --format json")).ended(0).json();
+    let ranked = place.run("results r --include-pruned --top 1000 --format json").ended(0).json();
+    let means = means.as_array().expect("rows");
+    assert!(means.len() > 5, "{means:?}");
+    for row in means {
+        let same = |other: &&serde_json::Value| other["trial"] == row["trial"];
+        let shown = ranked.as_array().and_then(|rows| rows.iter().find(same)).expect("ranked");
+        let (f, mean) = (shown["f"].as_f64().unwrap(), row["mean"].as_f64().unwrap());
+        assert!((f - mean).abs() < 1e-9, "{shown} {row}");
+    }
+    let said = place.run(&format!("explain r {}", means[0]["trial"])).ended(0).out;
+    assert!(said.contains("mean so far"), "{said}");
+    let said = place.run("results r --include-pruned").ended(0).out;
+    assert!(said.contains("among 150 complete and pruned trials"), "{said}");
+}
+
 #[test]
 fn what_a_rule_has_stopped_does_not_go_on() {
     let place = Place::new();

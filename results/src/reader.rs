@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use duckdb::types::ValueRef;
 use duckdb::{Connection, params};
-use search_spaces::{Direction, Objective};
+use search_spaces::{Course, Direction, Objective};
 use serde::{Serialize, Serializer};
 
 use crate::error::ResultsError;
@@ -183,12 +183,12 @@ impl ViewReader {
         Ok(reader)
     }
 
-    /// The same view, in which pruned trials that have not gone on have the metrics of their last
-    /// report, and are ranked by them among the complete ones.
+    /// The same view, in which pruned trials that have not gone on have for metrics what their
+    /// reports amount to, and are ranked by it among the complete ones.
     ///
     /// # Errors
     /// A view that cannot be opened.
-    pub fn including_pruned(mut self) -> Result<Self, ResultsError> {
+    pub fn including_pruned(mut self, course: Course) -> Result<Self, ResultsError> {
         let names = |sql: &str| -> Result<Vec<String>, ResultsError> {
             let rows = self.query(sql)?.rows;
             Ok(rows.iter().map(|row| quoted(&row[0].to_string())).collect())
@@ -198,22 +198,22 @@ impl ViewReader {
             "SELECT column_name FROM information_schema.columns WHERE table_name = 'reports' \
              AND ordinal_position > 2 ORDER BY ordinal_position",
         )?;
-        let replaced: Vec<String> = metrics
-            .iter()
-            .zip(&reported)
-            .map(|(metric, report)| {
-                format!(
-                    "CASE t.status WHEN 'pruned' THEN r.{report} ELSE t.{metric} END AS {metric}"
-                )
-            })
-            .collect();
+        let amounts = reported.iter().map(|report| match course {
+            Course::Mean => format!("avg({report}) AS {report}"),
+            Course::Last | Course::Best => format!("arg_max_null({report}, step) AS {report}"),
+        });
+        let amounts: Vec<String> = amounts.collect();
+        let replaced = metrics.iter().zip(&reported).map(|(metric, report)| {
+            format!("CASE t.status WHEN 'pruned' THEN r.{report} ELSE t.{metric} END AS {metric}")
+        });
+        let replaced: Vec<String> = replaced.collect();
         self.with_pruned = Some(format!(
-            "WITH latest AS (SELECT trial, max(step) AS step FROM reports GROUP BY trial), \
+            "WITH amounts AS (SELECT trial, {} FROM reports GROUP BY trial), \
              trials AS (SELECT t.* REPLACE ({}) FROM main.trials t \
-             LEFT JOIN latest l ON l.trial = t.trial AND t.status = 'pruned' \
-             LEFT JOIN reports r ON r.trial = l.trial AND r.step = l.step \
+             LEFT JOIN amounts r ON r.trial = t.trial AND t.status = 'pruned' \
              WHERE t.status <> 'pruned' OR NOT EXISTS (SELECT 1 FROM main.trials c \
              WHERE c.origin = coalesce(t.origin, t.trial) AND c.trial > t.trial)) ",
+            amounts.join(", "),
             replaced.join(", ")
         ));
         Ok(self)

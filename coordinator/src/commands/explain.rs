@@ -3,8 +3,8 @@
 //! All of it is in the ledger: what the trial reported, and the guard that it ran under, which was
 //! made of the trials that had been told before its job was asked.
 
-use results::{Ledger, Record, Row, Store};
-use search_spaces::{Amount, Bar, Guard, Measure};
+use results::{Ledger, Record, Row, Status, Store};
+use search_spaces::{Amount, Bar, Course, Guard, Measure};
 use serde::Serialize;
 use simulators::Trial;
 
@@ -38,6 +38,8 @@ struct Explanation {
     rung: Option<Rung>,
     /// The trials that it was compared with report by report.
     rivals: Vec<u64>,
+    /// What of its reports was held against the bars, where that is not the last.
+    so_far: Option<&'static str>,
     /// How many reports it might go without getting better.
     patience: Option<u64>,
     objectives: Vec<String>,
@@ -124,6 +126,11 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
             rung,
             rivals: guard.and_then(|guard| guard.rivals.as_ref()).map_or(Vec::new(), |rivals| {
                 rivals.trials.iter().map(|rival| rival.trial).collect()
+            }),
+            so_far: guard.and_then(|guard| match guard.course {
+                Course::Last => None,
+                Course::Best => Some("best so far"),
+                Course::Mean => Some("mean so far"),
             }),
             patience: guard.and_then(|guard| guard.patience).map(|patience| patience.reports),
             objectives: names.collect(),
@@ -216,7 +223,14 @@ fn held(it: &Explanation) -> String {
         return "nothing held it against other trials".to_owned();
     };
     if let Some((step, rung)) = it.pause {
-        let among = it.rung.as_ref().map_or(String::new(), among);
+        let among = match &it.rung {
+            Some(rung) => among(rung),
+            // A trial that has failed before it came there has nothing to add.
+            None if it.status == Status::Pruned.name() => {
+                ", without a finite objective: such a trial does not go on".to_owned()
+            }
+            None => String::new(),
+        };
         return format!("{pruner} had it pause at step {step}, on rung {rung}{among}");
     }
     let named: Vec<String> = it.rivals.iter().map(u64::to_string).collect();
@@ -240,8 +254,7 @@ fn held(it: &Explanation) -> String {
 
 /// Where it stood on its rung.
 fn among(rung: &Rung) -> String {
-    let amount: Vec<String> = rung.amount.iter().map(|value| short(*value)).collect();
-    let better = match amount.len() {
+    let better = match rung.amount.len() {
         1 => "were better",
         _ => "dominated it",
     };
@@ -250,7 +263,7 @@ fn among(rung: &Rung) -> String {
         .map_or(String::new(), |worst| format!(", the last of them with {}", short(worst)));
     format!(
         ", with {}; of {} trials that came there, {} {better} and {} went on{worst}",
-        amount.join(", "),
+        joined(&rung.amount),
         thousands(rung.came),
         thousands(rung.better),
         thousands(rung.went_on),
@@ -262,6 +275,9 @@ fn table(it: &Explanation) -> String {
     let has_bars = it.steps.iter().any(|step| step.bar.is_some());
     let mut header = vec!["step".to_owned()];
     header.extend(it.objectives.iter().cloned());
+    // What is held against the bars, where that is not the report itself.
+    let so_far = it.so_far.filter(|_| has_bars);
+    header.extend(so_far.map(String::from));
     if has_bars {
         header.extend(["bar", "best had", "of trials", ""].map(String::from));
     }
@@ -271,6 +287,9 @@ fn table(it: &Explanation) -> String {
         cells.extend(it.objectives.iter().enumerate().map(|(place, _)| {
             step.values.get(place).map_or("-".to_owned(), |value| short(*value))
         }));
+        if so_far.is_some() {
+            cells.push(step.amount.as_ref().map_or("-".to_owned(), |amount| joined(amount)));
+        }
         if let Some(bar) = &step.bar {
             cells.push(rows(&bar.rows));
             cells.push(rows(&bar.precedents));
@@ -285,13 +304,14 @@ fn table(it: &Explanation) -> String {
 /// So many rows of a bar are written out.
 const WRITTEN: usize = 3;
 
+fn joined(row: &[f64]) -> String {
+    row.iter().map(|value| short(*value)).collect::<Vec<_>>().join(", ")
+}
+
 fn rows(rows: &[Vec<f64>]) -> String {
-    let row = |row: &Vec<f64>| -> String {
-        row.iter().map(|value| short(*value)).collect::<Vec<_>>().join(", ")
-    };
     // What only the best finished trials pass has no threshold of its own.
     let finite = rows.iter().filter(|row| row.iter().all(|value| value.is_finite()));
-    let mut written: Vec<String> = finite.clone().take(WRITTEN).map(row).collect();
+    let mut written: Vec<String> = finite.clone().take(WRITTEN).map(|row| joined(row)).collect();
     let left = finite.count().saturating_sub(WRITTEN);
     if left > 0 {
         written.push(format!("{left} more"));

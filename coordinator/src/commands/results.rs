@@ -15,6 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::progress::{short, thousands};
 use crate::say;
 use crate::say::print;
+use crate::study::Study;
 
 /// Trials in a table, unless said.
 const DEFAULT_TOP: usize = 20;
@@ -31,7 +32,7 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
     }
     let mut reader = ViewReader::open(&folder.view_path())?;
     if args.include_pruned {
-        reader = reader.including_pruned()?;
+        reader = reader.including_pruned(Study::course(&folder.record()?)?)?;
     }
     warn(&reader, &folder)?;
     let (sql, ranking) = match &args.sql {
@@ -46,11 +47,12 @@ pub fn results(args: &Results) -> Result<Exit, Failure> {
         _ => {}
     }
     let table = reader.query(&sql)?;
+    let ranked = if args.include_pruned { "complete and pruned" } else { "complete" };
     print(&match args.format {
         ResultsFormat::Json => crate::commands::json(&json_rows(&table))?,
         ResultsFormat::Csv => csv(&table),
         _ if args.sql.is_some() => query_table(&table),
-        _ => ranked_table(reader.columns(), &table, ranking.as_ref()),
+        _ => ranked_table(reader.columns(), &table, (ranking.as_ref(), ranked)),
     })?;
     if args.format == ResultsFormat::Table && args.sql.is_none() {
         if table.rows.is_empty() {
@@ -130,12 +132,12 @@ pub fn frontier_table(folder: &StudyFolder, top: usize) -> Result<String, Failur
         ranking.trials.retain(|trial| trial.rank == Some(0));
         ranked_sql(ranking)
     })?;
-    Ok(ranked_table(reader.columns(), &table, Some(&ranking)))
+    Ok(ranked_table(reader.columns(), &table, (Some(&ranking), "complete")))
 }
 
 /// The same of trials that are at hand.
 pub fn leaders_table(leaders: &Leaders) -> String {
-    ranked_table(&leaders.columns, &leaders.table, Some(&leaders.ranking))
+    ranked_table(&leaders.columns, &leaders.table, (Some(&leaders.ranking), "complete"))
 }
 
 /// The query that gives the trials asked for, and their ranking where they are ranked.
@@ -332,7 +334,11 @@ fn align(shown: &mut comfy_table::Table, table: &Table, columns: &[usize]) {
 }
 
 /// Ranked trials: the columns that matter most first, as many as the terminal is wide.
-fn ranked_table(known: &[KnownColumn], table: &Table, ranking: Option<&Ranking>) -> String {
+fn ranked_table(
+    known: &[KnownColumn],
+    table: &Table,
+    (ranking, ranked): (Option<&Ranking>, &str),
+) -> String {
     let order = columns_by_importance(known, table);
     let width = |index: usize| {
         let cells = table.rows.iter().map(|row| short_text(&row[index]).chars().count());
@@ -366,7 +372,7 @@ fn ranked_table(known: &[KnownColumn], table: &Table, ranking: Option<&Ranking>)
     align(&mut shown, table, &columns);
     let mut text = shown.trim_fmt();
     if let Some(ranking) = ranking {
-        text.push_str(&footer(ranking));
+        text.push_str(&footer(ranking, ranked));
     }
     let left_out = order.len() - columns.len();
     if left_out > 0 {
@@ -415,9 +421,9 @@ fn columns_by_importance(known: &[KnownColumn], table: &Table) -> Vec<usize> {
     order.into_iter().map(|(_, index)| index).collect()
 }
 
-fn footer(ranking: &Ranking) -> String {
+fn footer(ranking: &Ranking, ranked: &str) -> String {
     let mut text = format!(
-        "\n\nfrontier: {} different {} among {} complete trials",
+        "\n\nfrontier: {} different {} among {} {ranked} trials",
         thousands(ranking.frontier),
         if ranking.frontier == 1 { "point" } else { "points" },
         thousands(ranking.complete)

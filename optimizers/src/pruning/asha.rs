@@ -164,7 +164,8 @@ impl Pruner for Asha {
             }
         }
         match (run.end, values.last(), run.reports.last()) {
-            (End::Paused, Some(value), _) => {
+            // Without a finite objective on its rung, a trial has nothing to go on with.
+            (End::Paused, Some(value), _) if values.len() > fresh => {
                 let waiting = &mut self.rungs[values.len() - 1].waiting;
                 waiting.push_back((run.origin.unwrap_or(run.trial), value.clone()));
                 if waiting.len() > MOST_WAITING {

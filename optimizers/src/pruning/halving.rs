@@ -189,9 +189,14 @@ impl Pruner for Halving {
         let Some(number) = self.member.get(&trial).copied() else { return };
         let Some(bracket) = self.open.get_mut(&number) else { return };
         bracket.told += 1;
-        let last = (!run.reports.is_empty()).then(|| run.amount(self.guard.course));
-        match (run.end, last) {
-            (End::Paused, Some(value)) => bracket.here.push((trial, value)),
+        let rung = self.rungs.as_ref().and_then(|rungs| rungs.get(bracket.rung));
+        // Without a finite objective on its rung, a trial has nothing to go on with.
+        let has_come =
+            run.reports.last().is_some_and(|(step, _)| rung.is_some_and(|it| it <= step));
+        match run.end {
+            End::Paused if has_come => {
+                bracket.here.push((trial, run.amount(self.guard.course)));
+            }
             _ => drop(self.member.remove(&trial)),
         }
         self.conclude(number);
