@@ -11,7 +11,7 @@ const LARGEST: f64 = 700.0;
 ///
 /// 2^n times the Taylor polynomial of degree 7 for the rest, whose size is at most half of
 /// ln 2. Additions, multiplications and shifts only: the same bits on every platform.
-#[inline]
+#[inline(always)]
 pub(super) fn exponential(x: f64) -> f64 {
     // Adding it leaves a number rounded to whole ones, in the lowest bits of the mantissa.
     const ROUND: f64 = 6755399441055744.0;

@@ -115,21 +115,34 @@ fn held() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 
 /// Opens for writing, creating the file if there is none.
 pub(crate) fn open_to_write(path: &Path, patience: Duration) -> Result<Access, Fault> {
-    open(path, patience, &AccessMode::ReadWrite)
+    open(path, patience, Mode::Write)
+}
+
+/// As [`open_to_write`], for few rows: a file that it creates has the smallest blocks there are,
+/// because each column of each table takes one at least.
+pub(crate) fn open_to_write_little(path: &Path, patience: Duration) -> Result<Access, Fault> {
+    open(path, patience, Mode::WriteLittle)
 }
 
 /// Opens for reading.
 pub(crate) fn open_to_read(path: &Path, patience: Duration) -> Result<Access, Fault> {
-    open(path, patience, &AccessMode::ReadOnly)
+    open(path, patience, Mode::Read)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Read,
+    Write,
+    WriteLittle,
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a file is waited for is no result")]
-fn open(path: &Path, patience: Duration, mode: &AccessMode) -> Result<Access, Fault> {
+fn open(path: &Path, patience: Duration, mode: Mode) -> Result<Access, Fault> {
     // By the clock: an attempt to open takes its time too.
     let begun = Instant::now();
     // Readers are the more patient ones: they must not starve the study.
     let longest_pause = match mode {
-        AccessMode::ReadOnly => Duration::from_millis(40),
+        Mode::Read => Duration::from_millis(40),
         _ => Duration::from_millis(4),
     };
     let mut pause = Duration::from_millis(2);
@@ -148,15 +161,17 @@ fn open(path: &Path, patience: Duration, mode: &AccessMode) -> Result<Access, Fa
     }
 }
 
-fn try_open(path: &Path, mode: &AccessMode) -> Result<Access, Fault> {
+fn try_open(path: &Path, mode: Mode) -> Result<Access, Fault> {
     let hold = Hold::take(path).ok_or(Fault::Busy(Duration::ZERO))?;
-    let threads = match mode {
-        AccessMode::ReadOnly => READING_THREADS,
-        _ => WRITING_THREADS,
+    let (access, threads) = match mode {
+        Mode::Read => (AccessMode::ReadOnly, READING_THREADS),
+        Mode::Write | Mode::WriteLittle => (AccessMode::ReadWrite, WRITING_THREADS),
     };
+    let block_size = if mode == Mode::WriteLittle { "16384" } else { "262144" };
     let config = Config::default()
         .enable_autoload_extension(false)?
-        .access_mode(mode.clone())?
+        .access_mode(access)?
+        .with("default_block_size", block_size)?
         .max_memory(MEMORY)?
         .threads(threads)?
         .with("preserve_insertion_order", "true")?

@@ -24,11 +24,12 @@ use std::path::{Path, PathBuf};
 use duckdb::{Connection, params};
 use jobs::JobResult;
 
-use self::access::{APPEND_PATIENCE, Access, Fault, open_to_write};
+use self::access::{APPEND_PATIENCE, Access, Fault, open_to_write, open_to_write_little};
 use self::columns::Columns;
 use self::frontier::{Frontier, Member};
 use self::tables::{
-    check, close, create, directions, is_empty, read_state, write_end, write_frontier,
+    Progress, check, close, create, directions, is_empty, read_state, write_end, write_first,
+    write_frontier,
 };
 use crate::error::ResultsError;
 use crate::record::{Finished, StudyRecord};
@@ -110,6 +111,8 @@ struct State {
 /// A transaction that is under way. Dropping it takes everything back.
 #[derive(Debug)]
 struct Staged {
+    /// Whether the tables were made in it, too.
+    is_new: bool,
     /// What the file will hold.
     state: State,
     /// The hash of the table, where it has become longer.
@@ -242,22 +245,23 @@ impl View {
         if let Some(staged) = self.staged.take() {
             return Ok(staged);
         }
-        let access = open_to_write(&self.path, APPEND_PATIENCE)?;
+        let was_there = self.path.exists();
+        let is_small = self.record.trials.is_some_and(|trials| trials < SMALL);
+        let open = if is_small { open_to_write_little } else { open_to_write };
+        let access = open(&self.path, APPEND_PATIENCE)?;
         let connection = &access.connection;
         // A commit may have failed after it took effect: the file knows, this process need not.
-        let is_new = self.is_new && is_empty(connection)?;
-        if is_new {
-            connection.execute_batch("BEGIN TRANSACTION")?;
-            create(connection, &self.record, &self.schema, &self.columns)?;
-            connection.execute_batch("COMMIT")?;
-            self.is_new = false;
-        } else if self.is_new || read_high_water(connection)? != self.state.high_water {
+        let is_empty = self.is_new && (!was_there || is_empty(connection)?);
+        if !is_empty && (self.is_new || read_high_water(connection)? != self.state.high_water) {
             self.state = read_state(connection, &self.columns, &self.schema)?;
             self.is_new = false;
         }
         connection.execute_batch("BEGIN TRANSACTION")?;
+        if is_empty {
+            create(connection, &self.schema, &self.columns)?;
+        }
         let state = self.state.clone();
-        Ok(Staged { state, results_hash: None, ended: None, access })
+        Ok(Staged { is_new: is_empty, state, results_hash: None, ended: None, access })
     }
 
     fn try_stage(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
@@ -282,23 +286,31 @@ impl View {
     }
 
     fn try_publish(&mut self) -> Result<(), Fault> {
-        let Staged { state, results_hash, ended, access } = self.held()?;
+        let Staged { is_new, state, results_hash, ended, access } = self.held()?;
         let connection = &access.connection;
+        if is_new {
+            let progress = Progress { high_water: state.high_water, results_hash };
+            write_first(connection, &self.record, &progress, ended.as_ref())?;
+        } else {
+            if let Some(results_hash) = results_hash {
+                connection.execute(
+                    "UPDATE progress SET high_water = ?, results_hash = ?",
+                    params![state.high_water, results_hash],
+                )?;
+            }
+            if let Some(finished) = ended {
+                write_end(connection, &finished)?;
+            }
+        }
         if state.frontier != self.state.frontier {
+            if !is_new {
+                connection.execute_batch("DELETE FROM frontier")?;
+            }
             write_frontier(connection, &self.columns, &state.frontier)?;
-        }
-        if let Some(results_hash) = results_hash {
-            connection.execute(
-                "UPDATE progress SET high_water = ?, results_hash = ?",
-                params![state.high_water, results_hash],
-            )?;
-        }
-        if let Some(finished) = ended {
-            write_end(connection, &finished)?;
         }
         let compression = if state.high_water < SMALL { "uncompressed" } else { "auto" };
         connection.execute_batch(&format!("SET force_compression = '{compression}'; COMMIT"))?;
-        self.state = state;
+        (self.state, self.is_new) = (state, false);
         close(access)
     }
 

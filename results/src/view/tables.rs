@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use duckdb::types::{TimeUnit, Value};
 use duckdb::{Connection, OptionalExt, params};
 use search_spaces::Direction;
 
@@ -22,6 +23,42 @@ pub(super) fn close(access: Access) -> Result<(), Fault> {
     access.connection.execute_batch("CHECKPOINT")?;
     drop(access);
     Ok(())
+}
+
+/// Writes the rows of the study and of its progress.
+///
+/// They are appended, and only now: DuckDB takes some 15 ms for the first statement that it has to
+/// plan, which is longer than many a study.
+pub(super) fn write_first(
+    connection: &Connection,
+    record: &StudyRecord,
+    progress: &Progress,
+    ended: Option<&Finished>,
+) -> Result<(), Fault> {
+    let created_at = i64::try_from(record.created_at).expect("a time of this age");
+    let mut studies = connection.appender("studies")?;
+    studies.append_row(params![
+        record.name,
+        ended.map_or(StudyState::Running, |finished| finished.state).name(),
+        ended.map(|finished| &finished.results_hash),
+        ended.and_then(|finished| finished.tainted.as_ref()),
+        record.algorithm,
+        record.seed,
+        record.trials,
+        record.chunk,
+        record.lag,
+        record.fingerprint,
+        record.data_fingerprint,
+        record.program_version,
+        record.git_commit,
+        Value::Timestamp(TimeUnit::Millisecond, created_at),
+        record.template
+    ])?;
+    studies.flush()?;
+    let Progress { high_water, results_hash } = progress;
+    let mut rows = connection.appender("progress")?;
+    rows.append_row(params![VIEW_FORMAT, record.fingerprint, high_water, results_hash])?;
+    Ok(rows.flush()?)
 }
 
 /// Writes down how the study ended.
@@ -74,7 +111,6 @@ pub(super) fn check(
 
 pub(super) fn create(
     connection: &Connection,
-    record: &StudyRecord,
     schema: &StudySchema,
     columns: &Columns,
 ) -> Result<(), Fault> {
@@ -86,29 +122,6 @@ pub(super) fn create(
         appender.append_row(params![position, column, kind, source, direction, importance])?;
     }
     appender.flush()?;
-    connection.execute(
-        "INSERT INTO studies VALUES (?, ?, NULL, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-             make_timestamp(CAST(? AS BIGINT) * 1000), ?)",
-        params![
-            record.name,
-            StudyState::Running.name(),
-            record.algorithm,
-            record.seed,
-            record.trials,
-            record.chunk,
-            record.lag,
-            record.fingerprint,
-            record.data_fingerprint,
-            record.program_version,
-            record.git_commit,
-            record.created_at,
-            record.template
-        ],
-    )?;
-    connection.execute(
-        "INSERT INTO progress VALUES (?, ?, 0, NULL)",
-        params![VIEW_FORMAT, record.fingerprint],
-    )?;
     Ok(())
 }
 
@@ -136,6 +149,12 @@ pub(super) fn read_state(
     let members: Vec<Member> = members.collect::<Result<_, _>>()?;
     frontier.extend(members.into_iter());
     Ok(State { high_water: read_high_water(connection)?, frontier })
+}
+
+/// How far the table goes.
+pub(super) struct Progress {
+    pub(super) high_water: u64,
+    pub(super) results_hash: Option<String>,
 }
 
 type Flat = (String, String, String, Option<String>, Option<i32>);
@@ -166,7 +185,6 @@ pub(super) fn write_frontier(
 
     use duckdb::arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 
-    connection.execute_batch("DELETE FROM frontier")?;
     let knee = frontier.knee();
     let members = frontier.members();
     let numbers = |value: fn(&Member) -> u64| -> ArrayRef {
