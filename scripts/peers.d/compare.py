@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import bbob
 import pruning
 import sections
 import speed
@@ -32,7 +33,7 @@ def machine() -> str:
 
 def main() -> None:
     chosen = arguments()
-    known = (*sections.SECTIONS, *speed.SECTIONS, *pruning.SECTIONS)
+    known = (*sections.SECTIONS, *bbob.SECTIONS, *speed.SECTIONS, *pruning.SECTIONS)
     assert SECTIONS == known, "options.py names every section"
     cache = Path(os.environ["PEERS_CACHE"])
     cache.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,8 @@ def main() -> None:
             for name, section in sections.SECTIONS.items():
                 if not chosen.only or name in chosen.only:
                     sections.show(name, section, laboratory)
-            for name, measure in {**speed.SECTIONS, **pruning.SECTIONS}.items():
+            measured = {**bbob.SECTIONS, **speed.SECTIONS, **pruning.SECTIONS}
+            for name, measure in measured.items():
                 if not chosen.only or name in chosen.only:
                     measure(laboratory)
             laboratory.sum_up()

@@ -51,6 +51,8 @@ class Outcome:
     #: How many evaluations it took to come so near to the minimum.
     to_1e_6: float | None
     to_1e_8: float | None
+    #: How many evaluations it took to reach each target of the problem.
+    reached: list[float] | None = None
 
     @staticmethod
     def of(problem: Problem, run: runs.Run) -> "Outcome":
@@ -63,6 +65,9 @@ class Outcome:
             outcome.regret = runs.regret(run.values, problem.minimum)
             outcome.to_1e_6 = runs.evaluations_to(run.values, problem.minimum + 1e-6)
             outcome.to_1e_8 = runs.evaluations_to(run.values, problem.minimum + 1e-8)
+            outcome.reached = [
+                runs.evaluations_to(run.values, problem.minimum + target)
+                for target in problem.targets]
         return outcome
 
 
@@ -105,9 +110,15 @@ class Laboratory:
         self, contender: Contender, problem: Problem, trials: int, seeds: range
     ) -> list[Outcome]:
         """The outcomes by seed. A peer that cannot be run has none."""
-        futures = [self.begin(contender, problem, trials, seed) for seed in seeds]
+        return self.outcomes(contender, trials, [(problem, seed) for seed in seeds])
+
+    def outcomes(
+        self, contender: Contender, trials: int, tasks: list[tuple[Problem, int]]
+    ) -> list[Outcome]:
+        """Of each problem with its seed."""
+        futures = [self.begin(contender, problem, trials, seed) for problem, seed in tasks]
         outcomes = []
-        for seed, future in zip(seeds, futures):
+        for (problem, seed), future in zip(tasks, futures):
             if isinstance(future, Outcome):
                 outcomes.append(future)
                 continue

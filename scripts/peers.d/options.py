@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 #: The parts of a comparison, in the order in which they are printed.
-SECTIONS = ("moo", "cmaes", "de", "bbob", "tpe", "bayes", "classical", "lag", "speed", "pareto",
+SECTIONS = ("moo", "cmaes", "de", "tpe", "bayes", "classical", "lag", "bbob", "speed", "pareto",
             "prune")
 
 
@@ -19,10 +19,12 @@ def arguments() -> argparse.Namespace:
         "--only", metavar="SECTION", choices=SECTIONS, action="append",
         help=f"one section, may be repeated: {', '.join(SECTIONS)}")
     parser.add_argument("--problem", metavar="NAME", help="only problems that begin so")
-    parser.add_argument("--algorithm", metavar="NAME", help="only this algorithm of ours")
+    parser.add_argument(
+        "--algorithm", metavar="NAME", help="only this algorithm of ours, or this pruner")
     parser.add_argument("--peer", metavar="NAME", help="only peers that begin so")
     parser.add_argument(
-        "--seeds", type=int, metavar="N", help="runs of each [31; 11 of Bayesian ones]")
+        "--seeds", type=int, metavar="N",
+        help="runs of each [31; 11 of Bayesian ones, 15 on BBOB's functions, 5 of pruners]")
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N",
         help="runs at the same time; times per trial mean less then [1]")

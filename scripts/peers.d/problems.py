@@ -26,6 +26,8 @@ class Problem:
     minimum: float = 0.0
     #: Whether `optimize` has it as well; if not, it is told the values through `optimize ask`.
     is_built_in: bool = True
+    #: Distances from the minimum; how soon each is reached is kept of a run.
+    targets: tuple[float, ...] = ()
 
     @property
     def dimensions(self) -> int:
@@ -203,11 +205,11 @@ def ackley_in(dimensions: int) -> Problem:
 
 
 @functools.lru_cache(maxsize=None)
-def bbob_function(number: int, dimensions: int) -> Any:
+def bbob_function(number: int, dimensions: int, instance: int) -> Any:
     import ioh
 
     return ioh.get_problem(
-        number, instance=1, dimension=dimensions, problem_class=ioh.ProblemClass.BBOB)
+        number, instance=instance, dimension=dimensions, problem_class=ioh.ProblemClass.BBOB)
 
 
 @dataclass(frozen=True)
@@ -216,16 +218,19 @@ class Bbob:
 
     number: int
     dimensions: int
+    instance: int
 
     def __call__(self, x: Rows) -> Rows:
-        function = bbob_function(self.number, self.dimensions)
+        function = bbob_function(self.number, self.dimensions, self.instance)
         return column(np.array([function(row) for row in x]))
 
 
-def bbob(numbers: range | list[int], dimensions: int) -> list[Problem]:
-    return [
-        Problem(
-            f"bbob-f{number}", box(dimensions, -5.0, 5.0), 1, Bbob(number, dimensions),
-            bbob_function(number, dimensions).optimum.y, is_built_in=False)
-        for number in numbers
-    ]
+#: The distances from the minimum that COCO counts by: five to a decade, from 100 to 1e-8.
+BBOB_TARGETS = tuple(10.0 ** (exponent / 5) for exponent in range(10, -41, -1))
+
+
+def bbob(number: int, dimensions: int, instance: int) -> Problem:
+    return Problem(
+        f"bbob-f{number}-i{instance}", box(dimensions, -5.0, 5.0), 1,
+        Bbob(number, dimensions, instance), bbob_function(number, dimensions, instance).optimum.y,
+        is_built_in=False, targets=BBOB_TARGETS)

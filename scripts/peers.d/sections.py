@@ -126,28 +126,6 @@ SECTIONS = {
             ),
         ],
     ),
-    "bbob": Section(
-        "all 24 functions of the BBOB suite in 5 dimensions, told through `optimize ask`",
-        [
-            Block(
-                SOLVED,
-                with_budget(10_000, *problems.bbob(range(1, 25), 5)),
-                [
-                    (ours("cmaes"), against("pycma")),
-                    (ours("de"), against("scipy DE", "pymoo DE")),
-                ],
-                seeds=SLOW,
-                quick=with_budget(5_000, *problems.bbob([1, 8, 15, 21], 5)),
-            ),
-            Block(
-                REGRET,
-                with_budget(200, *problems.bbob(range(1, 25), 5)),
-                [(ours("tpe", 1), against("Optuna TPE"))],
-                seeds=SLOW,
-                quick=with_budget(100, *problems.bbob([1, 8, 15, 21], 5)),
-            ),
-        ],
-    ),
     "tpe": Section(
         "tree-structured Parzen estimators",
         [
