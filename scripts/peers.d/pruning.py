@@ -1,8 +1,8 @@
 """What pruners save and what they lose: the same learning curves for all of them.
 
 A random search runs whole, once; its curves are then given to every pruner in the same order. Ours
-prune the same study through the program, Optuna's are told the curves report by report. The work is
-the share of all steps that were taken, the false ones are the share of the best hundredth of all
+prune the same study through the program, the peers' are told the curves report by report. The work
+is the share of all steps that were taken, the false ones are the share of the best hundredth of all
 trials that did not come to their end, and the gap is how much worse the best finished trial is than
 the best of all, as a part of the distance between that and the median.
 """
@@ -14,9 +14,11 @@ import io
 import itertools
 import json
 import statistics
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterable
 
+import pruners
 from laboratory import Laboratory
 from ours import Optimize
 
@@ -131,17 +133,19 @@ class Curves:
     def point(self, row: dict[str, str]) -> tuple[str, ...]:
         return tuple(row[name] for name in self.task.parameters)
 
-    def told(self, number: int) -> list[float]:
-        """What a pruner of one objective is told of a trial, report by report."""
-        reports = [value for (value,) in self.reports[number]]
+    def told(self, number: int) -> list[tuple[float, ...]]:
+        """What a pruner is told of a trial, report by report."""
+        reports = self.reports[number]
         if not self.task.repeats:
             return reports
-        return [total / (place + 1) for place, total in enumerate(itertools.accumulate(reports))]
+        totals = zip(*(itertools.accumulate(column) for column in zip(*reports)))
+        return [tuple(it / (place + 1) for it in total) for place, total in enumerate(totals)]
 
     def judge(self, finished: set[int], steps: int) -> Outcome:
         done = [self.values[trial] for trial in finished]
         false = len(self.best - finished) / len(self.best)
         return Outcome(steps / (self.task.steps * len(self.trials)), false, loss(self.values, done))
+
 
 def ours(optimize: Optimize, curves: Curves, pruner: str) -> Outcome:
     task, seed = curves.task, curves.seed
@@ -154,32 +158,10 @@ def ours(optimize: Optimize, curves: Curves, pruner: str) -> Outcome:
     return curves.judge(finished, status["steps"])
 
 
-def optuna(curves: Curves, make: Any) -> Outcome:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(pruner=make(optuna.pruners, curves.task.steps))
-    finished, steps = set(), 0
-    for number in range(len(curves.trials)):
-        trial, reports = study.ask(), curves.told(number)
-        for step, value in enumerate(reports, 1):
-            trial.report(value, step)
-            steps += 1
-            if step < len(reports) and trial.should_prune():
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                break
-        else:
-            study.tell(trial, curves.values[number][0])
-            finished.add(number)
-    return curves.judge(finished, steps)
-
-
-PEERS = {
-    "Optuna median": lambda pruners, steps: pruners.MedianPruner(),
-    "Optuna percentile 25": lambda pruners, steps: pruners.PercentilePruner(25.0),
-    "Optuna halving": lambda pruners, steps: pruners.SuccessiveHalvingPruner(reduction_factor=3),
-    "Optuna hyperband": lambda pruners, steps: pruners.HyperbandPruner(max_resource=steps),
-}
+def wanted(laboratory: Laboratory, peers: Iterable[str]) -> list[str]:
+    chosen = laboratory.chosen
+    own = [name for name in OURS if chosen.algorithm in (None, name.split(":")[0])]
+    return own + [name for name in peers if name.startswith(chosen.peer or "")]
 
 
 def prune(laboratory: Laboratory) -> None:
@@ -193,15 +175,17 @@ def prune(laboratory: Laboratory) -> None:
         if chosen.problem and not task.name.startswith(chosen.problem):
             continue
         curves = [Curves(laboratory.optimize, task, seed) for seed in seeds]
-        # Optuna's pruners are for one objective.
         is_single = len(task.objectives) == 1
-        peers = PEERS if is_single else {}
-        for name in [*OURS, *peers]:
-            outcomes = [
-                optuna(each, peers[name]) if name in peers
-                else ours(laboratory.optimize, each, name)
-                for each in curves
-            ]
+        peers = pruners.SINGLE if is_single else pruners.DOUBLE
+        for name in wanted(laboratory, peers):
+            try:
+                outcomes = [
+                    peers[name](each) if name in peers else ours(laboratory.optimize, each, name)
+                    for each in curves
+                ]
+            except ImportError as error:
+                print(f"{name} cannot be had: {error}", file=sys.stderr)
+                continue
             work, false, gap = (
                 statistics.mean(getattr(outcome, key) for outcome in outcomes)
                 for key in ("work", "false", "gap"))
