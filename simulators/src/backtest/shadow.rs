@@ -3,6 +3,9 @@
 //! Rounding keeps order: of two numbers that differ once they are rounded, the smaller one was
 //! smaller. So most bars are compared by what is rounded, and only where that is equal by the
 //! numbers themselves. NaN stays NaN, which compares with nothing.
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for AVX2")]
+
+use multiversion::multiversion;
 
 /// The values of a column, each rounded to the nearest number of single precision.
 pub(super) type Shadow = Vec<f32>;
@@ -22,6 +25,7 @@ pub(super) struct Shaded<'a> {
 }
 
 /// Fills `mask` with the bars at which `a` lies below `b`, or at which it `may_equal` it.
+#[multiversion(targets("x86_64+avx2"))]
 pub(super) fn below(mask: &mut Vec<u64>, a: Shaded<'_>, b: Shaded<'_>, may_equal: bool) {
     mask.clear();
     let ((a_words, a_rest), (b_words, b_rest)) =
@@ -50,7 +54,7 @@ pub(super) fn below(mask: &mut Vec<u64>, a: Shaded<'_>, b: Shaded<'_>, may_equal
 }
 
 /// The bits of one word, from the shadows of two columns and their values.
-#[inline]
+#[inline(always)]
 fn word_bits(
     a_shadow: &[f32; WORD],
     b_shadow: &[f32; WORD],
@@ -71,7 +75,7 @@ fn word_bits(
 }
 
 /// Where two words are equal, which they rarely are.
-#[inline]
+#[inline(always)]
 fn bits_of_equals(a: &[f32; WORD], b: &[f32; WORD]) -> u64 {
     let mut any = 0_u32;
     for lane in 0..WORD {
@@ -80,7 +84,7 @@ fn bits_of_equals(a: &[f32; WORD], b: &[f32; WORD]) -> u64 {
     if any == 0 { 0 } else { bits(a, b, |a, b| a == b) }
 }
 
-#[inline]
+#[inline(always)]
 fn bits(a: &[f32; WORD], b: &[f32; WORD], holds: impl Fn(f32, f32) -> bool) -> u64 {
     // Bytes first, as in `mask::fill`.
     let mut bytes = [0_u8; WORD];
