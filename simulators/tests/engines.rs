@@ -283,12 +283,24 @@ fn cash_of(settings: &str) -> f64 {
     line.expect("a line of cash").parse().expect("a number")
 }
 
+const TARGETS: &str = "take_profit = [{ at = '9%' }, { bars = 'n', at = '3%' }, \
+     { minutes = 7200, at = 1 }, { bars = 20, at = '-1%' }]";
+const BEGUN: &str = "trailing_stop = { activation = '3%', distance = 2 }";
+const STEPS: &str = "trailing_stop = [{ distance = 'n' }, { activation = '2%', distance = '9%' }, \
+     { activation = '8%', distance = '1%' }]";
+
 fn orders() -> impl Strategy<Value = String> {
     let any = |lines: &'static [&'static str]| prop::sample::select(lines.to_vec());
     (
         any(&["", "stop_loss = '4%'", "stop_loss = 'n'", "stop_loss = '(high - low + 1)'"]),
-        any(&["", "take_profit = '6%'", "take_profit = '2 * n'"]),
-        any(&["", "trailing_stop = '5%'", "trailing_stop = 'n + 1'\ntrail = 'close'"]),
+        any(&["", "take_profit = '6%'", "take_profit = '2 * n'", TARGETS]),
+        any(&[
+            "",
+            "trailing_stop = '5%'",
+            "trailing_stop = 'n + 1'\ntrail = 'close'",
+            BEGUN,
+            STEPS,
+        ]),
         any(&["", "time_stop = 5", "time_stop = 'n'"]),
         any(&["", "partial_exits = [{ at = '2%', share = 0.5 }, { at = '3%', share = '1 / n' }]"]),
         any(&["", "entry = { limit = '1%' }", "entry = { stop = '1%' }\nexpires = 3"]),
@@ -297,11 +309,16 @@ fn orders() -> impl Strategy<Value = String> {
         .prop_map(|(a, b, c, d, e, f, g)| [a, b, c, d, e, f, g].join("\n"))
 }
 
+const LAST: &str = "same_bar = 'trailing-last'";
+
 fn rules() -> impl Strategy<Value = String> {
     let any = |lines: &'static [&'static str]| prop::sample::select(lines.to_vec());
     (
-        any(&["", "same_bar = 'target-first'", "same_bar = 'nearest-to-open'"]),
-        any(&["", "entry_bar = 'next-bar'", "entry_bar = 'deferred'"]),
+        any(&["", "same_bar = 'target-first'", "same_bar = 'nearest-to-open'", LAST]),
+        any(&["", "entry_bar = 'next-bar'", "entry_bar = 'deferred'", "entry_bar = 'by-close'"]),
+        any(&["", "gaps = 'level'"]),
+        any(&["", "trailing = 'within-bar'"]),
+        any(&["", "targets = 'through'"]),
         any(&["", "reentry = 'next-bar'", "reentry = 'after-signal'"]),
         any(&["", "size_at = 'decision'"]),
         any(&["", "execution.latency = 1", "execution.latency = [0.5, 0.5]"]),
@@ -309,7 +326,7 @@ fn rules() -> impl Strategy<Value = String> {
         any(&["", "risk.drawdown_stop = 0.3\nrisk.cooldown = 4", "risk.daily_loss_stop = 0.1"]),
         any(&["", "execution.volume_share = 0.00001", "execution.slippage.fraction = 0.01"]),
     )
-        .prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h].join("\n"))
+        .prop_map(|(a, b, c, d, e, f, g, h, i, j, k)| [a, b, c, d, e, f, g, h, i, j, k].join("\n"))
 }
 
 /// What an account does until some bar does not depend on how many come after it.

@@ -5,9 +5,9 @@
 //! that are only marked. A leap changes no result, only the time that a run takes.
 
 use super::super::data::Price;
-use super::super::rules::Trail;
+use super::super::rules::{Trail, Trailing};
 use super::book::Book;
-use super::holding::Holding;
+use super::holding::{Holding, Steps};
 
 /// Bars that are looked at together.
 const LANES: usize = 16;
@@ -18,13 +18,24 @@ struct Columns<'a> {
     worst: &'a [f64],
     best: &'a [f64],
     followed: &'a [f64],
+    steps: &'a Steps,
+    /// Whether a trailing stop follows a bar before that is over.
+    is_within: bool,
 }
 
 impl Columns<'_> {
     /// Whether a bar reaches a level of the position.
     fn touches(&self, bar: usize, holding: &Holding) -> bool {
-        self.sign * self.worst[bar] <= holding.cut()
-            || self.sign * self.best[bar] >= holding.profit()
+        let (worst, best) = (self.sign * self.worst[bar], self.sign * self.best[bar]);
+        if worst <= holding.cut() || best >= holding.profit() {
+            return true;
+        }
+        if !self.is_within {
+            return false;
+        }
+        let mut after = *holding;
+        after.follow(best, self.steps);
+        worst <= after.cut()
     }
 
     /// The first bar of a range that reaches a level, or its end. The trailing stop follows the
@@ -42,7 +53,7 @@ impl Columns<'_> {
                     return bar;
                 }
                 if holding.has_trail() {
-                    holding.follow(self.sign * self.followed[bar]);
+                    holding.follow(self.sign * self.followed[bar], self.steps);
                 }
                 bar += 1;
             }
@@ -61,9 +72,13 @@ impl Columns<'_> {
         if holding.has_trail() {
             // The stop only rises, so its last place is the one that is reached most easily.
             let followed = self.lanes(self.followed, from);
-            after.follow(
-                followed.into_iter().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a }),
-            );
+            let farthest =
+                followed.into_iter().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+            if farthest > holding.activation {
+                // With another distance the way there may have raised the stop higher.
+                return true;
+            }
+            after.follow(farthest, self.steps);
             cut = after.cut();
         }
         let mut touches = 0;
@@ -108,7 +123,7 @@ impl Book<'_> {
         if !is_open {
             return until;
         }
-        let until = until.min(desk.holding.deadline).max(from);
+        let until = until.min(desk.holding.deadline).min(desk.holding.target_until).max(from);
         if !desk.holding.is_guarded() {
             return until;
         }
@@ -119,7 +134,11 @@ impl Book<'_> {
             Trail::Extreme => best,
             Trail::Close => series.price(Price::Close),
         };
-        let columns = Columns { sign: size.signum(), worst, best, followed };
+        let is_within = self.rules.orders.trailing == Trailing::WithinBar
+            && desk.market.orders.trail == Trail::Extreme
+            && desk.holding.has_trail();
+        let steps = &desk.steps;
+        let columns = Columns { sign: size.signum(), worst, best, followed, steps, is_within };
         columns.first_touch(&mut desk.holding, from, until)
     }
 }

@@ -16,7 +16,7 @@ use super::super::signals::Signals;
 use super::fill::Entry;
 use super::finer::Finer;
 use super::guard::Guard;
-use super::holding::{Holding, Ladder, NO_LADDER};
+use super::holding::{Holding, Ladder, NO_LADDER, NO_SCHEDULE, NO_STEPS, Schedule, Steps};
 use super::order::{Leave, Order};
 
 /// The share of the equity that an entry uses; see `super::super::engine`.
@@ -50,6 +50,8 @@ pub(super) struct Desk<'a> {
     pub market: Market<'a>,
     pub holding: Holding,
     pub ladder: Ladder,
+    pub schedule: Schedule,
+    pub steps: Steps,
     pub order: Option<Order>,
     pub leave: Option<Leave>,
     /// The last price that is known.
@@ -102,6 +104,8 @@ impl<'a> Book<'a> {
             market,
             holding: Holding::NONE,
             ladder: NO_LADDER,
+            schedule: NO_SCHEDULE,
+            steps: NO_STEPS,
             order: None,
             leave: None,
             free_from: 0,

@@ -138,6 +138,10 @@ impl Book<'_> {
             self.begin_day(self.desks[symbol].market.days[bar]);
         }
         self.carry(symbol, bar);
+        let desk = &mut self.desks[symbol];
+        if desk.holding.target_until <= bar {
+            desk.holding.take_profit_of(bar, &desk.schedule);
+        }
     }
 
     fn decide_all(&mut self, tick: usize, present: &[(usize, usize)]) {
@@ -227,7 +231,7 @@ impl Book<'_> {
             Trail::Extreme => Price::Low,
         };
         let level = desk.holding.sign() * series.price(column)[bar];
-        desk.holding.follow(level);
+        desk.holding.follow(level, &desk.steps);
     }
 
     /// Ends the account: everything is closed at the last known prices, and nothing is left.
