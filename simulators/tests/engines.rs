@@ -247,6 +247,35 @@ proptest! {
         }
     }
 
+    /// Several symbols in one account, some of whose bars are missing.
+    #[test]
+    fn passing_over_symbols_and_dates_changes_nothing(
+        settings in settings(),
+        next_close in any::<bool>(),
+        rarities in [1..40_u32, 0..60_u32, 0..90_u32, 0..60_u32],
+        orders in orders(),
+        rules in rules(),
+        limits in prop::sample::select(vec!["", "risk.max_positions = 1", "risk.max_gross = 1.7"]),
+        seed in any::<u64>(),
+    ) {
+        let folder = Folder::new();
+        std::fs::write(folder.0.join("p.csv"), several(seed)).expect("a file");
+        let settings = match next_close {
+            true => settings.replace("'next-open'", "'next-close'"),
+            false => settings,
+        };
+        let settings = format!("accounts = 'shared'\n{settings}\n{rules}\n{limits}");
+        let strategy = format!("{}{orders}", random_rules(rarities));
+        let [_, events, every_bar] = engines(&folder, &settings, &strategy);
+        let expected = every_bar.trace(&ints(&[3])).expect("no failure");
+        let found = events.trace(&ints(&[3])).expect("no failure");
+        assert_same(&found, &expected, &format!("{settings}\n{strategy}"));
+        let mut reports: Vec<Report> = Vec::new();
+        let point = ints(&[3]);
+        let watched = events.session().run(&Trial::new(&point, 0), &mut reports);
+        prop_assert_eq!(bits(&watched.expect("no failure")), bits(&found.metrics));
+    }
+
     /// With orders, there is nothing to compare with but the bars one by one.
     #[test]
     fn leaping_over_bars_changes_nothing(
@@ -276,6 +305,21 @@ proptest! {
             prop_assert!((first + profit - last).abs() < 1e-9 * (first + profit.abs()));
         }
     }
+}
+
+/// Three random walks of which one begins later, one ends early, and all lack some days.
+fn several(seed: u64) -> String {
+    let mut text = String::from("Symbol,Date,Open,High,Low,Close,Volume\n");
+    for (place, (first, bars)) in [(0, 300), (40, 260), (0, 200)].into_iter().enumerate() {
+        let place = place as u64;
+        let lines = walk(first + bars, seed.wrapping_add(place));
+        for (bar, line) in lines.lines().skip(1 + first).enumerate() {
+            if !(bar as u64 + place).is_multiple_of(11 + place) {
+                writeln!(text, "S{place},{line}").expect("writing to a String succeeds");
+            }
+        }
+    }
+    text
 }
 
 fn cash_of(settings: &str) -> f64 {

@@ -63,8 +63,9 @@ pub(super) struct Desk<'a> {
     pub used: [Option<usize>; 2],
     /// Bars at which signals matter next, when flat, long, short: see `ahead`.
     pub signal_at: [Option<usize>; 3],
-    /// Its next bar, where several are traded.
-    pub bar: usize,
+    /// Where several are traded, its next bar at which anything but a level can matter, as long as
+    /// nothing has happened to it.
+    pub change: Option<usize>,
 }
 
 impl Desk<'_> {
@@ -111,7 +112,7 @@ impl<'a> Book<'a> {
             free_from: 0,
             used: [None; 2],
             signal_at: [None; 3],
-            bar: 0,
+            change: None,
         };
         let desks: Vec<Desk<'a>> = markets.map(desk).collect();
         let mut generator = ChaCha8Rng::seed_from_u64(seed);

@@ -158,11 +158,14 @@ impl Holding {
             let next = steps.get(self.trail_step);
             self.activation = next.map_or(f64::INFINITY, |step| step.activation);
         }
+        self.trailing = self.trailing_behind(level);
+    }
+
+    /// The trailing stop once the price has come to a level: a step with a larger distance does not
+    /// take it back.
+    pub(super) fn trailing_behind(&self, level: f64) -> f64 {
         let trailing = level * self.trail_factor - self.trail_offset;
-        // A step with a larger distance does not take the stop back.
-        if trailing > self.trailing {
-            self.trailing = trailing;
-        }
+        if trailing > self.trailing { trailing } else { self.trailing }
     }
 
     /// Lets a trailing stop follow the best price of a bar within it, unless the bar reaches the
