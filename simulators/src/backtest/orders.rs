@@ -294,21 +294,8 @@ impl Orders<Number> {
         let stop_loss = level("stop_loss", &self.stop_loss)?;
         let take_profit = level("take_profit", &self.take_profit)?;
         let trailing_stop = level("trailing_stop", &self.trailing_stop)?;
-        let mut trail_steps = Vec::new();
-        for step in &self.trail_steps {
-            let distance =
-                present("trailing_stop.distance", step.distance.evaluated(&mut number)?)?;
-            let activation = activation(step.activation.evaluated(&mut number)?)?;
-            let step = activation.zip(distance);
-            trail_steps
-                .extend(step.map(|(activation, distance)| TrailStep { activation, distance }));
-        }
-        let mut later_targets = Vec::new();
-        for LaterTarget { after, at } in &self.later_targets {
-            let at = at.evaluated(&mut number)?;
-            let after = after.evaluated(&mut number)?.filter(|_| !at.is_inactive());
-            later_targets.extend(after.map(|after| LaterTarget { after, at }));
-        }
+        let trail_steps = self.steps(&mut number)?;
+        let later_targets = self.targets(&mut number)?;
         let mut partial_exits = Vec::new();
         for (at, share) in &self.partial_exits {
             let at = present("partial_exits.at", at.evaluated(&mut number)?)?;
@@ -347,6 +334,36 @@ impl Orders<Number> {
     }
 }
 
+impl Orders<Number> {
+    /// The steps of the trailing stop beyond the first, but for inactive ones.
+    fn steps<'a>(
+        &self,
+        number: &mut impl FnMut(&Number) -> Result<Column<'a>, Failure>,
+    ) -> Result<Vec<TrailStep<Column<'a>>>, Failure> {
+        let mut steps = Vec::new();
+        for TrailStep { activation, distance } in &self.trail_steps {
+            let distance = present("trailing_stop.distance", distance.evaluated(number)?)?;
+            let step = from_zero(activation.evaluated(number)?)?.zip(distance);
+            steps.extend(step.map(|(activation, distance)| TrailStep { activation, distance }));
+        }
+        Ok(steps)
+    }
+
+    /// The later levels of the take profit, but for inactive ones.
+    fn targets<'a>(
+        &self,
+        number: &mut impl FnMut(&Number) -> Result<Column<'a>, Failure>,
+    ) -> Result<Vec<LaterTarget<Column<'a>>>, Failure> {
+        let mut targets = Vec::new();
+        for LaterTarget { after, at } in &self.later_targets {
+            let at = at.evaluated(number)?;
+            let after = after.evaluated(number)?.filter(|_| !at.is_inactive());
+            targets.extend(after.map(|after| LaterTarget { after, at }));
+        }
+        Ok(targets)
+    }
+}
+
 impl After<Number> {
     /// The time in a run, unless its parameter is inactive.
     fn evaluated<'a>(
@@ -373,7 +390,7 @@ impl After<Number> {
 }
 
 /// The profit from which a step of a trailing stop counts, unless its parameter is inactive.
-fn activation(level: Level<Column<'_>>) -> Result<Option<Level<Column<'_>>>, Failure> {
+fn from_zero(level: Level<Column<'_>>) -> Result<Option<Level<Column<'_>>>, Failure> {
     match level.fixed() {
         Some(number) if number.is_nan() => Ok(None),
         Some(number) if number < 0.0 => {

@@ -44,7 +44,7 @@ impl Calendar {
     pub(super) fn bar_at(&self, series: usize, date: usize) -> Option<usize> {
         let places = &self.places[series];
         let before = if date == 0 { 0 } else { places[date - 1] };
-        (places[date] > before).then(|| before as usize)
+        (places[date] > before).then_some(before as usize)
     }
 
     /// The number of the date of a bar of one of several series; none where there is no such bar.
