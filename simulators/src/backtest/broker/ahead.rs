@@ -43,17 +43,17 @@ impl<'a> Columns<'a> {
     }
 
     /// Whether a bar reaches a level of the position.
+    #[inline]
     pub(super) fn touches(&self, bar: usize, holding: &Holding, steps: &Steps) -> bool {
         let (worst, best) = (self.sign * self.worst[bar], self.sign * self.best[bar]);
         if worst <= holding.cut() || best >= holding.profit() {
             return true;
         }
-        if !self.is_within {
-            return false;
+        self.is_within && {
+            let mut after = *holding;
+            after.follow(best, steps);
+            worst <= after.cut()
         }
-        let mut after = *holding;
-        after.follow(best, steps);
-        worst <= after.cut()
     }
 
     /// The first bar of a range that reaches a level, or its end. The trailing stop follows the
