@@ -22,6 +22,8 @@ BARS = 200_000
 CASH = 1e9
 COMMISSION = 0.0001
 ROUNDS = 5
+#: Megabytes by which memory may grow from 1,000 trials to 10,000; more is a leak.
+GROWTH = 32
 #: Longer than any peer needs, so that one that hangs is left out.
 PATIENCE = 600
 #: The pairs of lengths that are swept, and those that a peer has time for.
@@ -49,6 +51,7 @@ long_entry = "cross_above(sma(close, fast), sma(close, slow))"
 BELOW = "cross_below(sma(close, fast), sma(close, slow))"
 LONG = f'long_exit = "{BELOW}"'
 BOTH = f'short_entry = "{BELOW}"'
+SHARED = 'accounts = "shared"\nsymbols = ["AAPL", "GOOG", "IBM", "MSFT"]'
 BRACKET = f'{LONG}\nstop_loss = "2%"\ntake_profit = "3%"'
 DEEP = '''long_exit = """ema(close, fast) < ema(close, slow) * 0.999 or adx(14) < 10 or \\
     rsi(close, fast) > 75 or cci(20) > 200 or willr(14) > -5 or close > bbands_upper(close, slow, 3) or \\
@@ -120,24 +123,44 @@ def ours(program: str, folder: Path) -> None:
         speed = done["bars"] / done["seconds"] / 1e6
         held = done["peak_megabytes"] or float("nan")
         print(f"{name:46}{done['seconds'] * 1e3:12.3f}{speed:10,.0f}{done['trades']:8,}{held:9.0f}")
-    flat = sweep(program, folder / "row-1.toml", 2_000)
-    grown = flat["peak_megabytes"] - flat["warm_megabytes"]
-    print(f"memory after 2,000 trials {flat['warm_megabytes']:.0f} MB, after 10,000 more "
-          f"{grown:+.1f} MB\n", flush=True)
+    print(flush=True)
 
 
-def memory(optimize: str, folder: Path) -> None:
+def memory(optimize: str, program: str, folder: Path) -> bool:
+    """Prints what is held after 1,000 trials and after 10,000; false where it goes on growing."""
+    shared = template(folder, "shared", BOTH, SHARED, BUSY)
+    shared.write_text(shared.read_text().replace('"walk.csv"', '"stocks-daily"'))
+    print("== memory after 1,000 trials, and how much more after 10,000")
+    grown = []
+    rows = [("signals", folder / "row-1.toml"), ("stop and target", folder / "row-4.toml"),
+            ("several symbols in one account", shared)]
+    for name, path in rows:
+        done = sweep(program, path, 1_000, 9)
+        grown.append(done["peak_megabytes"] - done["warm_megabytes"])
+        print(f"{name:46}{done['warm_megabytes']:6.0f} MB{grown[-1]:+8.1f} MB", flush=True)
     path = template(folder, "ten-thousand", LONG, space=LARGE)
+    few, _ = study(optimize, path, folder, 1_000)
+    most, seconds = study(optimize, path, folder, 10_000)
+    grown.append(most - few)
+    print(f"{'optimize start, 100 by 100 lengths, one thread':46}{few:6.0f} MB{most - few:+8.1f} MB; "
+          f"{seconds:.1f} s, {10_000 * BARS / seconds / 1e6:,.0f} M bars/s with everything\n",
+          flush=True)
+    is_flat = max(grown) <= GROWTH
+    if not is_flat:
+        print(f"memory grows by more than {GROWTH} MB", flush=True)
+    return is_flat
+
+
+def study(optimize: str, path: Path, folder: Path, trials: int) -> tuple[float, float]:
+    """The most megabytes that a study of so many trials holds, and its seconds."""
     words = [optimize, "start", "--template", str(path), "--algorithm", "grid", "--quiet"]
-    words += ["--format", "json", "--store", str(folder / "store"), "--threads", "1"]
+    words += ["--format", "json", "--store", str(folder / f"store-{trials}"), "--threads", "1"]
     began = time.monotonic()
-    status = json.loads(run(words))
-    seconds = time.monotonic() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    assert status["evaluated"] == 10_000, status
-    print("== optimize start, 10,000 trials of 100 by 100 lengths, one thread")
-    print(f"{seconds:.1f} s, {10_000 * BARS / seconds / 1e6:,.0f} M bars/s with everything; "
-          f"{peak:.0f} MB at most\n", flush=True)
+    process = subprocess.Popen([*words, "--trials", str(trials)], stdout=subprocess.PIPE, text=True)
+    status = json.loads(process.stdout.read())
+    _, code, usage = os.wait4(process.pid, 0)
+    assert code == 0 and status["evaluated"] == trials, status
+    return usage.ru_maxrss / 1024, time.monotonic() - began
 
 
 def peers(program: str, folder: Path) -> bool:
@@ -291,8 +314,8 @@ def main() -> int:
     optimize, program, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     walk(folder / "walk.csv")
     ours(program, folder)
-    memory(optimize, folder)
-    return 0 if peers(program, folder) else 1
+    is_flat = memory(optimize, program, folder)
+    return 0 if peers(program, folder) and is_flat else 1
 
 
 if __name__ == "__main__":

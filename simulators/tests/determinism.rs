@@ -255,6 +255,26 @@ fn what_is_found_in_the_cache_knows_when_its_indicators_begin() {
     assert!(seen[0] != seen[1] && seen[0] != seen[3] && seen[1] == seen[4]);
 }
 
+/// Orders that differ from each other.
+const ORDERS: &[&str] = &[
+    "stop_loss = '3%'",
+    "stop_loss = 3",
+    "take_profit = '3%'",
+    "trailing_stop = '3%'",
+    "trailing_stop = { activation = '2%', distance = '3%' }",
+    "trailing_stop = [{ distance = '2%' }, { activation = '2%', distance = '3%' }]",
+    "take_profit = [{ at = '3%' }, { bars = 2, at = '1%' }]",
+    "take_profit = [{ at = '3%' }, { minutes = 2, at = '1%' }]",
+    "trail = 'close'",
+    "entry = { limit = '3%' }",
+    "entry = { stop = '3%' }",
+    "time_stop = 3",
+    "size = { shares = 3 }",
+    "size = { fraction = 3 }",
+    "partial_exits = [{ at = '3%', share = 0.5 }]",
+    "partial_exits = [{ at = '3%', share = 0.25 }]",
+];
+
 #[test]
 fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
     let base = "data = 'stocks-daily'\nsymbols = ['GOOG']";
@@ -284,6 +304,12 @@ fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
         "preset = 'vectorbt'",
         "same_bar = 'target-first'",
         "entry_bar = 'deferred'",
+        "same_bar = 'trailing-last'",
+        "entry_bar = 'by-close'",
+        "gaps = 'level'",
+        "trailing = 'within-bar'",
+        "targets = 'through'",
+        "preset = 'freqtrade'",
         "reentry = 'after-signal'",
         "size_at = 'decision'",
         "accounts = 'shared'",
@@ -298,20 +324,7 @@ fn fingerprints_change_with_everything_that_matters_and_nothing_else() {
     let long = "long_entry = 'cross_above(sma(close, fast), sma(close, slow))'";
     all.push(print(SMA_SPACE, "", long));
     all.push(print(SMA_SPACE, "", &long.replace("long_entry", "short_entry")));
-    for order in [
-        "stop_loss = '3%'",
-        "stop_loss = 3",
-        "take_profit = '3%'",
-        "trailing_stop = '3%'",
-        "trail = 'close'",
-        "entry = { limit = '3%' }",
-        "entry = { stop = '3%' }",
-        "time_stop = 3",
-        "size = { shares = 3 }",
-        "size = { fraction = 3 }",
-        "partial_exits = [{ at = '3%', share = 0.5 }]",
-        "partial_exits = [{ at = '3%', share = 0.25 }]",
-    ] {
+    for order in ORDERS {
         all.push(print(SMA_SPACE, "", &format!("{SMA_CROSS}\n{order}")));
     }
     let plain = format!("{SMA_CROSS}\nsize = 'all'\nentry = 'market'\ntrail = 'extreme'");

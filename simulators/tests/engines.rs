@@ -247,6 +247,35 @@ proptest! {
         }
     }
 
+    /// Several symbols in one account, some of whose bars are missing.
+    #[test]
+    fn passing_over_symbols_and_dates_changes_nothing(
+        settings in settings(),
+        next_close in any::<bool>(),
+        rarities in [1..40_u32, 0..60_u32, 0..90_u32, 0..60_u32],
+        orders in orders(),
+        rules in rules(),
+        limits in prop::sample::select(vec!["", "risk.max_positions = 1", "risk.max_gross = 1.7"]),
+        seed in any::<u64>(),
+    ) {
+        let folder = Folder::new();
+        std::fs::write(folder.0.join("p.csv"), several(seed)).expect("a file");
+        let settings = match next_close {
+            true => settings.replace("'next-open'", "'next-close'"),
+            false => settings,
+        };
+        let settings = format!("accounts = 'shared'\n{settings}\n{rules}\n{limits}");
+        let strategy = format!("{}{orders}", random_rules(rarities));
+        let [_, events, every_bar] = engines(&folder, &settings, &strategy);
+        let expected = every_bar.trace(&ints(&[3])).expect("no failure");
+        let found = events.trace(&ints(&[3])).expect("no failure");
+        assert_same(&found, &expected, &format!("{settings}\n{strategy}"));
+        let mut reports: Vec<Report> = Vec::new();
+        let point = ints(&[3]);
+        let watched = events.session().run(&Trial::new(&point, 0), &mut reports);
+        prop_assert_eq!(bits(&watched.expect("no failure")), bits(&found.metrics));
+    }
+
     /// With orders, there is nothing to compare with but the bars one by one.
     #[test]
     fn leaping_over_bars_changes_nothing(
@@ -278,17 +307,44 @@ proptest! {
     }
 }
 
+/// Three random walks of which one begins later, one ends early, and all lack some days.
+fn several(seed: u64) -> String {
+    let mut text = String::from("Symbol,Date,Open,High,Low,Close,Volume\n");
+    for (place, (first, bars)) in [(0, 300), (40, 260), (0, 200)].into_iter().enumerate() {
+        let place = place as u64;
+        let lines = walk(first + bars, seed.wrapping_add(place));
+        for (bar, line) in lines.lines().skip(1 + first).enumerate() {
+            if !(bar as u64 + place).is_multiple_of(11 + place) {
+                writeln!(text, "S{place},{line}").expect("writing to a String succeeds");
+            }
+        }
+    }
+    text
+}
+
 fn cash_of(settings: &str) -> f64 {
     let line = settings.lines().find_map(|line| line.strip_prefix("cash = "));
     line.expect("a line of cash").parse().expect("a number")
 }
 
+const TARGETS: &str = "take_profit = [{ at = '9%' }, { bars = 'n', at = '3%' }, \
+     { minutes = 7200, at = 1 }, { bars = 20, at = '-1%' }]";
+const BEGUN: &str = "trailing_stop = { activation = '3%', distance = 2 }";
+const STEPS: &str = "trailing_stop = [{ distance = 'n' }, { activation = '2%', distance = '9%' }, \
+     { activation = '8%', distance = '1%' }]";
+
 fn orders() -> impl Strategy<Value = String> {
     let any = |lines: &'static [&'static str]| prop::sample::select(lines.to_vec());
     (
         any(&["", "stop_loss = '4%'", "stop_loss = 'n'", "stop_loss = '(high - low + 1)'"]),
-        any(&["", "take_profit = '6%'", "take_profit = '2 * n'"]),
-        any(&["", "trailing_stop = '5%'", "trailing_stop = 'n + 1'\ntrail = 'close'"]),
+        any(&["", "take_profit = '6%'", "take_profit = '2 * n'", TARGETS]),
+        any(&[
+            "",
+            "trailing_stop = '5%'",
+            "trailing_stop = 'n + 1'\ntrail = 'close'",
+            BEGUN,
+            STEPS,
+        ]),
         any(&["", "time_stop = 5", "time_stop = 'n'"]),
         any(&["", "partial_exits = [{ at = '2%', share = 0.5 }, { at = '3%', share = '1 / n' }]"]),
         any(&["", "entry = { limit = '1%' }", "entry = { stop = '1%' }\nexpires = 3"]),
@@ -297,11 +353,16 @@ fn orders() -> impl Strategy<Value = String> {
         .prop_map(|(a, b, c, d, e, f, g)| [a, b, c, d, e, f, g].join("\n"))
 }
 
+const LAST: &str = "same_bar = 'trailing-last'";
+
 fn rules() -> impl Strategy<Value = String> {
     let any = |lines: &'static [&'static str]| prop::sample::select(lines.to_vec());
     (
-        any(&["", "same_bar = 'target-first'", "same_bar = 'nearest-to-open'"]),
-        any(&["", "entry_bar = 'next-bar'", "entry_bar = 'deferred'"]),
+        any(&["", "same_bar = 'target-first'", "same_bar = 'nearest-to-open'", LAST]),
+        any(&["", "entry_bar = 'next-bar'", "entry_bar = 'deferred'", "entry_bar = 'by-close'"]),
+        any(&["", "gaps = 'level'"]),
+        any(&["", "trailing = 'within-bar'"]),
+        any(&["", "targets = 'through'"]),
         any(&["", "reentry = 'next-bar'", "reentry = 'after-signal'"]),
         any(&["", "size_at = 'decision'"]),
         any(&["", "execution.latency = 1", "execution.latency = [0.5, 0.5]"]),
@@ -309,7 +370,7 @@ fn rules() -> impl Strategy<Value = String> {
         any(&["", "risk.drawdown_stop = 0.3\nrisk.cooldown = 4", "risk.daily_loss_stop = 0.1"]),
         any(&["", "execution.volume_share = 0.00001", "execution.slippage.fraction = 0.01"]),
     )
-        .prop_map(|(a, b, c, d, e, f, g, h)| [a, b, c, d, e, f, g, h].join("\n"))
+        .prop_map(|(a, b, c, d, e, f, g, h, i, j, k)| [a, b, c, d, e, f, g, h, i, j, k].join("\n"))
 }
 
 /// What an account does until some bar does not depend on how many come after it.

@@ -148,6 +148,8 @@ fn orders() -> impl Strategy<Value = String> {
         "stop_loss = \"X\"",
         "take_profit = \"X %\"",
         "trailing_stop = \"X\"",
+        "trailing_stop = [{ distance = \"X\" }, { activation = \"2%\", distance = \"X %\" }]",
+        "take_profit = [{ bars = \"n\", at = \"X\" }, { minutes = \"90 * n\", at = \"X %\" }]",
         "size = { fraction = \"X\" }",
         "size = { shares = \"X\" }",
         "size = { volatility_target = 0.2, volatility = \"X\" }",
@@ -175,6 +177,7 @@ fn settings() -> impl Strategy<Value = String> {
         "accounts = 'shared'\nrisk.max_gross = 1",
         "accounts = 'shared'\nfill = 'next-close'\nsummation = 'rolling'\nshares = 'fractional'",
         "execution.slippage.fraction = 0.01\nreentry = 'after-signal'",
+        "preset = 'freqtrade'",
         "preset = 'backtesting.py'\nsessions = { open = '18:00', close = '17:00' }",
     ];
     prop::sample::select(all).prop_map(str::to_owned)

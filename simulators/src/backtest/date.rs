@@ -45,6 +45,12 @@ impl Date {
         self.seconds.checked_mul(1_000_000)?.checked_add(fraction).filter(|_| is_whole)
     }
 
+    /// Minutes from `earlier` to this date, with a fraction.
+    pub(crate) fn minutes_since(self, earlier: Self) -> f64 {
+        let fraction = (f64::from(self.nanoseconds) - f64::from(earlier.nanoseconds)) / 1e9;
+        ((self.seconds - earlier.seconds) as f64 + fraction) / 60.0
+    }
+
     /// Days from `earlier` to this date, with a fraction.
     #[must_use]
     pub fn days_since(self, earlier: Self) -> f64 {

@@ -124,6 +124,11 @@ impl Fees {
         *self != held
     }
 
+    /// Whether holding a position costs anything.
+    pub(super) fn charge_holding(&self) -> bool {
+        self.funding != 0.0 || self.borrow != 0.0
+    }
+
     /// The fraction of a fill's value, after `traded` cash has changed hands.
     pub(super) fn rate(&self, is_maker: bool, traded: f64) -> f64 {
         let side = if is_maker { self.maker } else { self.taker };

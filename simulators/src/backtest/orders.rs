@@ -9,6 +9,9 @@ use crate::contract::Failure;
 /// So many partial exits a strategy can have.
 pub(super) const PARTIAL_EXITS: usize = 8;
 
+/// So many steps a trailing stop can have beyond the first, and so many levels a take profit.
+pub(super) const STEPS: usize = 8;
+
 /// The orders of a strategy; `N` is an expression, or its values at all bars of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Orders<N> {
@@ -19,8 +22,14 @@ pub(super) struct Orders<N> {
     /// Bars for which an entry waits; for good where absent.
     pub expires: Option<N>,
     pub stop_loss: Option<Level<N>>,
+    /// The take profit from the entry on.
     pub take_profit: Option<Level<N>>,
+    /// What replaces it with the time; of those whose time has come, the last counts.
+    pub later_targets: Vec<LaterTarget<N>>,
+    /// The distance of the trailing stop from the entry on.
     pub trailing_stop: Option<Level<N>>,
+    /// The distances that it has from a profit on.
+    pub trail_steps: Vec<TrailStep<N>>,
     pub trail: Trail,
     /// Bars for which a position is held.
     pub time_stop: Option<N>,
@@ -37,7 +46,9 @@ impl<N> Default for Orders<N> {
             expires: None,
             stop_loss: None,
             take_profit: None,
+            later_targets: Vec::new(),
             trailing_stop: None,
+            trail_steps: Vec::new(),
             trail: Trail::Extreme,
             time_stop: None,
             partial_exits: Vec::new(),
@@ -59,6 +70,28 @@ pub(super) enum Size<N> {
     Volatility { target: N, volatility: N },
     /// So large that the way to the stop loses this fraction of the equity.
     Risk(N),
+}
+
+/// A take profit that counts from some time in the position on. Its level may lie at the price of
+/// the entry, or at a loss.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LaterTarget<N> {
+    pub after: After<N>,
+    pub at: Level<N>,
+}
+
+/// A time since the entry, one and the same for a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum After<N> {
+    Bars(N),
+    Minutes(N),
+}
+
+/// The distance of a trailing stop once the best price is beyond a profit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TrailStep<N> {
+    pub activation: Level<N>,
+    pub distance: Level<N>,
 }
 
 /// A price, given as such or by its distance from another.
@@ -99,16 +132,33 @@ impl Level<Column<'_>> {
     /// The level at a bar for a position of this sign, as a price times the sign, so that shorts
     /// read as longs; NaN where it is not known, or a distance is not above zero.
     pub(super) fn signed(&self, bar: usize, sign: f64, other: f64, side: Side) -> f64 {
+        let positive = |number: f64| if number > 0.0 { number } else { f64::NAN };
+        self.placed(bar, sign, other, side, positive)
+    }
+
+    /// The level at which a position has gained so much since its entry: a price times the sign, as
+    /// before. A distance below zero is a loss.
+    pub(super) fn gained(&self, bar: usize, sign: f64, entry: f64) -> f64 {
+        self.placed(bar, sign, entry, Side::Above, |number| number)
+    }
+
+    fn placed(
+        &self,
+        bar: usize,
+        sign: f64,
+        other: f64,
+        side: Side,
+        checked: impl Fn(f64) -> f64,
+    ) -> f64 {
         let toward = match side {
             Side::Below => -sign,
             Side::Above => sign,
         };
-        let positive = |number: f64| if number > 0.0 { number } else { f64::NAN };
         match self {
             Self::Percent(percent) => {
-                sign * (other * (1.0 + toward * (positive(percent.at(bar)) / 100.0)))
+                sign * (other * (1.0 + toward * (checked(percent.at(bar)) / 100.0)))
             }
-            Self::Distance(distance) => sign * (other + toward * positive(distance.at(bar))),
+            Self::Distance(distance) => sign * (other + toward * checked(distance.at(bar))),
             Self::Price { long, short } => {
                 let price = if sign > 0.0 { long } else { short };
                 price.as_ref().map_or(f64::NAN, |price| sign * price.at(bar))
@@ -125,6 +175,11 @@ impl Level<Column<'_>> {
         }
     }
 
+    /// Whether it is left out, because its parameter is inactive.
+    fn is_inactive(&self) -> bool {
+        self.fixed().is_some_and(f64::is_nan)
+    }
+
     /// The number from which a distance follows, where the level is one and the same for a run.
     fn fixed(&self) -> Option<f64> {
         match self {
@@ -139,7 +194,9 @@ impl Orders<Column<'_>> {
     pub(super) fn guards(&self) -> bool {
         self.stop_loss.is_some()
             || self.take_profit.is_some()
+            || !self.later_targets.is_empty()
             || self.trailing_stop.is_some()
+            || !self.trail_steps.is_empty()
             || !self.partial_exits.is_empty()
     }
 
@@ -148,9 +205,15 @@ impl Orders<Column<'_>> {
     pub(super) fn are_known(&self, bar: usize, sign: f64, price: f64) -> bool {
         let is_known =
             |level: &Level<Column<'_>>| !level.signed(bar, sign, price, Side::Below).is_nan();
+        let is_gain_known = |level: &Level<Column<'_>>| !level.gained(bar, sign, price).is_nan();
         self.stop_loss.iter().all(is_known)
             && self.take_profit.iter().all(is_known)
+            && self.later_targets.iter().all(|target| is_gain_known(&target.at))
             && self.trailing_stop.iter().all(is_known)
+            && self
+                .trail_steps
+                .iter()
+                .all(|step| is_gain_known(&step.activation) && is_known(&step.distance))
             && self.partial_exits.iter().all(|(at, share)| is_known(at) && share.at(bar) > 0.0)
     }
 }
@@ -172,6 +235,11 @@ impl<'a> Orders<Column<'a>> {
         for (at, share) in self.partial_exits {
             level(Some(at));
             level(Some(Level::Distance(share)));
+        }
+        self.later_targets.into_iter().for_each(|target| level(Some(target.at)));
+        for TrailStep { activation, distance } in self.trail_steps {
+            level(Some(activation));
+            level(Some(distance));
         }
         match self.size {
             Size::All => {}
@@ -226,6 +294,8 @@ impl Orders<Number> {
         let stop_loss = level("stop_loss", &self.stop_loss)?;
         let take_profit = level("take_profit", &self.take_profit)?;
         let trailing_stop = level("trailing_stop", &self.trailing_stop)?;
+        let trail_steps = self.steps(&mut number)?;
+        let later_targets = self.targets(&mut number)?;
         let mut partial_exits = Vec::new();
         for (at, share) in &self.partial_exits {
             let at = present("partial_exits.at", at.evaluated(&mut number)?)?;
@@ -254,11 +324,82 @@ impl Orders<Number> {
             expires,
             stop_loss,
             take_profit,
+            later_targets,
             trailing_stop,
+            trail_steps,
             trail,
             time_stop,
             partial_exits,
         })
+    }
+}
+
+impl Orders<Number> {
+    /// The steps of the trailing stop beyond the first, but for inactive ones.
+    fn steps<'a>(
+        &self,
+        number: &mut impl FnMut(&Number) -> Result<Column<'a>, Failure>,
+    ) -> Result<Vec<TrailStep<Column<'a>>>, Failure> {
+        let mut steps = Vec::new();
+        for TrailStep { activation, distance } in &self.trail_steps {
+            let distance = present("trailing_stop.distance", distance.evaluated(number)?)?;
+            let step = from_zero(activation.evaluated(number)?)?.zip(distance);
+            steps.extend(step.map(|(activation, distance)| TrailStep { activation, distance }));
+        }
+        Ok(steps)
+    }
+
+    /// The later levels of the take profit, but for inactive ones.
+    fn targets<'a>(
+        &self,
+        number: &mut impl FnMut(&Number) -> Result<Column<'a>, Failure>,
+    ) -> Result<Vec<LaterTarget<Column<'a>>>, Failure> {
+        let mut targets = Vec::new();
+        for LaterTarget { after, at } in &self.later_targets {
+            let at = at.evaluated(number)?;
+            let after = after.evaluated(number)?.filter(|_| !at.is_inactive());
+            targets.extend(after.map(|after| LaterTarget { after, at }));
+        }
+        Ok(targets)
+    }
+}
+
+impl After<Number> {
+    /// The time in a run, unless its parameter is inactive.
+    fn evaluated<'a>(
+        &self,
+        number: &mut impl FnMut(&Number) -> Result<Column<'a>, Failure>,
+    ) -> Result<Option<After<Column<'a>>>, Failure> {
+        Ok(match self {
+            Self::Bars(bars) => whole("take_profit.bars", number(bars)?)?.map(After::Bars),
+            Self::Minutes(minutes) => {
+                let minutes = number(minutes)?;
+                match minutes.fixed() {
+                    Some(found) if found.is_nan() => None,
+                    Some(found) if found <= 0.0 => {
+                        let message = format!(
+                            "found {found} minutes of take_profit, allowed: a number above 0"
+                        );
+                        return Err(Failure::new(message));
+                    }
+                    _ => Some(After::Minutes(minutes)),
+                }
+            }
+        })
+    }
+}
+
+/// The profit from which a step of a trailing stop counts, unless its parameter is inactive.
+fn from_zero(level: Level<Column<'_>>) -> Result<Option<Level<Column<'_>>>, Failure> {
+    match level.fixed() {
+        Some(number) if number.is_nan() => Ok(None),
+        Some(number) if number < 0.0 => {
+            let message = format!(
+                "found the activation {number} of trailing_stop, allowed: a number from 0 on"
+            );
+            Err(Failure::new(message))
+        }
+        _ => Ok(Some(level)),
     }
 }
 

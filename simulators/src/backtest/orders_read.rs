@@ -4,7 +4,7 @@ use search_spaces::{Section, TemplateError};
 
 use super::compile::Compiler;
 use super::expression::{Number, whole_number};
-use super::orders::{Level, Orders, PARTIAL_EXITS, Size};
+use super::orders::{After, LaterTarget, Level, Orders, PARTIAL_EXITS, STEPS, Size, TrailStep};
 use super::rules::Trail;
 
 /// Which directions the strategy's rules enter.
@@ -26,6 +26,10 @@ const DISTANCE: &str = "a distance from the entry, such as \"3%\" or \"2 * (high
                         { price = \"…\", short_price = \"…\" }";
 const PRICE: &str = "a price, such as \"highest(high, 20)\", or its distance from the close, \
                      such as \"1%\"";
+const TARGETS: &str = "a distance from the entry, such as \"3%\", or a list of levels, such as \
+                       [{ at = \"8%\" }, { bars = 20, at = \"2%\" }]";
+const TRAIL: &str = "a distance, such as \"3%\": a trailing stop moves with the price; or a list of \
+                     them, such as [{ distance = \"8%\" }, { activation = \"5%\", distance = \"3%\" }]";
 const SIZE: &str = "\"all\", or a table with one of shares, fraction, risk, volatility_target";
 
 impl OrdersReader<'_> {
@@ -41,25 +45,28 @@ impl OrdersReader<'_> {
             let allowed = "an entry that waits: entry = { limit = \"…\" } or { stop = \"…\" }";
             return Err(section.error("expires", "an entry at the market", allowed));
         }
+        // In this order the texts were taken down ever since, of which the fingerprint is made.
+        let stop_loss = self.guard(section, "stop_loss")?;
+        let (take_profit, later_targets) = self.take_profit(section)?;
+        let (trailing_stop, trail_steps) = self.trailing_stop(section)?;
         let orders = Orders {
             size,
             entry_stop,
             entry_limit,
             expires,
-            stop_loss: self.guard(section, "stop_loss")?,
-            take_profit: self.guard(section, "take_profit")?,
-            trailing_stop: self.guard(section, "trailing_stop")?,
+            stop_loss,
+            take_profit,
+            later_targets,
+            trailing_stop,
+            trail_steps,
             trail: self.trail(section)?,
             time_stop: self.bars(section, "time_stop")?,
             partial_exits: self.partial_exits(section)?,
         };
-        if let Some(Level::Price { .. }) = orders.trailing_stop {
-            let allowed = "a distance, such as \"3%\": a trailing stop moves with the price";
-            return Err(section.error("trailing_stop", "a price", allowed));
-        }
         let has_stop = orders.stop_loss.is_some() || orders.trailing_stop.is_some();
         if matches!(orders.size, Size::Risk(_)) && !has_stop {
-            let allowed = "a strategy with stop_loss or trailing_stop, by whose distance it counts";
+            let allowed = "a strategy with stop_loss or with trailing_stop from the entry on, by \
+                           whose distance it counts";
             return Err(section.error("size", "a size by its risk", allowed));
         }
         Ok(orders)
@@ -151,7 +158,7 @@ impl OrdersReader<'_> {
         key: &str,
         short_key: &str,
     ) -> Result<Option<Level<Number>>, TemplateError> {
-        if let Some(percent) = self.percent(table, key)? {
+        if let Some(percent) = self.percent(table, key, Bound::AboveZero)? {
             return Ok(Some(percent));
         }
         self.prices(table, key, short_key, PRICE)
@@ -162,6 +169,7 @@ impl OrdersReader<'_> {
         &mut self,
         section: &mut Section<'_>,
         key: &str,
+        bound: Bound,
     ) -> Result<Option<Level<Number>>, TemplateError> {
         let text = section.expression(key)?;
         let Some(number) = text.as_deref().and_then(|text| text.trim_end().strip_suffix('%'))
@@ -170,7 +178,7 @@ impl OrdersReader<'_> {
         };
         self.note(section, key, text.as_deref().unwrap_or_default());
         let percent = self.compiled(section, key, number)?;
-        positive(section, key, &percent)?;
+        bound.check(section, key, &percent)?;
         Ok(Some(Level::Percent(percent)))
     }
 
@@ -207,6 +215,15 @@ impl OrdersReader<'_> {
         section: &mut Section<'_>,
         key: &str,
     ) -> Result<Option<Level<Number>>, TemplateError> {
+        self.level(section, key, Bound::AboveZero)
+    }
+
+    fn level(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &str,
+        bound: Bound,
+    ) -> Result<Option<Level<Number>>, TemplateError> {
         if section.is_table(key) {
             let mut table = section.section(key)?.expect("it was seen to be a table");
             let level = self.prices(&mut table, "price", "short_price", PRICE)?;
@@ -215,14 +232,109 @@ impl OrdersReader<'_> {
                 .map(Some)
                 .ok_or_else(|| section.error(key, "a table without a price", DISTANCE));
         }
-        if let Some(percent) = self.percent(section, key)? {
+        if let Some(percent) = self.percent(section, key, bound)? {
             return Ok(Some(percent));
         }
         let distance = self.number(section, key)?;
         if let Some(distance) = &distance {
-            positive(section, key, distance)?;
+            bound.check(section, key, distance)?;
         }
         Ok(distance.map(Level::Distance))
+    }
+
+    /// The take profit from the entry on, and what replaces it with the time.
+    #[expect(clippy::type_complexity, reason = "a level, and further ones")]
+    fn take_profit(
+        &mut self,
+        section: &mut Section<'_>,
+    ) -> Result<(Option<Level<Number>>, Vec<LaterTarget<Number>>), TemplateError> {
+        const KEY: &str = "take_profit";
+        if !section.is_list(KEY) {
+            return Ok((self.guard(section, KEY)?, Vec::new()));
+        }
+        let (mut first, mut later) = (None, Vec::new());
+        let rows = counted(section, KEY, TARGETS)?;
+        for (index, mut row) in rows.into_iter().enumerate() {
+            let after = match (self.bars(&mut row, "bars")?, self.minutes(&mut row)?) {
+                (Some(bars), None) => Some(After::Bars(bars)),
+                (None, Some(minutes)) => Some(After::Minutes(minutes)),
+                (None, None) if index == 0 => None,
+                (None, None) => {
+                    let allowed = "bars or minutes since the entry: only the first level counts \
+                                   from it on";
+                    return Err(row.missing("bars", allowed));
+                }
+                (Some(_), Some(_)) => {
+                    return Err(row.error("minutes", "minutes beside bars", "one of the two"));
+                }
+            };
+            let bound = if after.is_some() { Bound::Any } else { Bound::AboveZero };
+            let Some(at) = self.level(&mut row, "at", bound)? else {
+                return Err(row.missing("at", DISTANCE));
+            };
+            row.finish()?;
+            match after {
+                None => first = Some(at),
+                Some(after) => later.push(LaterTarget { after, at }),
+            }
+        }
+        Ok((first, later))
+    }
+
+    /// A number of minutes that is the same for a whole run.
+    fn minutes(&mut self, section: &mut Section<'_>) -> Result<Option<Number>, TemplateError> {
+        const KEY: &str = "minutes";
+        let Some(minutes) = self.number(section, KEY)? else { return Ok(None) };
+        let allowed = "a number of minutes above 0, of parameters and numbers only";
+        if !minutes.is_fixed() {
+            return Err(section.error(KEY, "a number that changes from bar to bar", allowed));
+        }
+        match minutes.constant() {
+            Some(value) if value.is_nan() || value <= 0.0 => {
+                Err(section.error(KEY, value.to_string(), allowed))
+            }
+            _ => Ok(Some(minutes)),
+        }
+    }
+
+    /// The distance of a trailing stop from the entry on, and those from a profit on.
+    #[expect(clippy::type_complexity, reason = "a level, and further ones")]
+    fn trailing_stop(
+        &mut self,
+        section: &mut Section<'_>,
+    ) -> Result<(Option<Level<Number>>, Vec<TrailStep<Number>>), TemplateError> {
+        const KEY: &str = "trailing_stop";
+        let rows = if section.is_list(KEY) {
+            counted(section, KEY, TRAIL)?
+        } else if section.is_table(KEY) {
+            let table = section.section(KEY)?.expect("it was seen to be a table");
+            if table.keys().iter().any(|key| key == "price" || key == "short_price") {
+                return Err(section.error(KEY, "a price", TRAIL));
+            }
+            vec![table]
+        } else {
+            return Ok((self.guard(section, KEY)?, Vec::new()));
+        };
+        let (mut first, mut steps) = (None, Vec::new());
+        for (index, mut row) in rows.into_iter().enumerate() {
+            let activation = self.level(&mut row, "activation", Bound::FromZero)?;
+            let distance = match self.guard(&mut row, "distance")? {
+                None => return Err(row.missing("distance", TRAIL)),
+                Some(Level::Price { .. }) => return Err(row.error("distance", "a price", TRAIL)),
+                Some(distance) => distance,
+            };
+            match activation {
+                None if index == 0 => first = Some(distance),
+                None => {
+                    let allowed = "a profit, such as \"5%\": only the first distance counts from \
+                                   the entry on";
+                    return Err(row.missing("activation", allowed));
+                }
+                Some(activation) => steps.push(TrailStep { activation, distance }),
+            }
+            row.finish()?;
+        }
+        Ok((first, steps))
     }
 
     fn trail(&mut self, section: &mut Section<'_>) -> Result<Trail, TemplateError> {
@@ -282,12 +394,47 @@ impl OrdersReader<'_> {
     }
 }
 
-/// Refuses a distance that would fail every trial in the same way.
-fn positive(section: &Section<'_>, key: &str, distance: &Number) -> Result<(), TemplateError> {
-    match distance.constant() {
-        Some(value) if value.is_nan() || value <= 0.0 => {
-            Err(section.error(key, format!("the distance {value}"), "a distance above 0"))
+/// The tables of a list, of which there are some, but not too many.
+fn counted<'a>(
+    section: &mut Section<'a>,
+    key: &str,
+    allowed: &str,
+) -> Result<Vec<Section<'a>>, TemplateError> {
+    let rows = section.sections(key)?;
+    match rows.len() {
+        0 => Err(section.error(key, "an empty list", allowed)),
+        found if found > STEPS => {
+            Err(section.error(key, format!("{found} tables"), format!("at most {STEPS} tables")))
         }
-        _ => Ok(()),
+        _ => Ok(rows),
+    }
+}
+
+/// What a distance may be.
+#[derive(Clone, Copy)]
+enum Bound {
+    AboveZero,
+    FromZero,
+    Any,
+}
+
+impl Bound {
+    /// Refuses a distance that would fail every trial in the same way.
+    fn check(
+        self,
+        section: &Section<'_>,
+        key: &str,
+        distance: &Number,
+    ) -> Result<(), TemplateError> {
+        let Some(value) = distance.constant() else { return Ok(()) };
+        let (is_allowed, allowed) = match self {
+            Self::AboveZero => (value > 0.0, "a distance above 0"),
+            Self::FromZero => (value >= 0.0, "a distance from 0 on"),
+            Self::Any => (!value.is_nan(), "a number"),
+        };
+        match is_allowed {
+            true => Ok(()),
+            false => Err(section.error(key, format!("the distance {value}"), allowed)),
+        }
     }
 }

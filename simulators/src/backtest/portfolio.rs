@@ -10,13 +10,14 @@ pub(super) struct Calendar {
     pub dates: Vec<Date>,
     /// For each series and date, the number of its bars up to that date.
     places: Vec<Vec<u32>>,
+    /// For each of several series, the number of the date of each of its bars.
+    numbers: Vec<Vec<u32>>,
 }
 
 impl Calendar {
     pub(super) fn new(all: &[Series]) -> Self {
         if let [one] = all {
-            let (dates, places) = (one.dates.clone(), Vec::new());
-            return Self { dates, places };
+            return Self { dates: one.dates.clone(), places: Vec::new(), numbers: Vec::new() };
         }
         let mut dates: Vec<Date> = all.iter().flat_map(|series| &series.dates).copied().collect();
         dates.sort_unstable();
@@ -29,8 +30,26 @@ impl Calendar {
             };
             dates.iter().map(place).collect()
         };
-        let places = all.iter().map(places).collect();
-        Self { dates, places }
+        let places: Vec<Vec<u32>> = all.iter().map(places).collect();
+        let number = |place: &Vec<u32>| {
+            let dates = (0_u32..).zip(place.windows(2)).filter(|(_, pair)| pair[1] > pair[0]);
+            let first = (place[0] > 0).then_some(0);
+            first.into_iter().chain(dates.map(|(date, _)| date + 1)).collect()
+        };
+        let numbers = places.iter().map(number).collect();
+        Self { dates, places, numbers }
+    }
+
+    /// The bar that a series, one of several, has at a date.
+    pub(super) fn bar_at(&self, series: usize, date: usize) -> Option<usize> {
+        let places = &self.places[series];
+        let before = if date == 0 { 0 } else { places[date - 1] };
+        (places[date] > before).then_some(before as usize)
+    }
+
+    /// The number of the date of a bar of one of several series; none where there is no such bar.
+    pub(super) fn date_of(&self, series: usize, bar: usize) -> Option<usize> {
+        self.numbers[series].get(bar).map(|date| *date as usize)
     }
 
     /// How many bars a series has among the first `dates` dates, of which there is at least one.
@@ -97,6 +116,12 @@ mod tests {
         ];
         let calendar = Calendar::new(&all);
         assert_eq!(calendar.dates.len(), 4);
+        let bars = |series: usize| [0, 1, 2, 3].map(|date| calendar.bar_at(series, date));
+        assert_eq!(bars(0), [Some(0), None, Some(1), None]);
+        assert_eq!(bars(1), [None, Some(0), Some(1), Some(2)]);
+        let dates = |series: usize| [0, 1, 2, 3].map(|bar| calendar.date_of(series, bar));
+        assert_eq!(dates(0), [Some(0), Some(2), None, None]);
+        assert_eq!(dates(1), [Some(1), Some(2), Some(3), None]);
         let mut total = vec![0.0; 4];
         calendar.add(0, 0, &[1.0, 2.0], 9.0, 0, &mut total);
         calendar.add(1, 0, &[10.0, 20.0, 30.0], 5.0, 0, &mut total);

@@ -37,6 +37,9 @@ named! {
         NearestToOpen = "nearest-to-open",
         /// Whatever finer bars of the same symbol tell, and at the finest the stop.
         DrillDown = "drill-down",
+        /// The stop loss, also where the open has passed a profit level before; a trailing stop
+        /// that has moved comes after the profit levels, even where the open has passed it.
+        TrailingLast = "trailing-last",
     }
 }
 
@@ -52,6 +55,44 @@ named! {
         Deferred = "deferred",
         /// None.
         NextBar = "next-bar",
+        /// Opened within the bar: all, but where the bar closes on the losing side of its open and
+        /// the entry was better than the open, its best price was before the entry: then profit
+        /// levels only up to the close.
+        ByClose = "by-close",
+    }
+}
+
+named! {
+    /// At which price a level is filled that the open has passed.
+    Gaps {
+        /// At the open: worse for a stop, better for a limit.
+        Open = "open",
+        /// A stop loss at its level if the bar comes back to it, else at the open; a limit and a
+        /// profit level at the price of the bar that is nearest to it, or at the open if it counts
+        /// from this open on.
+        Level = "level",
+    }
+}
+
+named! {
+    /// When a trailing stop follows the best price of a bar.
+    Trailing {
+        /// After the bar.
+        AfterBar = "after-bar",
+        /// Before the worst price of the same bar, unless that reaches the stop as it stood. At
+        /// the bar of the entry the stop is then filled as if the price had gone just far enough
+        /// for it to follow at all.
+        WithinBar = "within-bar",
+    }
+}
+
+named! {
+    /// What reaches a profit level.
+    Targets {
+        /// A price at the level.
+        Touch = "touch",
+        /// A price beyond the level only.
+        Through = "through",
     }
 }
 
@@ -128,6 +169,7 @@ pub(super) enum Preset {
     Vectorbt,
     Backtrader,
     LeanDaily,
+    Freqtrade,
 }
 
 impl Preset {
@@ -137,6 +179,7 @@ impl Preset {
         ("vectorbt", Self::Vectorbt),
         ("backtrader", Self::Backtrader),
         ("lean-daily", Self::LeanDaily),
+        ("freqtrade", Self::Freqtrade),
     ];
 }
 
@@ -157,6 +200,9 @@ pub(super) struct Conventions {
 pub(super) struct OrderRules {
     pub same_bar: SameBar,
     pub entry_bar: EntryBar,
+    pub gaps: Gaps,
+    pub trailing: Trailing,
+    pub targets: Targets,
     pub reentry: Reentry,
     pub conflict: Conflict,
     pub size_at: SizeAt,
@@ -168,6 +214,9 @@ impl OrderRules {
     const OWN: Self = Self {
         same_bar: SameBar::StopFirst,
         entry_bar: EntryBar::Pessimistic,
+        gaps: Gaps::Open,
+        trailing: Trailing::AfterBar,
+        targets: Targets::Touch,
         reentry: Reentry::SameBar,
         conflict: Conflict::ByPosition,
         size_at: SizeAt::Fill,
@@ -186,6 +235,9 @@ impl OrderRules {
         Ok(Self {
             same_bar: section.one_of("same_bar", SameBar::NAMES)?.unwrap_or(absent.same_bar),
             entry_bar: section.one_of("entry_bar", EntryBar::NAMES)?.unwrap_or(absent.entry_bar),
+            gaps: section.one_of("gaps", Gaps::NAMES)?.unwrap_or(absent.gaps),
+            trailing: section.one_of("trailing", Trailing::NAMES)?.unwrap_or(absent.trailing),
+            targets: section.one_of("targets", Targets::NAMES)?.unwrap_or(absent.targets),
             reentry: section.one_of("reentry", Reentry::NAMES)?.unwrap_or(absent.reentry),
             conflict: section.one_of("conflict", Conflict::NAMES)?.unwrap_or(absent.conflict),
             size_at: section.one_of("size_at", SizeAt::NAMES)?.unwrap_or(absent.size_at),
@@ -200,6 +252,9 @@ impl OrderRules {
         let rules = [
             ("same_bar", self.same_bar.name(), own.same_bar.name()),
             ("entry_bar", self.entry_bar.name(), own.entry_bar.name()),
+            ("gaps", self.gaps.name(), own.gaps.name()),
+            ("trailing", self.trailing.name(), own.trailing.name()),
+            ("targets", self.targets.name(), own.targets.name()),
             ("reentry", self.reentry.name(), own.reentry.name()),
             ("conflict", self.conflict.name(), own.conflict.name()),
             ("size_at", self.size_at.name(), own.size_at.name()),
@@ -257,6 +312,20 @@ impl Conventions {
                     entry_bar: EntryBar::NextBar,
                     size_at: SizeAt::Decision,
                     unaffordable: Unaffordable::Refuse,
+                    ..own.orders
+                },
+                ..own
+            },
+            Preset::Freqtrade => Self {
+                shares: Shares::Fractional,
+                at_end: AtEnd::LastOpen,
+                orders: OrderRules {
+                    same_bar: SameBar::TrailingLast,
+                    entry_bar: EntryBar::ByClose,
+                    gaps: Gaps::Level,
+                    trailing: Trailing::WithinBar,
+                    targets: Targets::Through,
+                    conflict: Conflict::Neither,
                     ..own.orders
                 },
                 ..own

@@ -123,7 +123,7 @@ impl Backtest {
             return curve.through(terrain, spans, to);
         }
         if let [Trader::Book(book)] = accounts {
-            book.advance_together(&self.calendar, to, equity);
+            book.advance_together(&self.calendar, to, leaps, equity);
             return curve.along(equity, to);
         }
         equity.resize(to, 0.0);

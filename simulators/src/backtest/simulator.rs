@@ -50,8 +50,9 @@ const SEMANTICS: u32 = 2;
 /// - `metrics`: which to record, in which order [the twelve usual ones]; the definitions are in
 ///   `backtest/metrics.rs`;
 /// - `periods_per_year` [252]; `reports`: into how many parts a run is divided for reports [10];
-/// - `preset`, `same_bar`, `entry_bar`, `reentry`, `conflict`, `size_at`, `unaffordable`, `accounts`,
-///   `detail`: how orders are filled; the tables `execution` and `risk`. All are described in `docs/backtest.md`.
+/// - `preset`, `same_bar`, `entry_bar`, `gaps`, `trailing`, `targets`, `reentry`, `conflict`,
+///   `size_at`, `unaffordable`, `accounts`, `detail`: how orders are filled; the tables `execution`
+///   and `risk`. All are described in `docs/backtest.md`.
 ///
 /// The table `[backtest.strategy]` holds the rules `long_entry`, `long_exit`, `short_entry`,
 /// `short_exit`, at least one entry; an absent exit leaves the closing to the opposite entry.

@@ -5,44 +5,73 @@
 //! that are only marked. A leap changes no result, only the time that a run takes.
 
 use super::super::data::Price;
-use super::super::rules::Trail;
-use super::book::Book;
-use super::holding::Holding;
+use super::super::rules::{Trail, Trailing};
+use super::book::{Book, Desk};
+use super::holding::{Holding, Steps};
 
 /// Bars that are looked at together.
 const LANES: usize = 16;
 
 /// The columns that a position meets: for a short the lows are the best prices.
-struct Columns<'a> {
+pub(super) struct Columns<'a> {
     sign: f64,
     worst: &'a [f64],
     best: &'a [f64],
     followed: &'a [f64],
+    /// Whether a trailing stop follows a bar before that is over.
+    is_within: bool,
 }
 
-impl Columns<'_> {
+impl<'a> Columns<'a> {
+    /// Those of a position that is open.
+    pub(super) fn of(desk: &Desk<'a>, trailing: Trailing) -> Self {
+        let (series, trail) = (desk.market.series, desk.market.orders.trail);
+        let (high, low) = (series.price(Price::High), series.price(Price::Low));
+        let (worst, best) = if desk.holding.size > 0.0 { (low, high) } else { (high, low) };
+        let followed = match trail {
+            Trail::Extreme => best,
+            Trail::Close => series.price(Price::Close),
+        };
+        let is_within =
+            trailing == Trailing::WithinBar && trail == Trail::Extreme && desk.holding.has_trail();
+        Self { sign: desk.holding.sign(), worst, best, followed, is_within }
+    }
+
+    /// What a trailing stop follows at a bar, as a level.
+    pub(super) fn followed(&self, bar: usize) -> f64 {
+        self.sign * self.followed[bar]
+    }
+
     /// Whether a bar reaches a level of the position.
-    fn touches(&self, bar: usize, holding: &Holding) -> bool {
-        self.sign * self.worst[bar] <= holding.cut()
-            || self.sign * self.best[bar] >= holding.profit()
+    #[inline]
+    pub(super) fn touches(&self, bar: usize, holding: &Holding, steps: &Steps) -> bool {
+        let (worst, best) = (self.sign * self.worst[bar], self.sign * self.best[bar]);
+        if worst <= holding.cut() || best >= holding.profit() {
+            return true;
+        }
+        self.is_within && {
+            let mut after = *holding;
+            after.follow(best, steps);
+            worst <= after.cut()
+        }
     }
 
     /// The first bar of a range that reaches a level, or its end. The trailing stop follows the
     /// bars before it.
-    fn first_touch(&self, holding: &mut Holding, from: usize, to: usize) -> usize {
+    fn first_touch(&self, holding: &mut Holding, steps: &Steps, from: usize, to: usize) -> usize {
         let mut bar = from;
         while bar < to {
             let end = if to - bar < LANES { to } else { bar + LANES };
-            if end - bar == LANES && !self.may_touch(holding, bar) {
+            if end - bar == LANES && !self.may_touch(holding, steps, bar) {
                 bar = end;
                 continue;
             }
             while bar < end {
-                if self.touches(bar, holding) {
+                if self.touches(bar, holding, steps) {
                     return bar;
                 }
                 if holding.has_trail() {
-                    holding.follow(self.sign * self.followed[bar]);
+                    holding.follow(self.followed(bar), steps);
                 }
                 bar += 1;
             }
@@ -53,18 +82,21 @@ impl Columns<'_> {
     /// Whether one of the next bars may reach a level. If none can, the trailing stop has followed
     /// them all.
     #[inline]
-    fn may_touch(&self, holding: &mut Holding, from: usize) -> bool {
+    fn may_touch(&self, holding: &mut Holding, steps: &Steps, from: usize) -> bool {
         let (worst, best) = (self.lanes(self.worst, from), self.lanes(self.best, from));
         let profit = holding.profit();
         let mut cut = holding.stop;
-        let mut after = *holding;
+        let mut farthest = f64::NEG_INFINITY;
         if holding.has_trail() {
             // The stop only rises, so its last place is the one that is reached most easily.
             let followed = self.lanes(self.followed, from);
-            after.follow(
-                followed.into_iter().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a }),
-            );
-            cut = after.cut();
+            farthest = followed.into_iter().fold(farthest, |a, b| if b > a { b } else { a });
+            if farthest > holding.activation {
+                // With another distance the way there may have raised the stop higher.
+                return true;
+            }
+            let trailing = holding.trailing_behind(farthest);
+            cut = if trailing > cut { trailing } else { cut };
         }
         let mut touches = 0;
         for lane in 0..LANES {
@@ -72,7 +104,7 @@ impl Columns<'_> {
             touches += u32::from(worst[lane] <= cut) + u32::from(best[lane] >= profit);
         }
         if touches == 0 {
-            *holding = after;
+            holding.follow(farthest, steps);
         }
         touches > 0
     }
@@ -85,41 +117,43 @@ impl Columns<'_> {
     }
 }
 
+impl Desk<'_> {
+    /// The next bar, from `from` on, at which anything but a level can matter to the symbol: its
+    /// orders under way, a signal, or a time that comes for its position; `usize::MAX` if none.
+    pub(super) fn next_change(&mut self, from: usize) -> usize {
+        if self.order.is_some() || self.leave.is_some() {
+            return from;
+        }
+        let Holding { size, deadline, target_until, .. } = self.holding;
+        let is_open = self.holding.is_open();
+        let place = if is_open { 1 + usize::from(size < 0.0) } else { 0 };
+        let known = self.signal_at[place].filter(|bar| *bar >= from);
+        let signal = known.unwrap_or_else(|| {
+            let next = self.market.signals.next(size, from, self.market.series.len());
+            next.map_or(usize::MAX, |(bar, _)| bar)
+        });
+        self.signal_at[place] = Some(signal);
+        match is_open {
+            true => signal.min(deadline).min(target_until).max(from),
+            false => signal,
+        }
+    }
+}
+
 impl Book<'_> {
     /// The next bar of the only symbol at which anything can happen, from `from` on and at most
     /// `last`.
     pub(super) fn next_event(&mut self, from: usize, last: usize) -> usize {
-        let costs = &self.rules.execution.fees;
-        let watches = self.rules.risk.watches() || costs.funding != 0.0 || costs.borrow != 0.0;
+        let watches = self.rules.risk.watches() || self.rules.execution.fees.charge_holding();
         let desk = &mut self.desks[0];
-        let is_open = desk.holding.is_open();
-        if desk.order.is_some() || desk.leave.is_some() || (is_open && watches) {
+        if desk.holding.is_open() && watches {
             return from;
         }
-        let size = desk.holding.size;
-        let place = if is_open { 1 + usize::from(size < 0.0) } else { 0 };
-        let known = desk.signal_at[place].filter(|bar| *bar >= from);
-        let signal = known.unwrap_or_else(|| {
-            let next = desk.market.signals.next(size, from, desk.market.series.len());
-            next.map_or(usize::MAX, |(bar, _)| bar)
-        });
-        desk.signal_at[place] = Some(signal);
-        let until = signal.min(last);
-        if !is_open {
-            return until;
-        }
-        let until = until.min(desk.holding.deadline).max(from);
+        let until = desk.next_change(from).min(last);
         if !desk.holding.is_guarded() {
             return until;
         }
-        let series = desk.market.series;
-        let (high, low) = (series.price(Price::High), series.price(Price::Low));
-        let (worst, best) = if size > 0.0 { (low, high) } else { (high, low) };
-        let followed = match desk.market.orders.trail {
-            Trail::Extreme => best,
-            Trail::Close => series.price(Price::Close),
-        };
-        let columns = Columns { sign: size.signum(), worst, best, followed };
-        columns.first_touch(&mut desk.holding, from, until)
+        let columns = Columns::of(desk, self.rules.orders.trailing);
+        columns.first_touch(&mut desk.holding, &desk.steps, from, until)
     }
 }

@@ -16,7 +16,7 @@ use super::super::signals::Signals;
 use super::fill::Entry;
 use super::finer::Finer;
 use super::guard::Guard;
-use super::holding::{Holding, Ladder, NO_LADDER};
+use super::holding::{Holding, Ladder, NO_LADDER, NO_SCHEDULE, NO_STEPS, Schedule, Steps};
 use super::order::{Leave, Order};
 
 /// The share of the equity that an entry uses; see `super::super::engine`.
@@ -50,6 +50,8 @@ pub(super) struct Desk<'a> {
     pub market: Market<'a>,
     pub holding: Holding,
     pub ladder: Ladder,
+    pub schedule: Schedule,
+    pub steps: Steps,
     pub order: Option<Order>,
     pub leave: Option<Leave>,
     /// The last price that is known.
@@ -61,8 +63,9 @@ pub(super) struct Desk<'a> {
     pub used: [Option<usize>; 2],
     /// Bars at which signals matter next, when flat, long, short: see `ahead`.
     pub signal_at: [Option<usize>; 3],
-    /// Its next bar, where several are traded.
-    pub bar: usize,
+    /// Where several are traded, its next bar at which anything but a level can matter, as long as
+    /// nothing has happened to it.
+    pub change: Option<usize>,
 }
 
 impl Desk<'_> {
@@ -102,12 +105,14 @@ impl<'a> Book<'a> {
             market,
             holding: Holding::NONE,
             ladder: NO_LADDER,
+            schedule: NO_SCHEDULE,
+            steps: NO_STEPS,
             order: None,
             leave: None,
             free_from: 0,
             used: [None; 2],
             signal_at: [None; 3],
-            bar: 0,
+            change: None,
         };
         let desks: Vec<Desk<'a>> = markets.map(desk).collect();
         let mut generator = ChaCha8Rng::seed_from_u64(seed);

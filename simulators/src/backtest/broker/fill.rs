@@ -1,12 +1,13 @@
 //! From orders to positions: sizes, limits, and the entries of one time together.
 
+use super::super::data::Series;
 use super::super::engine::Reason;
 use super::super::evaluate::Column;
-use super::super::orders::{Level, Orders, Side, Size};
+use super::super::orders::{After, LaterTarget, Level, Side, Size, TrailStep};
 use super::super::rules::{SizeAt, Unaffordable};
 use super::super::settings::Fill;
-use super::book::{At, Book, INVESTED};
-use super::holding::{Holding, Ladder, Rung};
+use super::book::{At, Book, Desk, INVESTED};
+use super::holding::{Holding, Later, Rung, Schedule, Step};
 use super::order::Order;
 
 /// The room below which a limit leaves none, as a fraction of the equity. Where limits are used up,
@@ -217,12 +218,8 @@ impl Book<'_> {
         let desk = &mut self.desks[entry.symbol];
         let holding = &mut desk.holding;
         let orders = desk.market.orders;
-        if holding.is_open() {
-            let held = holding.size.abs();
-            holding.entry_price = (holding.entry_price * held + price * shares) / (held + shares);
-            holding.size += sign * shares;
-            holding.fees += fee;
-        } else {
+        let is_new = !holding.is_open();
+        if is_new {
             *holding = Holding {
                 size: sign * shares,
                 entry_bar: entry.bar,
@@ -233,16 +230,30 @@ impl Book<'_> {
             };
             if let Some(trail) = &orders.trailing_stop {
                 (holding.trail_factor, holding.trail_offset) = trail.trail(order.decided, sign);
-                holding.follow(sign * price);
             }
             if let Some(bars) = orders.time_stop.as_ref().and_then(Column::fixed) {
                 // With fills at the close of the decision, the bar of the decision has passed.
                 let passed = usize::from(self.rules.account.fill != Fill::SameClose);
                 holding.deadline = entry.bar.saturating_add(bars as usize - passed);
             }
+            if !orders.later_targets.is_empty() {
+                // What is filled at a close is held from the next bar on.
+                let is_at_close = !order.waits && self.rules.account.fill != Fill::NextOpen;
+                let start = entry.bar + usize::from(is_at_close);
+                let (targets, series) = (&orders.later_targets, desk.market.series);
+                holding.target_until = set_times(&mut desk.schedule, targets, series, start);
+            }
+        } else {
+            let held = holding.size.abs();
+            holding.entry_price = (holding.entry_price * held + price * shares) / (held + shares);
+            holding.size += sign * shares;
+            holding.fees += fee;
         }
         holding.largest = holding.size.abs();
-        set_levels(holding, &mut desk.ladder, orders, order);
+        set_levels(desk, order);
+        if is_new && desk.holding.has_trail() {
+            desk.holding.follow(sign * price, &desk.steps);
+        }
         desk.price = entry.at.price;
     }
 
@@ -277,19 +288,31 @@ fn cut(entry: &mut Entry, budget: f64, equity: f64) {
 }
 
 /// Sets the levels that guard a position, from what was known when it was decided.
-fn set_levels(
-    holding: &mut Holding,
-    ladder: &mut Ladder,
-    orders: &Orders<Column<'_>>,
-    order: &Order,
-) {
+fn set_levels(desk: &mut Desk<'_>, order: &Order) {
+    let Desk { holding, ladder, schedule, steps, .. } = desk;
+    let orders = desk.market.orders;
     let (sign, decided, price) = (order.sign, order.decided, holding.entry_price);
     let above = |level: &Level<Column<'_>>| level.signed(decided, sign, price, Side::Above);
     if let Some(stop) = &orders.stop_loss {
         holding.stop = stop.signed(decided, sign, price, Side::Below);
     }
-    if let Some(target) = &orders.take_profit {
-        holding.target = above(target);
+    for (later, LaterTarget { at, .. }) in schedule.iter_mut().zip(&orders.later_targets) {
+        later.level = at.gained(decided, sign, price);
+    }
+    match (holding.target_row, &orders.take_profit) {
+        (0, Some(target)) => holding.target = above(target),
+        (0, None) => {}
+        (row, _) => holding.target = schedule[row - 1].level,
+    }
+    let changes = &orders.trail_steps;
+    if !changes.is_empty() {
+        for (step, TrailStep { activation, distance }) in steps.iter_mut().zip(changes) {
+            let (factor, offset) = distance.trail(decided, sign);
+            *step = Step { activation: activation.gained(decided, sign, price), factor, offset };
+        }
+        steps[..changes.len()].sort_by(|a, b| a.activation.total_cmp(&b.activation));
+        let next = steps.get(holding.trail_step);
+        holding.activation = next.map_or(f64::INFINITY, |step| step.activation);
     }
     let exits = &orders.partial_exits;
     if !exits.is_empty() {
@@ -299,4 +322,32 @@ fn set_levels(
         ladder[..exits.len()].sort_by(|a, b| a.level.total_cmp(&b.level));
         holding.rung_level = ladder.get(holding.rung).map_or(f64::INFINITY, |rung| rung.level);
     }
+}
+
+/// Sets the bars at which the later take profits come, for a position that is held from the open of
+/// the bar `start` on, or from within it; gives the first of them.
+fn set_times(
+    schedule: &mut Schedule,
+    targets: &[LaterTarget<Column<'_>>],
+    series: &Series,
+    start: usize,
+) -> usize {
+    let dates = &series.dates;
+    for (later, LaterTarget { after, .. }) in schedule.iter_mut().zip(targets) {
+        *later = match (after, dates.get(start)) {
+            (After::Bars(bars), _) => {
+                let bars = bars.fixed().expect("the same for a run") as usize;
+                Later { from: start.saturating_add(bars), is_at_open: true, ..*later }
+            }
+            (After::Minutes(_), None) => Later { from: usize::MAX, is_at_open: false, ..*later },
+            (After::Minutes(minutes), Some(first)) => {
+                let minutes = minutes.fixed().expect("the same for a run");
+                let from = dates.partition_point(|date| date.minutes_since(*first) < minutes);
+                let is_at_open =
+                    dates.get(from).is_some_and(|date| date.minutes_since(*first) == minutes);
+                Later { from, is_at_open, ..*later }
+            }
+        };
+    }
+    schedule.iter().map(|later| later.from).min().unwrap_or(usize::MAX)
 }

@@ -40,5 +40,6 @@ pub(super) fn prices(series: &Series, bar: usize) -> Prices {
         open: series.price(Price::Open)[bar],
         high: series.price(Price::High)[bar],
         low: series.price(Price::Low)[bar],
+        close: series.price(Price::Close)[bar],
     }
 }

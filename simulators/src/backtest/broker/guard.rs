@@ -94,6 +94,7 @@ impl Book<'_> {
     pub(super) fn stop_all(&mut self, present: &[(usize, usize)], wait: usize) {
         for (symbol, desk) in self.desks.iter_mut().enumerate() {
             desk.order = None;
+            desk.change = None;
             if desk.holding.is_open() {
                 let now = present.iter().find(|(other, _)| *other == symbol);
                 let active = now.map_or(0, |(_, bar)| bar + wait);

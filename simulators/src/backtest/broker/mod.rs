@@ -15,7 +15,7 @@
 //!
 //! No bar that comes later is seen by any of it. `book` holds the money, `fill` turns orders into
 //! trades, `pass` walks through a bar, `decide` reads the signals, `ahead` finds the next bar at
-//! which anything can happen, and `run` drives them.
+//! which anything can happen, and `run` drives them; `together` several symbols.
 
 mod ahead;
 mod book;
@@ -27,6 +27,7 @@ mod holding;
 mod order;
 mod pass;
 mod run;
+mod together;
 
 pub(super) use book::{Book, Market, Rules};
 pub(super) use finer::Finer;

@@ -3,12 +3,15 @@
 //! Prices are again times the sign of the order: a buyer's stop lies above the market and a limit
 //! below, and so it reads for a seller.
 
+use super::super::rules::Gaps;
+
 /// The prices of a bar, or of a part of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prices {
     pub open: f64,
     pub high: f64,
     pub low: f64,
+    pub close: f64,
 }
 
 /// The prices of a bar times a sign.
@@ -17,13 +20,14 @@ pub(super) struct Signed {
     pub open: f64,
     pub highest: f64,
     pub lowest: f64,
+    pub close: f64,
 }
 
 impl Prices {
     pub(super) fn signed(&self, sign: f64) -> Signed {
         let (highest, lowest) =
             if sign > 0.0 { (self.high, self.low) } else { (-self.low, -self.high) };
-        Signed { open: sign * self.open, highest, lowest }
+        Signed { open: sign * self.open, highest, lowest, close: sign * self.close }
     }
 }
 
@@ -63,7 +67,7 @@ pub(super) struct Touch {
 
 impl Order {
     /// What a bar does to the order.
-    pub(super) fn touched(&mut self, bar: &Signed) -> Option<Touch> {
+    pub(super) fn touched(&mut self, bar: &Signed, gaps: Gaps) -> Option<Touch> {
         if self.stop > bar.open {
             if bar.highest < self.stop {
                 return None;
@@ -76,6 +80,11 @@ impl Order {
         }
         let rises = self.stop > f64::NEG_INFINITY;
         self.stop = f64::NEG_INFINITY;
+        if bar.open < self.limit && !rises && gaps == Gaps::Level {
+            let level = if self.limit < bar.highest { self.limit } else { bar.highest };
+            let at_open = level == bar.open;
+            return Some(Touch { level, at_open, is_maker: false, rises });
+        }
         if bar.open <= self.limit {
             return Some(Touch { level: bar.open, at_open: true, is_maker: false, rises });
         }
@@ -110,8 +119,8 @@ mod tests {
     }
 
     fn price(order: &mut Order, open: f64, high: f64, low: f64) -> Option<f64> {
-        let prices = Prices { open, high, low };
-        order.touched(&prices.signed(order.sign)).map(|touch| order.sign * touch.level)
+        let prices = Prices { open, high, low, close: open };
+        order.touched(&prices.signed(order.sign), Gaps::Open).map(|touch| order.sign * touch.level)
     }
 
     #[test]

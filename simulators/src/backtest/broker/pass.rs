@@ -1,8 +1,8 @@
 //! What happens within a bar: stops and profit levels of a position, and entries that wait.
 
 use super::super::engine::Reason;
-use super::super::rules::{EntryBar, SameBar};
-use super::book::{At, Book};
+use super::super::rules::{EntryBar, Gaps, OrderRules, SameBar, Targets, Trail, Trailing};
+use super::book::{At, Book, Desk};
 use super::fill::Entry;
 use super::order::{Leave, Prices, Signed, Touch};
 
@@ -47,12 +47,17 @@ impl Book<'_> {
             if signed.open <= holding.cut() {
                 return false;
             }
+            let mut holding = *holding;
+            if self.follows_within(desk) {
+                holding.follow_within(&signed, &desk.steps);
+            }
             touched = [signed.lowest <= holding.cut(), signed.highest >= holding.profit()];
         }
         let order = desk.order.filter(|order| order.waits && order.active <= bar);
         let enters = order.is_some_and(|mut order| {
             let signed = prices.signed(order.sign);
-            order.touched(&signed).is_some_and(|touch| !touch.at_open)
+            let gaps = self.rules.orders.gaps;
+            order.touched(&signed, gaps).is_some_and(|touch| !touch.at_open)
                 || order.stop.is_infinite() != desk.order.is_some_and(|o| o.stop.is_infinite())
         });
         match (enters, touched) {
@@ -62,30 +67,69 @@ impl Book<'_> {
         }
     }
 
+    /// Whether a trailing stop follows the best price of a bar within it.
+    fn follows_within(&self, desk: &Desk<'_>) -> bool {
+        self.rules.orders.trailing == Trailing::WithinBar
+            && desk.market.orders.trail == Trail::Extreme
+    }
+
     /// Meets the stop and the profit levels of a position over the whole of a bar.
     fn meet_levels(&mut self, symbol: usize, bar: usize, prices: &Signed) {
+        let stood = self.desks[symbol].holding.cut();
+        if self.follows_within(&self.desks[symbol]) {
+            let desk = &mut self.desks[symbol];
+            desk.holding.follow_within(prices, &desk.steps);
+        }
         let holding = &self.desks[symbol].holding;
         let (cut, profit) = (holding.cut(), holding.profit());
-        if prices.open <= cut {
-            self.cut_loss(symbol, bar, prices.open);
+        let same_bar = self.rules.orders.same_bar;
+        let is_last = same_bar == SameBar::TrailingLast && holding.is_trailing();
+        let is_cut = prices.lowest <= cut;
+        let level = if is_cut { self.cut_level(symbol, bar, prices, stood) } else { cut };
+        if prices.open <= stood && !is_last {
+            self.cut_loss(symbol, bar, level);
             return;
         }
-        let is_cut = prices.lowest <= cut;
-        let cut_is_first = match self.rules.orders.same_bar {
+        let cut_is_first = match same_bar {
             SameBar::TargetFirst => false,
             SameBar::NearestToOpen => prices.open - cut <= profit - prices.open,
             SameBar::StopFirst | SameBar::StopRegardless | SameBar::DrillDown => true,
+            SameBar::TrailingLast => !is_last,
         };
-        let reach = match self.rules.orders.same_bar {
-            SameBar::StopRegardless if is_cut => f64::NEG_INFINITY,
+        let reach = match same_bar {
+            SameBar::StopRegardless | SameBar::TrailingLast if is_cut && !is_last => {
+                f64::NEG_INFINITY
+            }
             // A profit level that the open has passed is met before anything else.
             _ if is_cut && cut_is_first => prices.open,
             _ => prices.highest,
         };
-        self.take_profits(symbol, bar, prices.open, reach);
+        self.take_profits(symbol, bar, prices, reach);
         if is_cut && self.desks[symbol].holding.is_open() {
-            self.cut_loss(symbol, bar, cut);
+            self.cut_loss(symbol, bar, level);
         }
+    }
+
+    /// At which level a stop is filled that a bar reaches; `stood` is where it was at the open.
+    fn cut_level(&self, symbol: usize, bar: usize, prices: &Signed, stood: f64) -> f64 {
+        let desk = &self.desks[symbol];
+        let holding = &desk.holding;
+        let cut = holding.cut();
+        if prices.open <= stood {
+            let comes_back = self.rules.orders.gaps == Gaps::Level && cut <= prices.highest;
+            return if comes_back { cut } else { prices.open };
+        }
+        if !(self.follows_within(desk) && holding.entry_bar == bar && holding.is_trailing()) {
+            return cut;
+        }
+        // Just far enough for the stop to follow at all, and back by its distance.
+        let entry = holding.sign() * holding.entry_price;
+        let begin = match desk.market.orders.trailing_stop {
+            Some(_) => entry,
+            None => desk.steps[0].activation,
+        };
+        let level = begin + entry * (holding.trail_factor - 1.0) - holding.trail_offset;
+        if level > prices.lowest { level } else { prices.lowest }
     }
 
     /// Closes the position at its stop. What cannot be filled is sold at the market from the next
@@ -101,16 +145,27 @@ impl Book<'_> {
         }
     }
 
-    /// Takes the profits at the levels up to `reach`, at the open where that is better.
-    fn take_profits(&mut self, symbol: usize, bar: usize, open: f64, reach: f64) {
+    /// Takes the profits at the levels up to `reach`.
+    fn take_profits(&mut self, symbol: usize, bar: usize, prices: &Signed, reach: f64) {
+        let OrderRules { gaps, targets, .. } = self.rules.orders;
         loop {
             let holding = self.desks[symbol].holding;
             let profit = holding.profit();
-            if !holding.is_open() || profit > reach || self.fails() {
+            let is_met = match targets {
+                Targets::Touch => profit <= reach,
+                Targets::Through => profit < reach,
+            };
+            if !holding.is_open() || !is_met || self.fails() {
                 return;
             }
             let sign = holding.sign();
-            let level = if open > profit { open } else { profit };
+            let is_new = holding.target_came == bar && holding.target <= profit;
+            let level = match gaps {
+                _ if prices.open <= profit => profit,
+                Gaps::Level if !is_new && profit > prices.lowest => profit,
+                Gaps::Level if !is_new => prices.lowest,
+                _ => prices.open,
+            };
             let at = At { price: sign * level, sign: -sign, is_maker: true };
             let all = holding.size.abs();
             if holding.target <= profit {
@@ -159,7 +214,7 @@ impl Book<'_> {
             return;
         };
         let signed = prices.signed(order.sign);
-        let Some(touch) = order.touched(&signed) else { return };
+        let Some(touch) = order.touched(&signed, self.rules.orders.gaps) else { return };
         let (sign, is_more) = (order.sign, desk.holding.size * order.sign > 0.0);
         let is_stop = touch.rises && order.limit == f64::INFINITY;
         let at = At { price: sign * touch.level, sign, is_maker: touch.is_maker };
@@ -181,23 +236,31 @@ impl Book<'_> {
         is_stop: bool,
     ) {
         let rule = self.rules.orders.entry_bar;
+        let since = Signed { open: touch.level, ..*prices };
         let holding = &self.desks[symbol].holding;
         let is_cut = prices.lowest <= holding.cut();
         match rule {
             EntryBar::NextBar => {}
             EntryBar::Deferred => {
                 if is_stop && !is_cut {
-                    self.take_profits(symbol, bar, touch.level, prices.highest);
+                    self.take_profits(symbol, bar, &since, prices.highest);
                 }
             }
-            EntryBar::Pessimistic if touch.at_open => self.meet_levels(symbol, bar, prices),
+            EntryBar::Pessimistic | EntryBar::ByClose if touch.at_open => {
+                self.meet_levels(symbol, bar, prices);
+            }
+            EntryBar::ByClose => {
+                let falls = prices.close < prices.open && touch.level < prices.open;
+                let highest = if falls { prices.close } else { prices.highest };
+                self.meet_levels(symbol, bar, &Signed { highest, ..since });
+            }
             EntryBar::Pessimistic => {
                 if is_cut {
                     let level = holding.cut();
                     let level = if level < touch.level { level } else { touch.level };
                     self.cut_loss(symbol, bar, level);
                 } else if touch.rises {
-                    self.take_profits(symbol, bar, touch.level, prices.highest);
+                    self.take_profits(symbol, bar, &since, prices.highest);
                 }
             }
         }

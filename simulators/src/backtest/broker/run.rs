@@ -2,7 +2,6 @@
 
 use super::super::data::Price;
 use super::super::engine::Reason;
-use super::super::portfolio::Calendar;
 use super::super::rules::Trail;
 use super::super::settings::{AtEnd, Fill};
 use super::book::{At, Book};
@@ -32,7 +31,7 @@ impl Book<'_> {
                 }
             }
             let bar = self.next;
-            self.step(bar, &[(0, bar)]);
+            self.step(bar, &[(0, bar)], &[(0, bar)]);
             let size = self.desks[0].holding.size;
             match self.is_ruined {
                 // After a ruin nothing is left.
@@ -41,28 +40,6 @@ impl Book<'_> {
             }
             self.next += 1;
         }
-    }
-
-    /// Trades several symbols in order of time, and fills in the equity of each date, up to that
-    /// with the number `to`.
-    pub(in super::super) fn advance_together(
-        &mut self,
-        calendar: &Calendar,
-        to: usize,
-        equity: &mut Vec<f64>,
-    ) {
-        let mut present = Vec::with_capacity(self.desks.len());
-        for (tick, date) in calendar.dates.iter().enumerate().take(to).skip(self.next) {
-            present.clear();
-            for (symbol, desk) in self.desks.iter_mut().enumerate() {
-                if desk.market.series.dates.get(desk.bar) == Some(date) {
-                    present.push((symbol, desk.bar));
-                    desk.bar += 1;
-                }
-            }
-            equity.push(if self.is_ruined { 0.0 } else { self.step(tick, &present) });
-        }
-        self.next = to;
     }
 
     /// Passes over the bars `from..to` with the present position of the only symbol.
@@ -88,7 +65,13 @@ impl Book<'_> {
     }
 
     /// Lets one bar of each of the symbols pass that have one now; gives the equity at its close.
-    fn step(&mut self, tick: usize, present: &[(usize, usize)]) -> f64 {
+    /// Only to those that are `busy` can anything happen but that time passes.
+    pub(super) fn step(
+        &mut self,
+        tick: usize,
+        present: &[(usize, usize)],
+        busy: &[(usize, usize)],
+    ) -> f64 {
         let fill = self.rules.account.fill;
         for (symbol, bar) in present {
             self.begin_bar(*symbol, *bar);
@@ -97,21 +80,27 @@ impl Book<'_> {
         // they are at this open: that is known of all symbols alike, and nothing later is.
         self.mark(present, Price::Open);
         if fill == Fill::NextOpen {
-            self.fill_at_market(present, Moment::Open);
+            self.fill_at_market(busy, Moment::Open);
         }
-        for (symbol, bar) in present {
-            let whole = prices(self.desks[*symbol].market.series, *bar);
+        for (symbol, bar) in busy {
+            let desk = &self.desks[*symbol];
+            if desk.order.is_none() && !desk.holding.is_guarded() {
+                continue;
+            }
+            let whole = prices(desk.market.series, *bar);
             self.pass(*symbol, *bar, whole, 0, *bar);
-            self.follow(*symbol, *bar);
             let desk = &mut self.desks[*symbol];
             desk.order = desk.order.filter(|order| order.last > *bar);
         }
+        for (symbol, bar) in present {
+            self.follow(*symbol, *bar);
+        }
         self.mark(present, Price::Close);
         if fill == Fill::SameClose {
-            self.decide_all(tick, present);
+            self.decide_all(tick, busy);
         }
         if fill != Fill::NextOpen {
-            self.fill_at_market(present, Moment::Close);
+            self.fill_at_market(busy, Moment::Close);
         }
         let mut equity = self.equity_at_close(present);
         if equity <= 0.0 {
@@ -128,7 +117,7 @@ impl Book<'_> {
             }
         }
         if fill != Fill::SameClose {
-            self.decide_all(tick, present);
+            self.decide_all(tick, busy);
         }
         if self.end(present) { self.equity() } else { equity }
     }
@@ -138,6 +127,10 @@ impl Book<'_> {
             self.begin_day(self.desks[symbol].market.days[bar]);
         }
         self.carry(symbol, bar);
+        let desk = &mut self.desks[symbol];
+        if desk.holding.target_until <= bar {
+            desk.holding.take_profit_of(bar, &desk.schedule);
+        }
     }
 
     fn decide_all(&mut self, tick: usize, present: &[(usize, usize)]) {
@@ -227,7 +220,7 @@ impl Book<'_> {
             Trail::Extreme => Price::Low,
         };
         let level = desk.holding.sign() * series.price(column)[bar];
-        desk.holding.follow(level);
+        desk.holding.follow(level, &desk.steps);
     }
 
     /// Ends the account: everything is closed at the last known prices, and nothing is left.
