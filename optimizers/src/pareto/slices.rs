@@ -62,20 +62,25 @@ impl Slice {
 
     /// Puts in a row that is not dominated, and takes out those that it dominates.
     fn join(&mut self, row: [f64; 3]) {
-        for (rows, along) in [(&mut self.by_x, 0), (&mut self.by_z, 2)] {
-            let place = rows.partition_point(|other| other[along] < row[along]);
-            // Behind its place, no row is better along the order.
-            let across = 2 - along;
-            let stays = |other: &[f64; 3]| other[across] < row[across] || other[1] < row[1];
-            let from = place + rows[place..].iter().take_while(|other| stays(other)).count();
-            let mut kept = from;
-            for index in from..rows.len() {
-                if stays(&rows[index]) {
-                    rows[kept] = rows[index];
-                    kept += 1;
+        let behind_x = self.by_x.partition_point(|other| other[0] < row[0]);
+        let behind_z = self.by_z.partition_point(|other| other[2] < row[2]);
+        // They lie behind it in both orders, and mostly there is none: the shorter rest tells.
+        let (along_x, along_z) = (&self.by_x[behind_x..], &self.by_z[behind_z..]);
+        let shorter = if along_x.len() < along_z.len() { along_x } else { along_z };
+        let is_taken_out =
+            |other: &[f64; 3]| other[0] >= row[0] && other[1] >= row[1] && other[2] >= row[2];
+        let any = shorter.iter().any(is_taken_out);
+        for (rows, place) in [(&mut self.by_x, behind_x), (&mut self.by_z, behind_z)] {
+            if any {
+                let mut kept = place;
+                for index in place..rows.len() {
+                    if !is_taken_out(&rows[index]) {
+                        rows[kept] = rows[index];
+                        kept += 1;
+                    }
                 }
+                rows.truncate(kept);
             }
-            rows.truncate(kept);
             rows.insert(place, row);
         }
     }
