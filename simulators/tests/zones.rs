@@ -111,3 +111,26 @@ fn a_data_set_of_days_has_the_days_of_its_exchange_as_its_times() {
     // Monday the 8th to Sunday the 14th: known at the close of the seventh.
     assert_eq!(first_decision(&opened(folder.path(), "", "close@1w == 7")), Some(6));
 }
+
+/// Times of events in UTC were once held against days of the exchange: what Sydney heard in the
+/// morning of the 6th, the 5th in UTC, was traded at the open of the 6th, or at the close of the 5th.
+#[test]
+fn events_in_utc_belong_to_the_days_of_the_exchange() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let days: Vec<i64> = (4..=8).map(|day| at(&format!("2021-01-{day:02}"))).collect();
+    make(folder.path(), "1d", "Australia/Sydney", &days);
+    let decided = |event: &str, settings: &str| {
+        let text = format!("date,direction\n{event},long\n");
+        std::fs::write(folder.path().join("e.csv"), text).expect("a file");
+        let settings = format!("events = 'e.csv'\n{settings}");
+        first_decision(&opened(folder.path(), &settings, "event(\"long\")"))
+    };
+    assert_eq!(decided("2021-01-05 23:30", ""), Some(2), "10:30 on the 6th");
+    assert_eq!(decided("2021-01-06 10:30:00+11:00", ""), Some(2));
+    assert_eq!(decided("2021-01-05 12:59", ""), Some(1), "a minute before midnight");
+    // A date without a time is a day of the exchange already.
+    assert_eq!(decided("2021-01-05", ""), Some(1));
+    // In UTC the bars would be of days of London.
+    let utc = "sessions = { timezone = 'UTC' }";
+    assert_eq!(decided("2021-01-05 23:30", utc), Some(1));
+}

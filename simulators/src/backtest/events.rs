@@ -13,6 +13,7 @@ use super::date::Date;
 use super::engine::{Action, Deal, Decision};
 use super::mask::Mask;
 use super::read::broken;
+use super::sessions::{Sessions, are_of_days};
 use super::settings::Fill;
 use super::text::{decoded, unpacked};
 use super::timeframe::lengths;
@@ -60,6 +61,7 @@ impl Events {
         section: &mut Section<'_>,
         folder: &Path,
         all: &[Series],
+        sessions: &Sessions,
     ) -> Result<Self, OpenError> {
         let Some(file) = section.text("events")? else { return Ok(Self::default()) };
         let path = folder.join(&file);
@@ -70,13 +72,24 @@ impl Events {
             DataError::new(&shown, None, "", &found, allowed)
         })?;
         let bytes = unpacked(&bytes, &shown)?;
-        let mut events = Self::parse(decoded(&bytes, &shown)?, &shown, all)?;
+        let mut events = Self::parse(decoded(&bytes, &shown)?, &shown, all, sessions)?;
         events.file = file;
         Ok(events)
     }
 
-    fn parse(text: &str, file: &str, all: &[Series]) -> Result<Self, DataError> {
-        let rows = rows(text, file)?;
+    fn parse(
+        text: &str,
+        file: &str,
+        all: &[Series],
+        sessions: &Sessions,
+    ) -> Result<Self, DataError> {
+        let mut rows = rows(text, file)?;
+        // Bars of days are of days of the exchange, so the clock that counts is there.
+        if are_of_days(all) {
+            for row in rows.iter_mut().filter(|row| row.has_time) {
+                row.date = sessions.by_its_clock(row.date);
+            }
+        }
         let mut events = Self { by_symbol: vec![Vec::new(); all.len()], ..Self::default() };
         events.tags = rows.iter().filter_map(|row| row.tag.clone()).collect();
         events.tags.sort();
@@ -221,6 +234,8 @@ impl Events {
 /// A line of the file.
 struct Row {
     date: Date,
+    /// Whether it is a moment, and not the beginning of a day.
+    has_time: bool,
     /// None where the file has no such column.
     symbol: Option<String>,
     kind: EventKind,
@@ -260,9 +275,11 @@ fn rows(text: &str, file: &str) -> Result<Vec<Row>, DataError> {
         let fault = |column: &str, text: &str, allowed: &str| {
             Err(DataError::new(file, line, column, &format!("\"{text}\""), allowed))
         };
-        let Some(date) = Date::parse(&record[date]) else {
-            return fault("date", &record[date], Date::ALLOWED);
+        let written = &record[date];
+        let Some(date) = Date::parse(written) else {
+            return fault("date", written, Date::ALLOWED);
         };
+        let has_time = written.len() > "YYYY-MM-DD".len();
         let text = record[direction].to_lowercase();
         let Some((_, kind)) = EventKind::NAMES.iter().find(|(name, _)| *name == text) else {
             return fault("direction", &record[direction], "long, short or exit");
@@ -271,7 +288,8 @@ fn rows(text: &str, file: &str) -> Result<Vec<Row>, DataError> {
         if let Some(tag) = tag.as_deref().filter(|tag| !is_word(tag)) {
             return fault("tag", tag, "letters, digits and _, of which metrics can be named");
         }
-        rows.push(Row { date, symbol: symbol.map(|at| record[at].to_owned()), kind: *kind, tag });
+        let symbol = symbol.map(|at| record[at].to_owned());
+        rows.push(Row { date, has_time, symbol, kind: *kind, tag });
     }
     Ok(rows)
 }
@@ -303,7 +321,8 @@ mod tests {
         let text = "date,symbol,direction,tag\n2020-01-03,A,long,x\n2020-01-04,A,short,\n\
                     2020-01-06 15:00,A,long,y\n2020-01-08,A,long,y\n2020-01-01,A,exit,y\n\
                     2020-01-02,B,exit,\n";
-        let events = Events::parse(text, "e.csv", &[daily.clone(), series("B", &["2020-01-02"])]);
+        let all = [daily, series("B", &["2020-01-02"])];
+        let events = Events::parse(text, "e.csv", &all, &Sessions::default());
         let events = events.expect("valid");
         assert_eq!(events.tags, ["x", "y"]);
         assert_eq!(bars(&events, 0, EventKind::Long, None), [1, 2]);
@@ -314,7 +333,7 @@ mod tests {
         // Hours: what happens during a bar is known at its close, what happens between, later.
         let hours = series("A", &["2020-01-02 09:00", "2020-01-02 10:00", "2020-01-02 14:00"]);
         let text = "date,direction\n2020-01-02 10:30,long\n2020-01-02 12:00,short\n";
-        let events = Events::parse(text, "e.csv", &[hours]).expect("valid");
+        let events = Events::parse(text, "e.csv", &[hours], &Sessions::default()).expect("valid");
         assert_eq!(bars(&events, 0, EventKind::Long, None), [1]);
         assert_eq!(bars(&events, 0, EventKind::Short, None), [2]);
     }
@@ -330,7 +349,9 @@ mod tests {
             ("date,direction\n2020-01-02\n", "e.csv:2: found 1 field(s) where the header has 2"),
             ("date,direction,symbol\n2020-01-02,long,B\n", "events of no symbol here, allowed: ev"),
         ] {
-            let message = Events::parse(text, "e.csv", &one).expect_err(text).to_string();
+            let message = Events::parse(text, "e.csv", &one, &Sessions::default())
+                .expect_err(text)
+                .to_string();
             assert!(message.contains(expected), "{message}");
         }
     }

@@ -85,8 +85,13 @@ impl Sessions {
     /// The same for these bars: those of days have the days of the exchange as their times, in
     /// whatever zone that is.
     pub(super) fn of(self, all: &[Series]) -> Self {
-        let mut dates = all.iter().flat_map(|series| &series.dates);
-        if dates.all(|date| date.is_midnight()) { Self { zone: None, ..self } } else { self }
+        if are_of_days(all) { Self { zone: None, ..self } } else { self }
+    }
+
+    /// What the clock of the exchange shows at a time in UTC; the time itself, where nothing says
+    /// that times are in UTC.
+    pub(super) fn by_its_clock(&self, date: Date) -> Date {
+        date.later_by(self.ahead(date.seconds()))
     }
 
     /// What it says, where that is not the default.
@@ -152,6 +157,11 @@ impl Sessions {
         }
         Place { day, since_open: 0 }
     }
+}
+
+/// Whether the times of bars are days, and not moments of them.
+pub(super) fn are_of_days(all: &[Series]) -> bool {
+    all.iter().flat_map(|series| &series.dates).all(|date| date.is_midnight())
 }
 
 /// A time zone by its name, or what was found instead.

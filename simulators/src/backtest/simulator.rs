@@ -162,8 +162,9 @@ impl Backtest {
         let zone = stored::timezone(&section.text("data")?.unwrap_or_default(), places)?;
         let is_set = |file: &mut String| stored::folder_of(file, places).is_some();
         let sets = files.extract_if(.., is_set).collect();
-        let sessions = Sessions::read(&mut section, zone.as_deref())?.of(&all);
-        let events = Events::read(&mut section, places.folder, &all)?;
+        let sessions = Sessions::read(&mut section, zone.as_deref())?;
+        let events = Events::read(&mut section, places.folder, &all, &sessions)?;
+        let sessions = sessions.of(&all);
         files.extend(events.are_there().then(|| events.file.clone()));
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
