@@ -2,7 +2,8 @@
 //! and by whose tags the trades are told apart.
 //!
 //! An event becomes known with the first bar that closes after it: the bar during which it happened,
-//! or, where there is none, the next one. It is not known at any other bar.
+//! or, where there is none, the next one. It is not known at any other bar. A bar lasts until the
+//! close of its session: what becomes known afterwards has not been known at its close.
 
 use std::path::Path;
 
@@ -85,7 +86,8 @@ impl Events {
     ) -> Result<Self, DataError> {
         let mut rows = rows(text, file)?;
         // Bars of days are of days of the exchange, so the clock that counts is there.
-        if are_of_days(all) {
+        let of_days = are_of_days(all);
+        if of_days {
             for row in rows.iter_mut().filter(|row| row.has_time) {
                 row.date = sessions.by_its_clock(row.date);
             }
@@ -101,13 +103,16 @@ impl Events {
         }
         let mut matches = 0;
         for (symbol, series) in all.iter().enumerate() {
-            // A bar whose length was overestimated may seem to end after the next one.
-            let mut latest = i64::MIN;
-            let end = |(date, length): (&Date, i64)| {
-                latest = latest.max(date.seconds() + length);
-                latest
+            let dates = &series.dates;
+            let end = |(bar, length): (usize, i64)| {
+                let end = match of_days {
+                    true => sessions.end_of_days(dates[bar], length),
+                    false => sessions.end_of_bar(dates[bar], length),
+                };
+                // A bar whose length was overestimated is over when the next one begins.
+                dates.get(bar + 1).map_or(end, |next| end.min(next.seconds()))
             };
-            let ends: Vec<i64> = series.dates.iter().zip(lengths(&series.dates)).map(end).collect();
+            let ends: Vec<i64> = lengths(dates).enumerate().map(end).collect();
             for row in rows.iter().filter(|row| row.is_of(series, all)) {
                 matches += 1;
                 // Whoever is cut off by `from` has nothing to do with the first bar.
@@ -336,6 +341,34 @@ mod tests {
         let events = Events::parse(text, "e.csv", &[hours], &Sessions::default()).expect("valid");
         assert_eq!(bars(&events, 0, EventKind::Long, None), [1]);
         assert_eq!(bars(&events, 0, EventKind::Short, None), [2]);
+    }
+
+    /// A daily bar once lasted until midnight, whatever the sessions said, and what was told in the
+    /// evening was traded at the close before.
+    #[test]
+    fn what_is_told_after_the_close_is_known_at_the_next_one() {
+        let text = "sessions = { open = '09:30', close = '16:00' }";
+        let document = search_spaces::Document::parse("t.toml", text).expect(text);
+        let sessions = Sessions::read(&mut document.section(), None).expect("valid");
+        let known = |dates: &[&str], event: &str| {
+            let text = format!("date,direction\n{event},long\n");
+            let all = [series("A", dates)];
+            let events = Events::parse(&text, "e.csv", &all, &sessions).expect("valid");
+            bars(&events, 0, EventKind::Long, None)
+        };
+        let days = ["2021-01-04", "2021-01-05", "2021-01-06", "2021-01-07", "2021-01-08"];
+        assert_eq!(known(&days, "2021-01-06 15:59"), [2]);
+        assert_eq!(known(&days, "2021-01-06 16:00"), [3]);
+        assert_eq!(known(&days, "2021-01-06 17:00"), [3]);
+        assert_eq!(known(&days, "2021-01-06"), [2]);
+        let hours =
+            ["2021-01-06 13:30", "2021-01-06 14:30", "2021-01-06 15:30", "2021-01-07 09:30"];
+        assert_eq!(known(&hours, "2021-01-06 15:45"), [2]);
+        assert_eq!(known(&hours, "2021-01-06 16:10"), [3]);
+        // The bar of 13:30 seems to last an hour, and is over after half of it.
+        let uneven =
+            ["2021-01-06 12:30", "2021-01-06 13:30", "2021-01-06 14:00", "2021-01-06 14:30"];
+        assert_eq!(known(&uneven, "2021-01-06 14:15"), [2]);
     }
 
     #[test]

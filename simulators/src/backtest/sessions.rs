@@ -143,16 +143,42 @@ impl Sessions {
         day + EPOCH_WEEKDAY - self.first
     }
 
+    /// When a bar of days that begins then and lasts so long is over, by the clock of the exchange:
+    /// with the last session that it holds.
+    pub(super) fn end_of_days(&self, date: Date, length: i64) -> i64 {
+        let closes_on_its_day = self.open + self.length <= DAY;
+        let opening = if closes_on_its_day { 0 } else { self.open };
+        let first = (date.seconds() - opening).div_euclid(DAY);
+        let mut last = first + (length + DAY - 1).div_euclid(DAY) - 1;
+        while last > first && !self.is_open(last) {
+            last -= 1;
+        }
+        let close = last * DAY + self.open + self.length;
+        // What is so short that it holds no day is over at once.
+        if last < first { date.seconds() } else { close }
+    }
+
+    /// When any other bar that begins then and lasts so long is over: not after its session.
+    pub(super) fn end_of_bar(&self, date: Date, length: i64) -> i64 {
+        let Place { since_open, .. } = self.place(date.seconds());
+        let is_cut = self.length < DAY && since_open < self.length;
+        let left = if is_cut { self.length - since_open } else { length };
+        date.seconds() + length.min(left)
+    }
+
+    fn is_open(&self, day: i64) -> bool {
+        self.since_week_of_1970(day).rem_euclid(7) < self.days
+    }
+
     /// The first time from `seconds` on at which a bar can begin.
     pub(super) fn next_start(&self, seconds: i64) -> Place {
         let ahead = self.ahead(seconds);
         let place = self.by_the_clock(seconds, ahead);
-        let is_open = |day: i64| self.since_week_of_1970(day).rem_euclid(7) < self.days;
-        if is_open(place.day) && place.since_open < self.length {
+        if self.is_open(place.day) && place.since_open < self.length {
             return self.as_passed(place, seconds, ahead);
         }
         let mut day = place.day + 1;
-        while !is_open(day) {
+        while !self.is_open(day) {
             day += 1;
         }
         Place { day, since_open: 0 }
@@ -228,6 +254,33 @@ mod tests {
         let expected: Vec<i64> =
             (0..25).map(|h| first + h).chain([first + 100, first + 101]).collect();
         assert_eq!(hours, expected);
+    }
+
+    #[test]
+    fn bars_are_over_when_their_session_closes() {
+        const HOUR: i64 = 3600;
+        let end = |text: &str, date: &str, length: i64| {
+            let sessions = read(text, None).expect("valid");
+            let date = Date::parse(date).expect(date);
+            let end = match date.is_midnight() {
+                true => sessions.end_of_days(date, length),
+                false => sessions.end_of_bar(date, length),
+            };
+            (end - date.seconds()) / HOUR
+        };
+        let stocks = "sessions = { days = 'mon-fri', open = '09:00', close = '16:00' }";
+        assert_eq!(end(stocks, "2021-01-06", DAY), 16);
+        assert_eq!(end(stocks, "2021-01-06", 0), 0);
+        assert_eq!(end(stocks, "2021-01-04", 7 * DAY), 4 * 24 + 16, "a week is over on Friday");
+        assert_eq!(end(stocks, "2021-01-09", DAY), 16, "a Saturday, whatever the sessions say");
+        assert_eq!(end(stocks, "2021-01-06 14:00", HOUR), 1);
+        assert_eq!(end(stocks, "2021-01-06 14:00", 4 * HOUR), 2);
+        assert_eq!(end(stocks, "2021-01-06 18:00", HOUR), 1, "after the close");
+        // The bar of Monday has opened on Sunday.
+        let futures = "sessions = { days = 'sun-thu', open = '18:00', close = '17:00' }";
+        assert_eq!(end(futures, "2021-01-04", DAY), 17);
+        assert_eq!(end("", "2021-01-06", DAY), 24);
+        assert_eq!(end("", "2021-01-06 22:00", 4 * HOUR), 4, "there is no close");
     }
 
     #[test]
