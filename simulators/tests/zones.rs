@@ -112,6 +112,24 @@ fn a_data_set_of_days_has_the_days_of_its_exchange_as_its_times() {
     assert_eq!(first_decision(&opened(folder.path(), "", "close@1w == 7")), Some(6));
 }
 
+/// The bar of a day was once taken for a part of the day before wherever sessions open after
+/// midnight, so that a Monday was in the week before, and the first of a month in the month before.
+#[test]
+fn bars_of_days_belong_to_the_sessions_of_their_days() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let days = (8..=12).chain(15..=19).chain(22..=26).chain(29..=31);
+    let days: Vec<String> = days.map(|day| format!("2021-03-{day:02}")).collect();
+    let days: Vec<i64> = days.iter().map(String::as_str).chain(["2021-04-01"]).map(at).collect();
+    make(folder.path(), "1d", "America/New_York", &days);
+    for (rule, bar) in [("close@1w == 5", 4), ("close@1w == 10", 9), ("close@1mo == 18", 17)] {
+        for open in ["00:00", "09:30"] {
+            let settings = SESSIONS.replace("09:30", open);
+            let found = first_decision(&opened(folder.path(), &settings, rule));
+            assert_eq!(found, Some(bar), "{rule} {open}");
+        }
+    }
+}
+
 /// Times of events in UTC were once held against days of the exchange: what Sydney heard in the
 /// morning of the 6th, the 5th in UTC, was traded at the open of the 6th, or at the close of the 5th.
 #[test]

@@ -27,6 +27,9 @@ pub(super) struct Sessions {
     /// On whose clocks all this is read, where bars have their times in UTC; none where it is read
     /// on the times of the bars as they stand.
     zone: Option<TimeZone>,
+    /// Whether bars are of days within which sessions open and close: their time is the midnight
+    /// before their session, which is no part of that of the day before.
+    are_within_days: bool,
 }
 
 /// A time as its trading day, counted from that of 1970-01-01, and the seconds since it opened.
@@ -38,7 +41,7 @@ pub(super) struct Place {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { first: 0, days: 7, open: 0, length: DAY, zone: None }
+        Self { first: 0, days: 7, open: 0, length: DAY, zone: None, are_within_days: false }
     }
 }
 
@@ -85,7 +88,11 @@ impl Sessions {
     /// The same for these bars: those of days have the days of the exchange as their times, in
     /// whatever zone that is.
     pub(super) fn of(self, all: &[Series]) -> Self {
-        if are_of_days(all) { Self { zone: None, ..self } } else { self }
+        if !are_of_days(all) {
+            return self;
+        }
+        let are_within_days = self.open > 0 && self.open + self.length <= DAY;
+        Self { zone: None, are_within_days, ..self }
     }
 
     /// What the clock of the exchange shows at a time in UTC; the time itself, where nothing says
@@ -99,10 +106,15 @@ impl Sessions {
         if *self == Self::default() {
             return Vec::new();
         }
-        let Self { first, days, open, length, zone } = self;
+        let Self { first, days, open, length, zone, are_within_days: _ } = self;
         let zone = zone.as_ref().and_then(TimeZone::iana_name);
         let zone = zone.map(|name| format!("timezone = {name}"));
         std::iter::once(format!("sessions = {first} {days} {open} {length}")).chain(zone).collect()
+    }
+
+    /// Whether days begin with the midnight of their bars, and not with the opening.
+    pub(super) fn are_within_days(&self) -> bool {
+        self.are_within_days
     }
 
     /// By how many seconds the clocks are ahead of the times of the bars.
@@ -115,7 +127,8 @@ impl Sessions {
     /// The trading day of a time at which clocks are so far ahead, with the seconds since it opened
     /// by the clock.
     fn by_the_clock(&self, seconds: i64, ahead: i64) -> Place {
-        let since = seconds + ahead - self.open;
+        let open = if self.are_within_days { 0 } else { self.open };
+        let since = seconds + ahead - open;
         Place { day: since.div_euclid(DAY), since_open: since.rem_euclid(DAY) }
     }
 

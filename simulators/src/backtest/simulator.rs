@@ -268,6 +268,10 @@ impl Backtest {
             (is_shared, "holdings count at the opens of a fill's time"),
             (reverses && orders_wait, "reversals that wait are cancelled"),
             (execution.volume_share.is_some(), "what is held counts at the open"),
+            (
+                self.frames.are_coarser() && self.frames.sessions.are_within_days(),
+                "bars of days are of their own sessions",
+            ),
             (risk.counts_days() && self.frames.sessions != Sessions::default(), "trading days"),
         ];
         revisions.into_iter().filter_map(|(is_used, revision)| is_used.then_some(revision))
