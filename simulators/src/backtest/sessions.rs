@@ -156,6 +156,13 @@ impl Sessions {
         day + EPOCH_WEEKDAY - self.first
     }
 
+    /// The time in UTC at which the clock of the exchange shows this; the time itself, where nothing
+    /// says that times are in UTC.
+    pub(super) fn in_utc(&self, clock: Date) -> Date {
+        let near = clock.seconds() - self.ahead(clock.seconds());
+        clock.later_by(-self.ahead(near))
+    }
+
     /// When a bar of days that begins then and lasts so long is over, by the clock of the exchange:
     /// with the last session that it holds.
     pub(super) fn end_of_days(&self, date: Date, length: i64) -> i64 {

@@ -11,6 +11,7 @@ use super::compile::{self, Texts};
 use super::curve::{CurveSums, Terrain};
 use super::data::{Price, Series};
 use super::date::Date;
+use super::detail;
 use super::engine::{Decision, Record, Trade};
 use super::evaluate::{Known, KnownMask, Pool};
 use super::events::Events;
@@ -19,7 +20,7 @@ use super::facts::Tally;
 use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
-use super::rules::Accounts;
+use super::rules::{Accounts, SameBar};
 use super::run::Input;
 use super::sessions::Sessions;
 use super::settings::{self, Settings, Shares};
@@ -156,7 +157,7 @@ impl Backtest {
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
         let mut files = section.texts("detail")?.unwrap_or_default();
-        let finer = settings::finer(&mut section, places, &files, &all)?;
+        let finer = detail::read(&mut section, places, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
         let zone = stored::timezone(&section.text("data")?.unwrap_or_default(), places)?;
@@ -264,7 +265,9 @@ impl Backtest {
             || !execution.latency.is_empty()
             || execution.volume_share.is_some();
         let is_shared = orders.accounts == Accounts::Shared && self.all.len() > 1;
+        let drills = orders.same_bar == SameBar::DrillDown;
         let revisions = [
+            (drills, "finer bars are held against those that they refine"),
             (is_shared, "holdings count at the opens of a fill's time"),
             (reverses && orders_wait, "reversals that wait are cancelled"),
             (execution.volume_share.is_some(), "what is held counts at the open"),

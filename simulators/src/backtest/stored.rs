@@ -95,5 +95,5 @@ fn series(bars: Bars, name: &str) -> Result<Series, DataError> {
             signals.push(Signal { name: column.name, values: column.values, fault: None });
         }
     }
-    Ok(Series { symbol: bars.symbol, dates, columns, adjusted, signals, shadows: Vec::new() })
+    Ok(Series { symbol: bars.symbol, dates, columns, adjusted, signals, ..Series::default() })
 }

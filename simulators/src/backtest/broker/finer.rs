@@ -1,6 +1,7 @@
 //! Finer bars of a symbol, to look into a bar whose order of events matters.
 
 use super::super::data::{Price, Series};
+use super::super::date::Date;
 use super::order::Prices;
 
 /// The bars of one symbol at a finer scale, and which of them belong to each coarser bar.
@@ -12,10 +13,10 @@ pub(crate) struct Finer {
 }
 
 impl Finer {
-    /// A coarser bar holds the finer bars from its own date up to that of the next.
-    pub(crate) fn new(series: Series, coarser: &Series) -> Self {
+    /// A coarser bar holds the finer bars from its own beginning up to that of the next.
+    pub(crate) fn new(series: Series, begins: &[Date]) -> Self {
         let first = |date| series.dates.partition_point(|finer| finer < date);
-        let mut starts: Vec<usize> = coarser.dates.iter().map(first).collect();
+        let mut starts: Vec<usize> = begins.iter().map(first).collect();
         starts.push(series.len());
         Self { series, starts }
     }
