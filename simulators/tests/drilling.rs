@@ -23,9 +23,8 @@ fn opened(days: &str, hours: &str, settings: &str, rules: &str) -> Result<Backte
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("d.csv"), days).expect("a file");
     std::fs::write(folder.path().join("h.csv"), hours).expect("a file");
-    let settings = format!(
-        "data = 'd.csv'\nsame_bar = 'drill-down'\ndetail = ['h.csv']\n{settings}"
-    );
+    let settings =
+        format!("data = 'd.csv'\nsame_bar = 'drill-down'\ndetail = ['h.csv']\n{settings}");
     let template = template(&backtest_text("n = { int = [1, 9] }", &settings, rules));
     let settings = template.settings().expect("a table");
     Backtest::open(settings, &template.space, folder.path()).map_err(|error| error.to_string())
@@ -92,4 +91,43 @@ fn nothing_is_looked_at_beyond_the_end_of_the_data() {
     assert_eq!(exit(&traced(&days, hours, "to = 2021-01-07", rules)), stop);
     let cut: String = days.lines().take(5).map(|line| format!("{line}\n")).collect();
     assert_eq!(exit(&traced(&cut, hours, "", rules)), stop);
+}
+
+/// Finer bars once replaced their bar whole: where those in which a stop was reached are missing, the
+/// position lived on.
+#[test]
+fn finer_bars_that_leave_out_what_their_bar_reaches_tell_nothing() {
+    let stop = on_the_7th(98.0, Reason::StopLoss);
+    for lines in [1, 2] {
+        // None of the hours, one that reaches neither, and two that reach the target only.
+        let part: String = HOURS.lines().take(lines).map(|line| format!("{line}\n")).collect();
+        let part = format!("{part}2021-01-07 13:00,100,100.6,99.6,100.5\n");
+        assert_eq!(exit(&traced(DAYS, &part, "", BRACKET)), stop, "{part}");
+    }
+    let target_only: String = HOURS.lines().take(3).map(|line| format!("{line}\n")).collect();
+    assert_eq!(exit(&traced(DAYS, &target_only, "", BRACKET)), stop);
+    // What they leave out that matters to nothing makes no difference.
+    let rules = BRACKET.replace("stop_loss = '2%'", "stop_loss = '1%'");
+    let hours = HOURS.replace("102.5,102.5,97,97.2", "102.5,102.5,98,98.2");
+    let target = on_the_7th(102.0, Reason::TakeProfit);
+    assert_eq!(exit(&traced(DAYS, &hours, "", &rules)), target);
+}
+
+#[test]
+fn a_stop_of_an_entry_within_the_bar_is_not_left_out() {
+    let rules = format!("{BRACKET}entry = {{ limit = '0.5%' }}");
+    // The limit at 99.5 is reached in the second hour; the stop at 97.51 in none, but on that day.
+    let hours = "Date,Open,High,Low,Close\n2021-01-07 09:00,100,100.5,99.8,100.2\n\
+        2021-01-07 10:00,100.2,100.6,99.4,100.4\n";
+    let expected = on_the_7th(97.51, Reason::StopLoss);
+    assert_eq!(exit(&traced(DAYS, hours, "", &rules)), expected);
+    assert_eq!(exit(&traced(DAYS, hours, "entry_bar = 'next-bar'", &rules)).0, "2021-01-09");
+}
+
+/// Nothing that happens within a bar happens beyond it, whatever a finer bar says.
+#[test]
+fn no_fill_lies_beyond_the_bar() {
+    let hours = "Date,Open,High,Low,Close\n2021-01-07 09:00,100,100.5,99.5,100.2\n\
+        2021-01-07 10:00,50,50,50,50\n2021-01-07 11:00,100,103,100,100\n";
+    assert_eq!(exit(&traced(DAYS, hours, "", BRACKET)), on_the_7th(97.0, Reason::StopLoss));
 }

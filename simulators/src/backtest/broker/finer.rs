@@ -1,5 +1,7 @@
 //! Finer bars of a symbol, to look into a bar whose order of events matters.
 
+use std::ops::Range;
+
 use super::super::data::{Price, Series};
 use super::super::date::Date;
 use super::order::Prices;
@@ -26,12 +28,33 @@ impl Finer {
     }
 
     /// The finer bars of a coarser one.
-    pub(super) fn within(&self, coarser: usize) -> std::ops::Range<usize> {
+    pub(super) fn within(&self, coarser: usize) -> Range<usize> {
         self.starts[coarser]..self.starts[coarser + 1]
     }
 
-    pub(super) fn prices(&self, bar: usize) -> Prices {
-        prices(&self.series, bar)
+    /// The prices of a finer bar of those `within` a bar, whose prices are `whole`. What lies beyond
+    /// that bar has not happened in it, and the first of them begins where it has opened.
+    pub(super) fn prices(&self, bar: usize, within: &Range<usize>, whole: &Prices) -> Prices {
+        let found = prices(&self.series, bar);
+        let held = |price: f64| price.max(whole.low).min(whole.high);
+        let open = if bar == within.start { whole.open } else { held(found.open) };
+        Prices {
+            open,
+            high: held(found.high).max(open),
+            low: held(found.low).min(open),
+            close: held(found.close),
+        }
+    }
+
+    /// How far the finer bars within a bar reach, all together.
+    pub(super) fn reach(&self, within: &Range<usize>, whole: &Prices) -> Prices {
+        let mut reach = Prices { high: whole.open, low: whole.open, ..*whole };
+        for bar in within.clone() {
+            let Prices { high, low, .. } = self.prices(bar, within, whole);
+            reach.high = reach.high.max(high);
+            reach.low = reach.low.min(low);
+        }
+        reach
     }
 }
 
