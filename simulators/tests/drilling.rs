@@ -131,3 +131,17 @@ fn no_fill_lies_beyond_the_bar() {
         2021-01-07 10:00,50,50,50,50\n2021-01-07 11:00,100,103,100,100\n";
     assert_eq!(exit(&traced(DAYS, hours, "", BRACKET)), on_the_7th(97.0, Reason::StopLoss));
 }
+
+/// The bar of an entry was once looked into unless its open had passed the order, while one at the
+/// market at that very open was drilled.
+#[test]
+fn the_bar_of_an_order_that_its_open_has_passed_is_looked_into() {
+    let days = DAYS.replace("2021-01-07,100,103,97", "2021-01-07,99,103,96");
+    let hours = "Date,Open,High,Low,Close\n2021-01-07 09:00,99,99.5,98.5,99.2\n\
+        2021-01-07 10:00,99.2,103,99,102\n2021-01-07 11:00,102,102,96,97\n";
+    let target = on_the_7th(100.98, Reason::TakeProfit);
+    for entry in ["", "entry = { limit = '0.5%' }"] {
+        let rules = format!("{BRACKET}{entry}");
+        assert_eq!(exit(&traced(&days, hours, "", &rules)), target, "{entry}");
+    }
+}

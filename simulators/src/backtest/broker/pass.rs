@@ -57,7 +57,7 @@ impl Book<'_> {
     fn cut_what_is_left_out(&mut self, symbol: usize, bar: usize, whole: &Prices, reach: &Prices) {
         let holding = &self.desks[symbol].holding;
         let rule = self.rules.orders.entry_bar;
-        let is_new = holding.is_open() && holding.is_within && holding.entry_bar == bar;
+        let is_new = holding.is_open() && holding.entry_bar == bar;
         if !is_new || !matches!(rule, EntryBar::Pessimistic | EntryBar::ByClose) {
             return;
         }
@@ -88,7 +88,7 @@ impl Book<'_> {
         let enters = order.is_some_and(|mut order| {
             let signed = prices.signed(order.sign);
             let gaps = self.rules.orders.gaps;
-            order.touched(&signed, gaps).is_some_and(|touch| !touch.at_open)
+            order.touched(&signed, gaps).is_some()
                 || order.stop.is_infinite() != desk.order.is_some_and(|o| o.stop.is_infinite())
         });
         (enters, touched)
