@@ -7,6 +7,7 @@ use super::broker::Finer;
 use super::data::{Price, Series};
 use super::date::Date;
 use super::read;
+use super::rules::SameBar;
 use super::sessions::{Sessions, are_of_days};
 use super::stored;
 use super::timeframe::lengths;
@@ -17,6 +18,26 @@ use crate::open::{OpenError, Places};
 /// another scale, symbol or time are not.
 const TOLERANCE: f64 = 0.05;
 
+/// The files that `detail` names, which go with the rule that looks into them.
+pub(super) fn files(
+    section: &mut Section<'_>,
+    same_bar: SameBar,
+) -> Result<Vec<String>, TemplateError> {
+    let files = section.texts("detail")?.unwrap_or_default();
+    let rule = format!("{:?}", SameBar::DrillDown.name());
+    match (same_bar, files.is_empty()) {
+        (SameBar::DrillDown, true) => {
+            let allowed = "detail = [\"FILE.csv\"] beside it, with finer bars, or another rule";
+            Err(section.error("same_bar", format!("{rule}, but no finer bars"), allowed))
+        }
+        (SameBar::DrillDown, false) | (_, true) => Ok(files),
+        (_, false) => {
+            let found = "finer bars that no rule looks into";
+            Err(section.error("detail", found, format!("same_bar = {rule} beside it")))
+        }
+    }
+}
+
 /// Reads the finer bars of each symbol from the files that `detail` names, the coarsest first.
 pub(super) fn read(
     section: &mut Section<'_>,
@@ -26,6 +47,10 @@ pub(super) fn read(
 ) -> Result<Vec<Vec<Finer>>, OpenError> {
     let mut finer: Vec<Vec<Finer>> = all.iter().map(|_| Vec::new()).collect();
     for (depth, file) in files.iter().enumerate() {
+        if let Some(found) = read::unreadable(file, places) {
+            let allowed = "data sets, or paths of CSV files from the template's folder";
+            return Err(section.error("detail", found, allowed).into());
+        }
         let mut found = read::read(file, places)?;
         // A file without a column of symbols has that of its name, which is no fault.
         if let ([one], [only]) = (&mut found[..], all) {
@@ -44,6 +69,16 @@ pub(super) fn read(
             let begins = |coarser: &Series| begins(coarser, &series, &clock);
             let (starts, end) = begins(whole);
             let refined = finer[place].last().map(|finer| begins(finer.series()).0);
+            let coarser = refined.as_ref().unwrap_or(&starts);
+            if series.len() > 1
+                && series.dates.iter().all(|date| coarser.binary_search(date).is_ok())
+            {
+                let found = format!(
+                    "{file:?}, whose bars of {} all begin where bars begin that they are to refine",
+                    series.symbol
+                );
+                return Err(section.error("detail", found, "bars that are finer").into());
+            }
             series.cut_off(end);
             adjust_as(&mut series, whole, &starts);
             check(section, file, &series, whole, &starts)?;
@@ -68,10 +103,15 @@ fn begins(coarser: &Series, finer: &Series, clock: &Sessions) -> (Vec<Date>, Opt
     let of_days = |series: &Series| are_of_days(std::slice::from_ref(series));
     let is_converted = of_days(coarser) && !of_days(finer);
     let begin = |date: Date| if is_converted { clock.in_utc(date) } else { date };
-    let length = lengths(&coarser.dates).last().filter(|length| *length > 0);
-    let last = coarser.dates.last().zip(length).map(|(last, length)| last.later_by(length));
+    let last =
+        coarser.dates.last().zip(shortest(coarser)).map(|(last, length)| last.later_by(length));
     let end = coarser.next.or(last);
     (coarser.dates.iter().map(|date| begin(*date)).collect(), end.map(begin))
+}
+
+/// The shortest way in seconds from one bar to the next.
+fn shortest(series: &Series) -> Option<i64> {
+    lengths(&series.dates).last().filter(|_| series.len() > 1)
 }
 
 /// The finer bars that belong to a bar: those from its beginning up to that of the next.

@@ -68,9 +68,8 @@ impl Events {
         let path = folder.join(&file);
         let shown = path.display().to_string();
         let bytes = std::fs::read(&path).map_err(|error| {
-            let found = format!("a file that cannot be read ({error})");
-            let allowed = "the path of a CSV file from the template's folder";
-            DataError::new(&shown, None, "", &found, allowed)
+            let found = format!("{file:?}, a file that cannot be read ({error})");
+            section.error("events", found, "the path of a CSV file from the template's folder")
         })?;
         let bytes = unpacked(&bytes, &shown)?;
         let mut events = Self::parse(decoded(&bytes, &shown)?, &shown, all, sessions)?;

@@ -240,6 +240,11 @@ pub(super) fn data(
     if let Some((found, allowed)) = stored::unknown(&data, places) {
         return Err(section.error("data", found, allowed).into());
     }
+    if let Some(found) = read::unreadable(&data, places) {
+        let allowed =
+            format!("\"{}\", or the path of a CSV file from the template's folder", read::BUILT_IN);
+        return Err(section.error("data", found, allowed).into());
+    }
     let from = date(section, "from")?;
     let to = date(section, "to")?;
     if let (Some(from), Some(to)) = (from, to)

@@ -156,7 +156,7 @@ impl Backtest {
         let mut all = settings::data(&mut section, places)?;
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
-        let mut files = section.texts("detail")?.unwrap_or_default();
+        let mut files = detail::files(&mut section, settings.orders.same_bar)?;
         let finer = detail::read(&mut section, places, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
@@ -171,7 +171,8 @@ impl Backtest {
             let allowed = "a table with long_entry, short_entry or both";
             return Err(section.missing("strategy", allowed).into());
         };
-        let (strategy, texts, needs) = compile::strategy(strategy, space, &all, &events)?;
+        let (strategy, texts, needs) =
+            compile::strategy(strategy, space, &all, &events, settings.risk.max_gross)?;
         section.finish()?;
         for series in &mut all {
             series.forget_signals_but(&needs.signals);
