@@ -36,8 +36,8 @@ fn traced(days: &str, hours: &str, settings: &str, rules: &str) -> Trace {
 }
 
 /// Date, price and reason of the first exit.
-fn exit(trace: &Trace) -> (String, f64, Reason) {
-    let trade = &trace.trades[0];
+fn exit(run: &Trace) -> (String, f64, Reason) {
+    let trade = &run.trades[0];
     (trade.exit_date.to_string(), (trade.exit_price * 1e6).round() / 1e6, trade.reason)
 }
 
@@ -143,5 +143,9 @@ fn the_bar_of_an_order_that_its_open_has_passed_is_looked_into() {
     for entry in ["", "entry = { limit = '0.5%' }"] {
         let rules = format!("{BRACKET}{entry}");
         assert_eq!(exit(&traced(&days, hours, "", &rules)), target, "{entry}");
+        // On a day without hours the stop comes first.
+        let other_day = hours.replace("2021-01-07", "2021-01-05");
+        let found = exit(&traced(&days, &other_day, "", &rules));
+        assert_eq!(found, on_the_7th(97.02, Reason::StopLoss), "{entry}");
     }
 }

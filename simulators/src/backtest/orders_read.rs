@@ -71,11 +71,7 @@ impl OrdersReader<'_> {
             && orders.trail != Trail::Extreme
         {
             let found = format!("\"{}\", but no trailing_stop", orders.trail.name());
-            return Err(section.error(
-                "trail",
-                found,
-                "a strategy with trailing_stop, which it is of",
-            ));
+            return Err(section.error("trail", found, "trailing_stop beside it"));
         }
         let has_stop = orders.stop_loss.is_some() || orders.trailing_stop.is_some();
         if matches!(orders.size, Size::Risk(_)) && !has_stop {

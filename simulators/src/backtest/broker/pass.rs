@@ -21,6 +21,7 @@ impl Book<'_> {
         if same_bar == SameBar::DrillDown && self.is_ambiguous(symbol, bar, &prices) {
             let finer = self.desks[symbol].market.finer.get(scale);
             let within = finer.map(|finer| (finer, finer.within(index)));
+            let within = within.filter(|(_, within)| !within.is_empty());
             let told = within.map(|(finer, within)| (finer.reach(&within, &prices), finer, within));
             // Finer bars that leave out what their bar reaches cannot tell what came first.
             let reached = self.reached(symbol, bar, &prices);
