@@ -111,7 +111,10 @@ fn settings_outside_their_range_are_refused() {
         assert!(message.contains(expected), "{settings}: {message}");
     }
     let absent = refusal(&backtest_text(SPACE, "data = 'none.csv'", rule));
-    assert!(absent.contains("none.csv: found a file that cannot be read"), "{absent}");
+    assert!(
+        absent.contains("backtest.data: found \"none.csv\", a file that cannot be read"),
+        "{absent}"
+    );
 }
 
 #[test]
@@ -156,6 +159,16 @@ fn what_the_data_lack_cannot_be_used() {
 
 /// Keys of orders with a fault, and what the message says of it.
 const ORDERS: &[(&str, &str)] = &[
+    ("size = 0.5", "backtest.strategy.size: found 0.5, allowed: \"all\", or a table with one of"),
+    (
+        "size = { fraction = 50 }",
+        "size.fraction: found 50, allowed: a fraction of the equity, such",
+    ),
+    ("trail = 'close'", "trail: found \"close\", but no trailing_stop"),
+    (
+        "partial_exits = [{ at = '5%', share = 0.7 }, { at = '9%', share = 0.7 }]",
+        "partial_exits: found shares that add up to 1.4, allowed: shares of the position",
+    ),
     ("size = 'half'", "backtest.strategy.size: found \"half\", allowed: \"all\", or a table"),
     ("size = { shares = 1, risk = 1 }", "backtest.strategy.size: found the keys shares, risk"),
     ("size = { risk = 0.01 }", "found a size by its risk, allowed: a strategy with stop_loss"),
@@ -231,7 +244,37 @@ const MODELS: &[(&str, &str)] = &[
     ("size_at = 'no'", "allowed: \"fill\", \"decision\""),
     ("accounts = 'one'", "allowed: \"separate\", \"shared\""),
     ("reports = -1", "backtest.reports: found -1, allowed: a whole number from 0"),
-    ("detail = ['none.csv']", "none.csv: found a file that cannot be read"),
+    (
+        "detail = ['none.csv']\nsame_bar = 'drill-down'",
+        "backtest.detail: found \"none.csv\", a file that cannot be read",
+    ),
+    (
+        "detail = ['stocks-daily']\nsame_bar = 'drill-down'",
+        "backtest.detail: found \"stocks-daily\", whose bars of AAPL all begin where bars \
+         begin that they are to refine, allowed: bars that are finer",
+    ),
+    (
+        "detail = ['none.csv']",
+        "backtest.detail: found finer bars that no rule looks into, allowed: same",
+    ),
+    (
+        "same_bar = 'drill-down'",
+        "backtest.same_bar: found \"drill-down\", but no finer bars, allowed: d",
+    ),
+    ("events = 'none.csv'", "backtest.events: found \"none.csv\", a file that cannot be read"),
+    (
+        "execution.slippage = 0.001",
+        "slippage: found 0.001, allowed: a table with fixed, fraction or",
+    ),
+    ("execution.fees = 0.001", "fees: found 0.001, allowed: a table with per_share, per_order"),
+    (
+        "execution.latency = 1.5",
+        "latency: found 1.5, allowed: a whole number of bars from 0 to 1000, or",
+    ),
+    (
+        "risk.max_position = 20",
+        "max_position: found 20, allowed: a fraction of the equity, such as 0.2",
+    ),
     ("execution.spread = 1", "backtest.execution.spread: found 1, allowed: a fraction from 0"),
     ("execution.slippage.fixd = 1", "did you mean \"fixed\""),
     ("execution.latency = -1", "backtest.execution.latency: found -1, allowed: a whole number"),
@@ -256,4 +299,16 @@ fn orders_and_models_with_a_fault_are_refused() {
         let message = refusal(&backtest_text(SPACE, &format!("{DATA}\n{model}"), rules));
         assert!(message.contains(expected), "{model}: {message}");
     }
+}
+
+#[test]
+fn an_entry_that_is_not_spelled_right_is_named() {
+    for (key, meant) in [("long_enrty", "long_entry"), ("shortentry", "short_entry")] {
+        let message = refusal(&backtest_text(SPACE, DATA, &format!("{key} = 'close > 1'")));
+        let expected =
+            format!("backtest.strategy.{key}: found an unknown key (did you mean \"{meant}\"?)");
+        assert!(message.contains(&expected), "{message}");
+    }
+    let message = refusal(&backtest_text(SPACE, DATA, "long_exit = 'close > 1'"));
+    assert!(message.contains("backtest.strategy.long_entry: found no entry"), "{message}");
 }

@@ -190,7 +190,10 @@ fn faults_in_events_and_their_rules_are_refused_in_words() {
     let message = folder.refusal("", LISTENING);
     assert!(message.contains("found 'event', but no list of events"), "{message}");
     let message = folder.refusal("events = 'x.csv'", LISTENING);
-    assert!(message.contains("x.csv: found a file that cannot be read"), "{message}");
+    assert!(
+        message.contains("backtest.events: found \"x.csv\", a file that cannot be read"),
+        "{message}"
+    );
     let lines: String = (0..9).map(|day| format!("2020-02-0{},1,1,1,1\n", day + 1)).collect();
     let daily = Folder::new(&[("p.csv", &format!("Date,Open,High,Low,Close\n{lines}"))]);
     let minutes: String =

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use search_spaces::expr::{self, BinaryOp, Expr, Node};
-use search_spaces::{Domain, Parameter, Section, Space, TemplateError};
+use search_spaces::{Domain, Parameter, Section, Space, TemplateError, nearest};
 
 use super::calls::Scope;
 use super::data::{Price, Series};
@@ -62,6 +62,7 @@ pub(super) fn strategy(
     space: &Space,
     all: &[Series],
     events: &Events,
+    max_gross: f64,
 ) -> Result<(Strategy, Texts, Needs), TemplateError> {
     let has_volume = !all[0].price(Price::Volume)[0].is_nan();
     let parameters = space.parameters();
@@ -89,16 +90,32 @@ pub(super) fn strategy(
         orders: Orders::default(),
     };
     if strategy.long_entry.is_none() && strategy.short_entry.is_none() {
-        let allowed = "at least one of long_entry and short_entry";
-        return Err(section.error("long_entry", "no entry", allowed));
+        return Err(without_entry(&section));
     }
     let directions =
         Directions { long: strategy.long_entry.is_some(), short: strategy.short_entry.is_some() };
-    let mut reader = OrdersReader { compiler: &compiler, directions, texts: Vec::new() };
+    let mut reader = OrdersReader { compiler: &compiler, directions, max_gross, texts: Vec::new() };
     strategy.orders = reader.read(&mut section)?;
     let orders = reader.texts;
     section.finish()?;
     Ok((strategy, Texts { rules: texts, orders }, compiler.needs.into_inner()))
+}
+
+/// The fault of a strategy without any entry, which may be that a key is not spelled right.
+fn without_entry(section: &Section<'_>) -> TemplateError {
+    let allowed = "at least one of long_entry and short_entry";
+    let keys = section.keys();
+    let is_exit = |key: &str| matches!(key, "long_exit" | "short_exit");
+    let meant = keys
+        .iter()
+        .filter(|key| !is_exit(key))
+        .find_map(|key| nearest(key, ["long_entry", "short_entry"]).map(|meant| (key, meant)));
+    match meant {
+        Some((key, meant)) => {
+            section.error(key, format!("an unknown key (did you mean {meant:?}?)"), allowed)
+        }
+        None => section.error("long_entry", "no entry", allowed),
+    }
 }
 
 /// What a strategy needs beside prices.
@@ -342,7 +359,7 @@ fn parsed(text: &str, allowed: &str) -> Compiled<Expr> {
 
 /// What was probably meant by an unknown name, for a message.
 pub(super) fn meant<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-    match search_spaces::nearest(written, known) {
+    match nearest(written, known) {
         Some(near) => format!(" (did you mean '{near}'?)"),
         None => String::new(),
     }

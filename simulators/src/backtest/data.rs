@@ -66,6 +66,10 @@ pub(crate) struct Series {
     pub columns: [Vec<f64>; 5],
     /// Close adjusted for splits and dividends; empty where the file has none.
     pub adjusted: Vec<f64>,
+    /// The closes before the prices were adjusted; empty where they are not.
+    pub raw_closes: Vec<f64>,
+    /// When the bar after the last one begins, where that was cut off.
+    pub next: Option<Date>,
     /// Further columns, in the order of the file.
     pub signals: Vec<Signal>,
     /// Those of the columns, once they were made.
@@ -150,13 +154,20 @@ impl Series {
     /// Scales open, high, low and close by adjusted close / close, so that splits and dividends
     /// leave no jump. The volume stays as it was traded.
     pub(crate) fn adjust(&mut self) {
+        if !self.adjusted.is_empty() {
+            self.raw_closes.clone_from(&self.columns[Price::Close as usize]);
+        }
         for bar in 0..self.adjusted.len() {
-            let (adjusted, close) = (self.adjusted[bar], self.columns[Price::Close as usize][bar]);
-            // Multiplied first, then divided: prices that were equal stay equal, and order stays
-            // order, so no close comes to lie above its high.
-            for column in &mut self.columns[..4] {
-                column[bar] = column[bar] * adjusted / close;
-            }
+            self.scale(bar, self.adjusted[bar], self.raw_closes[bar]);
+        }
+    }
+
+    /// Scales the prices of a bar by adjusted close / close.
+    pub(super) fn scale(&mut self, bar: usize, adjusted: f64, close: f64) {
+        // Multiplied first, then divided: prices that were equal stay equal, and order stays order,
+        // so no close comes to lie above its high.
+        for column in &mut self.columns[..4] {
+            column[bar] = column[bar] * adjusted / close;
         }
     }
 
@@ -173,7 +184,17 @@ impl Series {
     pub(crate) fn keep(&mut self, from: Option<Date>, to: Option<Date>) {
         let start = from.map_or(0, |from| self.dates.partition_point(|date| *date < from));
         let end = to.map_or(self.len(), |to| self.dates.partition_point(|date| *date <= to));
-        let end = end.max(start);
+        self.cut(start, end.max(start));
+    }
+
+    /// Keeps the bars before `end`; all of them where there is none.
+    pub(super) fn cut_off(&mut self, end: Option<Date>) {
+        let Some(end) = end else { return };
+        self.cut(0, self.dates.partition_point(|date| *date < end));
+    }
+
+    fn cut(&mut self, start: usize, end: usize) {
+        self.next = self.dates.get(end).copied().or(self.next);
         self.dates = self.dates[start..end].to_vec();
         let signals = self.signals.iter_mut().map(|signal| &mut signal.values);
         for column in self.columns.iter_mut().chain([&mut self.adjusted]).chain(signals) {

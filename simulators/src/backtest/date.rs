@@ -100,6 +100,11 @@ impl Date {
         (since.div_euclid(146_097) * 400 + year) * 12 + month + 2
     }
 
+    /// The time so many seconds after this one.
+    pub(crate) fn later_by(self, seconds: i64) -> Self {
+        Self { seconds: self.seconds + seconds, ..self }
+    }
+
     /// The same day at its last moment, so that a closing bound includes the whole day.
     pub(crate) fn end_of_day(self) -> Self {
         let midnight = self.seconds - self.seconds.rem_euclid(SECONDS_A_DAY);

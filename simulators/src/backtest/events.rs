@@ -2,7 +2,8 @@
 //! and by whose tags the trades are told apart.
 //!
 //! An event becomes known with the first bar that closes after it: the bar during which it happened,
-//! or, where there is none, the next one. It is not known at any other bar.
+//! or, where there is none, the next one. It is not known at any other bar. A bar lasts until the
+//! close of its session: what becomes known afterwards has not been known at its close.
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use super::date::Date;
 use super::engine::{Action, Deal, Decision};
 use super::mask::Mask;
 use super::read::broken;
+use super::sessions::{Sessions, are_of_days};
 use super::settings::Fill;
 use super::text::{decoded, unpacked};
 use super::timeframe::lengths;
@@ -60,23 +62,35 @@ impl Events {
         section: &mut Section<'_>,
         folder: &Path,
         all: &[Series],
+        sessions: &Sessions,
     ) -> Result<Self, OpenError> {
         let Some(file) = section.text("events")? else { return Ok(Self::default()) };
         let path = folder.join(&file);
         let shown = path.display().to_string();
         let bytes = std::fs::read(&path).map_err(|error| {
-            let found = format!("a file that cannot be read ({error})");
-            let allowed = "the path of a CSV file from the template's folder";
-            DataError::new(&shown, None, "", &found, allowed)
+            let found = format!("{file:?}, a file that cannot be read ({error})");
+            section.error("events", found, "the path of a CSV file from the template's folder")
         })?;
         let bytes = unpacked(&bytes, &shown)?;
-        let mut events = Self::parse(decoded(&bytes, &shown)?, &shown, all)?;
+        let mut events = Self::parse(decoded(&bytes, &shown)?, &shown, all, sessions)?;
         events.file = file;
         Ok(events)
     }
 
-    fn parse(text: &str, file: &str, all: &[Series]) -> Result<Self, DataError> {
-        let rows = rows(text, file)?;
+    fn parse(
+        text: &str,
+        file: &str,
+        all: &[Series],
+        sessions: &Sessions,
+    ) -> Result<Self, DataError> {
+        let mut rows = rows(text, file)?;
+        // Bars of days are of days of the exchange, so the clock that counts is there.
+        let of_days = are_of_days(all);
+        if of_days {
+            for row in rows.iter_mut().filter(|row| row.has_time) {
+                row.date = sessions.by_its_clock(row.date);
+            }
+        }
         let mut events = Self { by_symbol: vec![Vec::new(); all.len()], ..Self::default() };
         events.tags = rows.iter().filter_map(|row| row.tag.clone()).collect();
         events.tags.sort();
@@ -88,13 +102,16 @@ impl Events {
         }
         let mut matches = 0;
         for (symbol, series) in all.iter().enumerate() {
-            // A bar whose length was overestimated may seem to end after the next one.
-            let mut latest = i64::MIN;
-            let end = |(date, length): (&Date, i64)| {
-                latest = latest.max(date.seconds() + length);
-                latest
+            let dates = &series.dates;
+            let end = |(bar, length): (usize, i64)| {
+                let end = match of_days {
+                    true => sessions.end_of_days(dates[bar], length),
+                    false => sessions.end_of_bar(dates[bar], length),
+                };
+                // A bar whose length was overestimated is over when the next one begins.
+                dates.get(bar + 1).map_or(end, |next| end.min(next.seconds()))
             };
-            let ends: Vec<i64> = series.dates.iter().zip(lengths(&series.dates)).map(end).collect();
+            let ends: Vec<i64> = lengths(dates).enumerate().map(end).collect();
             for row in rows.iter().filter(|row| row.is_of(series, all)) {
                 matches += 1;
                 // Whoever is cut off by `from` has nothing to do with the first bar.
@@ -221,6 +238,8 @@ impl Events {
 /// A line of the file.
 struct Row {
     date: Date,
+    /// Whether it is a moment, and not the beginning of a day.
+    has_time: bool,
     /// None where the file has no such column.
     symbol: Option<String>,
     kind: EventKind,
@@ -260,9 +279,11 @@ fn rows(text: &str, file: &str) -> Result<Vec<Row>, DataError> {
         let fault = |column: &str, text: &str, allowed: &str| {
             Err(DataError::new(file, line, column, &format!("\"{text}\""), allowed))
         };
-        let Some(date) = Date::parse(&record[date]) else {
-            return fault("date", &record[date], Date::ALLOWED);
+        let written = &record[date];
+        let Some(date) = Date::parse(written) else {
+            return fault("date", written, Date::ALLOWED);
         };
+        let has_time = written.len() > "YYYY-MM-DD".len();
         let text = record[direction].to_lowercase();
         let Some((_, kind)) = EventKind::NAMES.iter().find(|(name, _)| *name == text) else {
             return fault("direction", &record[direction], "long, short or exit");
@@ -271,7 +292,8 @@ fn rows(text: &str, file: &str) -> Result<Vec<Row>, DataError> {
         if let Some(tag) = tag.as_deref().filter(|tag| !is_word(tag)) {
             return fault("tag", tag, "letters, digits and _, of which metrics can be named");
         }
-        rows.push(Row { date, symbol: symbol.map(|at| record[at].to_owned()), kind: *kind, tag });
+        let symbol = symbol.map(|at| record[at].to_owned());
+        rows.push(Row { date, has_time, symbol, kind: *kind, tag });
     }
     Ok(rows)
 }
@@ -303,7 +325,8 @@ mod tests {
         let text = "date,symbol,direction,tag\n2020-01-03,A,long,x\n2020-01-04,A,short,\n\
                     2020-01-06 15:00,A,long,y\n2020-01-08,A,long,y\n2020-01-01,A,exit,y\n\
                     2020-01-02,B,exit,\n";
-        let events = Events::parse(text, "e.csv", &[daily.clone(), series("B", &["2020-01-02"])]);
+        let all = [daily, series("B", &["2020-01-02"])];
+        let events = Events::parse(text, "e.csv", &all, &Sessions::default());
         let events = events.expect("valid");
         assert_eq!(events.tags, ["x", "y"]);
         assert_eq!(bars(&events, 0, EventKind::Long, None), [1, 2]);
@@ -314,9 +337,37 @@ mod tests {
         // Hours: what happens during a bar is known at its close, what happens between, later.
         let hours = series("A", &["2020-01-02 09:00", "2020-01-02 10:00", "2020-01-02 14:00"]);
         let text = "date,direction\n2020-01-02 10:30,long\n2020-01-02 12:00,short\n";
-        let events = Events::parse(text, "e.csv", &[hours]).expect("valid");
+        let events = Events::parse(text, "e.csv", &[hours], &Sessions::default()).expect("valid");
         assert_eq!(bars(&events, 0, EventKind::Long, None), [1]);
         assert_eq!(bars(&events, 0, EventKind::Short, None), [2]);
+    }
+
+    /// A daily bar once lasted until midnight, whatever the sessions said, and what was told in the
+    /// evening was traded at the close before.
+    #[test]
+    fn what_is_told_after_the_close_is_known_at_the_next_one() {
+        let text = "sessions = { open = '09:30', close = '16:00' }";
+        let document = search_spaces::Document::parse("t.toml", text).expect(text);
+        let sessions = Sessions::read(&mut document.section(), None).expect("valid");
+        let known = |dates: &[&str], event: &str| {
+            let text = format!("date,direction\n{event},long\n");
+            let all = [series("A", dates)];
+            let events = Events::parse(&text, "e.csv", &all, &sessions).expect("valid");
+            bars(&events, 0, EventKind::Long, None)
+        };
+        let days = ["2021-01-04", "2021-01-05", "2021-01-06", "2021-01-07", "2021-01-08"];
+        assert_eq!(known(&days, "2021-01-06 15:59"), [2]);
+        assert_eq!(known(&days, "2021-01-06 16:00"), [3]);
+        assert_eq!(known(&days, "2021-01-06 17:00"), [3]);
+        assert_eq!(known(&days, "2021-01-06"), [2]);
+        let hours =
+            ["2021-01-06 13:30", "2021-01-06 14:30", "2021-01-06 15:30", "2021-01-07 09:30"];
+        assert_eq!(known(&hours, "2021-01-06 15:45"), [2]);
+        assert_eq!(known(&hours, "2021-01-06 16:10"), [3]);
+        // The bar of 13:30 seems to last an hour, and is over after half of it.
+        let uneven =
+            ["2021-01-06 12:30", "2021-01-06 13:30", "2021-01-06 14:00", "2021-01-06 14:30"];
+        assert_eq!(known(&uneven, "2021-01-06 14:15"), [2]);
     }
 
     #[test]
@@ -330,7 +381,9 @@ mod tests {
             ("date,direction\n2020-01-02\n", "e.csv:2: found 1 field(s) where the header has 2"),
             ("date,direction,symbol\n2020-01-02,long,B\n", "events of no symbol here, allowed: ev"),
         ] {
-            let message = Events::parse(text, "e.csv", &one).expect_err(text).to_string();
+            let message = Events::parse(text, "e.csv", &one, &Sessions::default())
+                .expect_err(text)
+                .to_string();
             assert!(message.contains(expected), "{message}");
         }
     }

@@ -57,7 +57,10 @@ impl Execution {
     /// Reads the table; one that is absent or empty is perfect execution.
     pub(super) fn read(section: &mut Section<'_>, has_volume: bool) -> Result<Self, TemplateError> {
         let mut table = section.section_or_empty("execution")?;
-        let mut slippage = table.section_or_empty("slippage")?;
+        let mut slippage = table.section_or_empty("slippage").map_err(|error| {
+            let allowed = "a table with fixed, fraction or impact, such as { fraction = 0.001 }";
+            TemplateError { allowed: allowed.to_owned(), ..error }
+        })?;
         let mut execution = Self {
             slippage: Slippage {
                 fixed: number(&mut slippage, "fixed", NOT_NEGATIVE)?,
@@ -103,7 +106,11 @@ impl Slippage {
 
 impl Fees {
     fn read(table: &mut Section<'_>) -> Result<Self, TemplateError> {
-        let mut section = table.section_or_empty("fees")?;
+        let mut section = table.section_or_empty("fees").map_err(|error| {
+            let allowed = "a table with per_share, per_order, minimum, maker, taker, tiers, \
+                           funding_per_day or borrow_per_day, such as { taker = 0.001 }";
+            TemplateError { allowed: allowed.to_owned(), ..error }
+        })?;
         let fees = Self {
             per_share: number(&mut section, "per_share", NOT_NEGATIVE)?,
             per_order: number(&mut section, "per_order", NOT_NEGATIVE)?,
@@ -166,7 +173,9 @@ fn latency(section: &mut Section<'_>) -> Result<Vec<f64>, TemplateError> {
     let allowed = "a whole number of bars from 0 to 1000, or a list of the weights of 0, 1, 2 .. \
                    bars, none negative and one of them above 0";
     if !section.is_list(KEY) {
-        let bars = section.integer(KEY)?.unwrap_or(0);
+        let bars = section.integer(KEY);
+        let bars = bars.map_err(|error| TemplateError { allowed: allowed.to_owned(), ..error })?;
+        let bars = bars.unwrap_or(0);
         return match usize::try_from(bars) {
             Ok(0) => Ok(Vec::new()),
             Ok(bars) if bars <= 1000 => Ok([vec![0.0; bars], vec![1.0]].concat()),

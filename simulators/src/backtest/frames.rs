@@ -39,6 +39,11 @@ impl Frames {
         self
     }
 
+    /// Whether anything is looked at on coarser bars.
+    pub(super) fn are_coarser(&self) -> bool {
+        !self.coarse.is_empty()
+    }
+
     /// The numbers of the trading days of the bars of a symbol; none where nobody has asked.
     pub(super) fn days(&self, symbol: usize) -> &[i64] {
         self.days.get(symbol).map_or(&[], Vec::as_slice)

@@ -16,6 +16,7 @@ mod compile;
 mod curve;
 mod data;
 mod date;
+mod detail;
 mod engine;
 mod evaluate;
 mod events;

@@ -18,6 +18,8 @@ pub(super) struct Directions {
 pub(super) struct OrdersReader<'a> {
     pub compiler: &'a Compiler<'a>,
     pub directions: Directions,
+    /// The value of all positions that the account may have, as a fraction of its equity.
+    pub max_gross: f64,
     /// `key = text` of all that was read.
     pub texts: Vec<String>,
 }
@@ -30,7 +32,8 @@ const TARGETS: &str = "a distance from the entry, such as \"3%\", or a list of l
                        [{ at = \"8%\" }, { bars = 20, at = \"2%\" }]";
 const TRAIL: &str = "a distance, such as \"3%\": a trailing stop moves with the price; or a list of \
                      them, such as [{ distance = \"8%\" }, { activation = \"5%\", distance = \"3%\" }]";
-const SIZE: &str = "\"all\", or a table with one of shares, fraction, risk, volatility_target";
+const SIZE: &str = "\"all\", or a table with one of shares, fraction, risk, volatility_target, \
+                    such as { fraction = 0.5 }";
 
 impl OrdersReader<'_> {
     pub(super) fn read(
@@ -63,6 +66,13 @@ impl OrdersReader<'_> {
             time_stop: self.bars(section, "time_stop")?,
             partial_exits: self.partial_exits(section)?,
         };
+        if orders.trailing_stop.is_none()
+            && orders.trail_steps.is_empty()
+            && orders.trail != Trail::Extreme
+        {
+            let found = format!("\"{}\", but no trailing_stop", orders.trail.name());
+            return Err(section.error("trail", found, "trailing_stop beside it"));
+        }
         let has_stop = orders.stop_loss.is_some() || orders.trailing_stop.is_some();
         if matches!(orders.size, Size::Risk(_)) && !has_stop {
             let allowed = "a strategy with stop_loss or with trailing_stop from the entry on, by \
@@ -98,9 +108,11 @@ impl OrdersReader<'_> {
 
     fn size(&mut self, section: &mut Section<'_>) -> Result<Size<Number>, TemplateError> {
         if !section.is_table("size") {
-            return match section.text("size")?.as_deref() {
-                None | Some("all") => Ok(Size::All),
-                Some(other) => Err(section.error("size", format!("{other:?}"), SIZE)),
+            return match section.text("size") {
+                Ok(None) => Ok(Size::All),
+                Ok(Some(text)) if text == "all" => Ok(Size::All),
+                Ok(Some(other)) => Err(section.error("size", format!("{other:?}"), SIZE)),
+                Err(error) => Err(TemplateError { allowed: SIZE.to_owned(), ..error }),
             };
         }
         let mut table = section.section("size")?.expect("it was seen to be a table");
@@ -111,7 +123,16 @@ impl OrdersReader<'_> {
         let volatility = self.number(&mut table, "volatility")?;
         let size = match (shares, fraction, risk, target, volatility) {
             (Some(shares), None, None, None, None) => Size::Shares(shares),
-            (None, Some(fraction), None, None, None) => Size::Fraction(fraction),
+            (None, Some(fraction), None, None, None) => {
+                if let Some(value) = fraction.constant().filter(|value| *value > self.max_gross) {
+                    let most = self.max_gross;
+                    let allowed = format!(
+                        "a fraction of the equity, such as 0.5, up to risk.max_gross, which is {most}"
+                    );
+                    return Err(table.error("fraction", value.to_string(), allowed));
+                }
+                Size::Fraction(fraction)
+            }
             (None, None, Some(risk), None, None) => Size::Risk(risk),
             (None, None, None, Some(target), Some(volatility)) => {
                 Size::Volatility { target, volatility }
@@ -385,6 +406,16 @@ impl OrdersReader<'_> {
                 _ => exits.push((at, share)),
             }
             step.finish()?;
+        }
+        let shares = exits.iter().filter_map(|(_, share)| share.constant());
+        let sum: f64 = shares.sum();
+        if sum > 1.0 + 1e-9 {
+            let found = format!("shares that add up to {}", (sum * 1e9).round() / 1e9);
+            return Err(section.error(
+                KEY,
+                found,
+                "shares of the position that add up to 1 at most",
+            ));
         }
         if exits.len() > PARTIAL_EXITS {
             let allowed = format!("at most {PARTIAL_EXITS} partial exits");

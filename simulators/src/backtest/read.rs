@@ -64,6 +64,16 @@ pub(crate) fn read<'a>(
     parse(&bytes, &file, name.split('.').next().unwrap_or(name))
 }
 
+/// What is found where no file can be read, of data that are neither built in nor a data set.
+pub(super) fn unreadable<'a>(data: &str, places: impl Into<Places<'a>>) -> Option<String> {
+    let places = places.into();
+    if data == BUILT_IN || stored::folder_of(data, places).is_some() {
+        return None;
+    }
+    let error = std::fs::File::open(places.folder.join(data)).err()?;
+    Some(format!("{data:?}, a file that cannot be read ({error})"))
+}
+
 /// Parses CSV bytes; `only` is the symbol of a file without a ticker column.
 fn parse(bytes: &[u8], file: &str, only: &str) -> Result<Vec<Series>, DataError> {
     let bytes = unpacked(bytes, file)?;

@@ -58,6 +58,13 @@ impl Risk {
             daily_loss_stop: below_one(&mut table, "daily_loss_stop")?,
             cooldown: count(&mut table, "cooldown", absent.cooldown)?,
         };
+        if risk.max_position.is_finite() && risk.max_position > risk.max_gross {
+            let allowed = format!(
+                "a fraction of the equity, such as 0.2, up to max_gross, which is {}",
+                risk.max_gross
+            );
+            return Err(table.error("max_position", risk.max_position.to_string(), allowed));
+        }
         table.finish()?;
         Ok(risk)
     }

@@ -27,6 +27,9 @@ pub(super) struct Sessions {
     /// On whose clocks all this is read, where bars have their times in UTC; none where it is read
     /// on the times of the bars as they stand.
     zone: Option<TimeZone>,
+    /// Whether bars are of days within which sessions open and close: their time is the midnight
+    /// before their session, which is no part of that of the day before.
+    are_within_days: bool,
 }
 
 /// A time as its trading day, counted from that of 1970-01-01, and the seconds since it opened.
@@ -38,7 +41,7 @@ pub(super) struct Place {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { first: 0, days: 7, open: 0, length: DAY, zone: None }
+        Self { first: 0, days: 7, open: 0, length: DAY, zone: None, are_within_days: false }
     }
 }
 
@@ -85,8 +88,17 @@ impl Sessions {
     /// The same for these bars: those of days have the days of the exchange as their times, in
     /// whatever zone that is.
     pub(super) fn of(self, all: &[Series]) -> Self {
-        let mut dates = all.iter().flat_map(|series| &series.dates);
-        if dates.all(|date| date.is_midnight()) { Self { zone: None, ..self } } else { self }
+        if !are_of_days(all) {
+            return self;
+        }
+        let are_within_days = self.open > 0 && self.open + self.length <= DAY;
+        Self { zone: None, are_within_days, ..self }
+    }
+
+    /// What the clock of the exchange shows at a time in UTC; the time itself, where nothing says
+    /// that times are in UTC.
+    pub(super) fn by_its_clock(&self, date: Date) -> Date {
+        date.later_by(self.ahead(date.seconds()))
     }
 
     /// What it says, where that is not the default.
@@ -94,10 +106,15 @@ impl Sessions {
         if *self == Self::default() {
             return Vec::new();
         }
-        let Self { first, days, open, length, zone } = self;
+        let Self { first, days, open, length, zone, are_within_days: _ } = self;
         let zone = zone.as_ref().and_then(TimeZone::iana_name);
         let zone = zone.map(|name| format!("timezone = {name}"));
         std::iter::once(format!("sessions = {first} {days} {open} {length}")).chain(zone).collect()
+    }
+
+    /// Whether days begin with the midnight of their bars, and not with the opening.
+    pub(super) fn are_within_days(&self) -> bool {
+        self.are_within_days
     }
 
     /// By how many seconds the clocks are ahead of the times of the bars.
@@ -110,7 +127,8 @@ impl Sessions {
     /// The trading day of a time at which clocks are so far ahead, with the seconds since it opened
     /// by the clock.
     fn by_the_clock(&self, seconds: i64, ahead: i64) -> Place {
-        let since = seconds + ahead - self.open;
+        let open = if self.are_within_days { 0 } else { self.open };
+        let since = seconds + ahead - open;
         Place { day: since.div_euclid(DAY), since_open: since.rem_euclid(DAY) }
     }
 
@@ -138,20 +156,58 @@ impl Sessions {
         day + EPOCH_WEEKDAY - self.first
     }
 
+    /// The time in UTC at which the clock of the exchange shows this; the time itself, where nothing
+    /// says that times are in UTC.
+    pub(super) fn in_utc(&self, clock: Date) -> Date {
+        let near = clock.seconds() - self.ahead(clock.seconds());
+        clock.later_by(-self.ahead(near))
+    }
+
+    /// When a bar of days that begins then and lasts so long is over, by the clock of the exchange:
+    /// with the last session that it holds.
+    pub(super) fn end_of_days(&self, date: Date, length: i64) -> i64 {
+        let closes_on_its_day = self.open + self.length <= DAY;
+        let opening = if closes_on_its_day { 0 } else { self.open };
+        let first = (date.seconds() - opening).div_euclid(DAY);
+        let mut last = first + (length + DAY - 1).div_euclid(DAY) - 1;
+        while last > first && !self.is_open(last) {
+            last -= 1;
+        }
+        let close = last * DAY + self.open + self.length;
+        // What is so short that it holds no day is over at once.
+        if last < first { date.seconds() } else { close }
+    }
+
+    /// When any other bar that begins then and lasts so long is over: not after its session.
+    pub(super) fn end_of_bar(&self, date: Date, length: i64) -> i64 {
+        let Place { since_open, .. } = self.place(date.seconds());
+        let is_cut = self.length < DAY && since_open < self.length;
+        let left = if is_cut { self.length - since_open } else { length };
+        date.seconds() + length.min(left)
+    }
+
+    fn is_open(&self, day: i64) -> bool {
+        self.since_week_of_1970(day).rem_euclid(7) < self.days
+    }
+
     /// The first time from `seconds` on at which a bar can begin.
     pub(super) fn next_start(&self, seconds: i64) -> Place {
         let ahead = self.ahead(seconds);
         let place = self.by_the_clock(seconds, ahead);
-        let is_open = |day: i64| self.since_week_of_1970(day).rem_euclid(7) < self.days;
-        if is_open(place.day) && place.since_open < self.length {
+        if self.is_open(place.day) && place.since_open < self.length {
             return self.as_passed(place, seconds, ahead);
         }
         let mut day = place.day + 1;
-        while !is_open(day) {
+        while !self.is_open(day) {
             day += 1;
         }
         Place { day, since_open: 0 }
     }
+}
+
+/// Whether the times of bars are days, and not moments of them.
+pub(super) fn are_of_days(all: &[Series]) -> bool {
+    all.iter().flat_map(|series| &series.dates).all(|date| date.is_midnight())
 }
 
 /// A time zone by its name, or what was found instead.
@@ -218,6 +274,33 @@ mod tests {
         let expected: Vec<i64> =
             (0..25).map(|h| first + h).chain([first + 100, first + 101]).collect();
         assert_eq!(hours, expected);
+    }
+
+    #[test]
+    fn bars_are_over_when_their_session_closes() {
+        const HOUR: i64 = 3600;
+        let end = |text: &str, date: &str, length: i64| {
+            let sessions = read(text, None).expect("valid");
+            let date = Date::parse(date).expect(date);
+            let end = match date.is_midnight() {
+                true => sessions.end_of_days(date, length),
+                false => sessions.end_of_bar(date, length),
+            };
+            (end - date.seconds()) / HOUR
+        };
+        let stocks = "sessions = { days = 'mon-fri', open = '09:00', close = '16:00' }";
+        assert_eq!(end(stocks, "2021-01-06", DAY), 16);
+        assert_eq!(end(stocks, "2021-01-06", 0), 0);
+        assert_eq!(end(stocks, "2021-01-04", 7 * DAY), 4 * 24 + 16, "a week is over on Friday");
+        assert_eq!(end(stocks, "2021-01-09", DAY), 16, "a Saturday, whatever the sessions say");
+        assert_eq!(end(stocks, "2021-01-06 14:00", HOUR), 1);
+        assert_eq!(end(stocks, "2021-01-06 14:00", 4 * HOUR), 2);
+        assert_eq!(end(stocks, "2021-01-06 18:00", HOUR), 1, "after the close");
+        // The bar of Monday has opened on Sunday.
+        let futures = "sessions = { days = 'sun-thu', open = '18:00', close = '17:00' }";
+        assert_eq!(end(futures, "2021-01-04", DAY), 17);
+        assert_eq!(end("", "2021-01-06", DAY), 24);
+        assert_eq!(end("", "2021-01-06 22:00", 4 * HOUR), 4, "there is no close");
     }
 
     #[test]

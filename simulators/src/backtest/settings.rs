@@ -2,7 +2,6 @@
 
 use search_spaces::{Section, TemplateError};
 
-use super::broker::Finer;
 use super::data::Series;
 use super::date::Date;
 use super::engine::AccountRules;
@@ -241,6 +240,11 @@ pub(super) fn data(
     if let Some((found, allowed)) = stored::unknown(&data, places) {
         return Err(section.error("data", found, allowed).into());
     }
+    if let Some(found) = read::unreadable(&data, places) {
+        let allowed =
+            format!("\"{}\", or the path of a CSV file from the template's folder", read::BUILT_IN);
+        return Err(section.error("data", found, allowed).into());
+    }
     let from = date(section, "from")?;
     let to = date(section, "to")?;
     if let (Some(from), Some(to)) = (from, to)
@@ -274,51 +278,6 @@ pub(super) fn data(
         }
     }
     Ok(all)
-}
-
-/// Reads the finer bars of each symbol from the files that `detail` names, the coarsest first.
-pub(super) fn finer(
-    section: &mut Section<'_>,
-    places: Places<'_>,
-    files: &[String],
-    all: &[Series],
-) -> Result<Vec<Vec<Finer>>, OpenError> {
-    let adjust = section.boolean("adjust")? != Some(false);
-    let mut finer: Vec<Vec<Finer>> = all.iter().map(|_| Vec::new()).collect();
-    for (depth, file) in files.iter().enumerate() {
-        let mut found = read::read(file, places)?;
-        // A file without a column of symbols has that of its name, which is no fault.
-        if let ([one], [only]) = (&mut found[..], all) {
-            one.symbol.clone_from(&only.symbol);
-        }
-        let mut matches = 0;
-        for mut series in found {
-            let Some(place) = all.iter().position(|one| one.symbol == series.symbol) else {
-                continue;
-            };
-            if adjust {
-                series.adjust();
-            }
-            // Strategies see the bars of the data only.
-            series.signals.clear();
-            let coarser = match finer[place].last() {
-                Some(finer) => finer.series(),
-                None => &all[place],
-            };
-            let finest = Finer::new(series, coarser);
-            if finer[place].len() == depth {
-                finer[place].push(finest);
-            }
-            matches += 1;
-        }
-        if matches == 0 {
-            let names: Vec<&str> = all.iter().map(|series| series.symbol.as_str()).collect();
-            let allowed = format!("files with finer bars of {}", names.join(", "));
-            let found = format!("{file:?}, which has bars of no symbol here");
-            return Err(section.error("detail", found, allowed).into());
-        }
-    }
-    Ok(finer)
 }
 
 fn date(section: &mut Section<'_>, key: &str) -> Result<Option<Date>, TemplateError> {

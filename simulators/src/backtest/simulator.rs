@@ -11,6 +11,7 @@ use super::compile::{self, Texts};
 use super::curve::{CurveSums, Terrain};
 use super::data::{Price, Series};
 use super::date::Date;
+use super::detail;
 use super::engine::{Decision, Record, Trade};
 use super::evaluate::{Known, KnownMask, Pool};
 use super::events::Events;
@@ -19,7 +20,7 @@ use super::facts::Tally;
 use super::frames::Frames;
 use super::portfolio::Calendar;
 use super::read;
-use super::rules::Accounts;
+use super::rules::{Accounts, SameBar};
 use super::run::Input;
 use super::sessions::Sessions;
 use super::settings::{self, Settings, Shares};
@@ -155,21 +156,23 @@ impl Backtest {
         let mut all = settings::data(&mut section, places)?;
         let has_volume = !all[0].price(Price::Volume)[0].is_nan();
         let settings = Settings::read(&mut section, has_volume)?;
-        let mut files = section.texts("detail")?.unwrap_or_default();
-        let finer = settings::finer(&mut section, places, &files, &all)?;
+        let mut files = detail::files(&mut section, settings.orders.same_bar)?;
+        let finer = detail::read(&mut section, places, &files, &all)?;
         files.insert(0, section.text("data")?.unwrap_or_default());
         files.retain(|file| file != read::BUILT_IN);
         let zone = stored::timezone(&section.text("data")?.unwrap_or_default(), places)?;
         let is_set = |file: &mut String| stored::folder_of(file, places).is_some();
         let sets = files.extract_if(.., is_set).collect();
-        let sessions = Sessions::read(&mut section, zone.as_deref())?.of(&all);
-        let events = Events::read(&mut section, places.folder, &all)?;
+        let sessions = Sessions::read(&mut section, zone.as_deref())?;
+        let events = Events::read(&mut section, places.folder, &all, &sessions)?;
+        let sessions = sessions.of(&all);
         files.extend(events.are_there().then(|| events.file.clone()));
         let Some(strategy) = section.section("strategy")? else {
             let allowed = "a table with long_entry, short_entry or both";
             return Err(section.missing("strategy", allowed).into());
         };
-        let (strategy, texts, needs) = compile::strategy(strategy, space, &all, &events)?;
+        let (strategy, texts, needs) =
+            compile::strategy(strategy, space, &all, &events, settings.risk.max_gross)?;
         section.finish()?;
         for series in &mut all {
             series.forget_signals_but(&needs.signals);
@@ -263,10 +266,16 @@ impl Backtest {
             || !execution.latency.is_empty()
             || execution.volume_share.is_some();
         let is_shared = orders.accounts == Accounts::Shared && self.all.len() > 1;
+        let drills = orders.same_bar == SameBar::DrillDown;
         let revisions = [
+            (drills, "finer bars are held against those that they refine"),
             (is_shared, "holdings count at the opens of a fill's time"),
             (reverses && orders_wait, "reversals that wait are cancelled"),
             (execution.volume_share.is_some(), "what is held counts at the open"),
+            (
+                self.frames.are_coarser() && self.frames.sessions.are_within_days(),
+                "bars of days are of their own sessions",
+            ),
             (risk.counts_days() && self.frames.sessions != Sessions::default(), "trading days"),
         ];
         revisions.into_iter().filter_map(|(is_used, revision)| is_used.then_some(revision))

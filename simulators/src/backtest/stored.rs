@@ -7,9 +7,8 @@ use search_spaces::nearest;
 use super::data::{DataError, Price, Series, Signal};
 use super::date::Date;
 use super::read::BUILT_IN;
-use super::timeframe::Timeframe;
 use crate::open::Places;
-use crate::sets::{ADJUSTED, Bars, DataFolder, Manifest, PRICES, VOLUME, bar_fault};
+use crate::sets::{ADJUSTED, Bars, DataFolder, PRICES, VOLUME, bar_fault};
 
 /// The folder of data sets, where `data` is the name of one of them.
 pub(super) fn folder_of(data: &str, places: Places<'_>) -> Option<DataFolder> {
@@ -51,13 +50,10 @@ pub(super) fn read(folder: &DataFolder, name: &str) -> Result<Vec<Series>, DataE
     all.into_iter().map(|bars| series(bars, name)).collect()
 }
 
-/// The time zone of the exchange of a data set whose bars have their times in UTC; none for bars of
-/// days, whose times are days of the exchange, and for data that are no data set.
+/// The time zone of the exchange of a data set; none for data that are no data set.
 pub(super) fn timezone(data: &str, places: Places<'_>) -> Result<Option<String>, DataError> {
     let Some(folder) = folder_of(data, places) else { return Ok(None) };
-    let Manifest { timeframe, timezone, .. } = folder.manifest(data)?;
-    let is_daily = Timeframe::parse(&timeframe).is_some_and(Timeframe::is_daily);
-    Ok(Some(timezone).filter(|_| !is_daily))
+    Ok(Some(folder.manifest(data)?.timezone))
 }
 
 fn series(bars: Bars, name: &str) -> Result<Series, DataError> {
@@ -99,5 +95,5 @@ fn series(bars: Bars, name: &str) -> Result<Series, DataError> {
             signals.push(Signal { name: column.name, values: column.values, fault: None });
         }
     }
-    Ok(Series { symbol: bars.symbol, dates, columns, adjusted, signals, shadows: Vec::new() })
+    Ok(Series { symbol: bars.symbol, dates, columns, adjusted, signals, ..Series::default() })
 }

@@ -61,11 +61,6 @@ impl Timeframe {
         self.count * unit
     }
 
-    /// Whether its bars are of whole days.
-    pub(super) fn is_daily(self) -> bool {
-        self.unit != Unit::Seconds
-    }
-
     /// A number that is the same for all times that belong to one coarse bar, and for no others.
     fn stretch(self, at: Place, sessions: &Sessions) -> i64 {
         let Place { day, since_open } = at;

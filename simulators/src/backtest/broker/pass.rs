@@ -21,10 +21,17 @@ impl Book<'_> {
         if same_bar == SameBar::DrillDown && self.is_ambiguous(symbol, bar, &prices) {
             let finer = self.desks[symbol].market.finer.get(scale);
             let within = finer.map(|finer| (finer, finer.within(index)));
-            if let Some((finer, within)) = within.filter(|(_, within)| !within.is_empty()) {
-                for index in within {
-                    self.pass(symbol, bar, finer.prices(index), scale + 1, index);
+            let within = within.filter(|(_, within)| !within.is_empty());
+            let told = within.map(|(finer, within)| (finer.reach(&within, &prices), finer, within));
+            // Finer bars that leave out what their bar reaches cannot tell what came first.
+            let reached = self.reached(symbol, bar, &prices);
+            let told = told.filter(|(reach, ..)| self.reached(symbol, bar, reach) == reached);
+            if let Some((reach, finer, within)) = told {
+                for index in within.clone() {
+                    let prices = finer.prices(index, &within, &prices);
+                    self.pass(symbol, bar, prices, scale + 1, index);
                 }
+                self.cut_what_is_left_out(symbol, bar, &prices, &reach);
                 return;
             }
         }
@@ -39,13 +46,38 @@ impl Book<'_> {
 
     /// Whether the order of events within the bar matters.
     fn is_ambiguous(&self, symbol: usize, bar: usize, prices: &Prices) -> bool {
+        match self.reached(symbol, bar, prices) {
+            (true, [false, false]) => self.desks[symbol].market.orders.guards(),
+            (true, _) | (false, [true, true]) => true,
+            _ => false,
+        }
+    }
+
+    /// Meets the stop of a position that finer bars have opened, if their bar reaches it and none of
+    /// them does: when that was is not known, so the pessimist's rule holds.
+    fn cut_what_is_left_out(&mut self, symbol: usize, bar: usize, whole: &Prices, reach: &Prices) {
+        let holding = &self.desks[symbol].holding;
+        let rule = self.rules.orders.entry_bar;
+        let is_new = holding.is_open() && holding.entry_bar == bar;
+        if !is_new || !matches!(rule, EntryBar::Pessimistic | EntryBar::ByClose) {
+            return;
+        }
+        let (sign, cut) = (holding.sign(), holding.cut());
+        if whole.signed(sign).lowest <= cut && reach.signed(sign).lowest > cut {
+            self.cut_loss(symbol, bar, cut);
+        }
+    }
+
+    /// What a bar reaches: a waiting order, and the stop and the next profit level of a position;
+    /// nothing where the open has passed the stop, which is met before all else.
+    fn reached(&self, symbol: usize, bar: usize, prices: &Prices) -> (bool, [bool; 2]) {
         let desk = &self.desks[symbol];
         let holding = &desk.holding;
         let mut touched = [false; 2];
         if holding.is_open() {
             let signed = prices.signed(holding.sign());
             if signed.open <= holding.cut() {
-                return false;
+                return (false, [false; 2]);
             }
             let mut holding = *holding;
             if self.follows_within(desk) {
@@ -57,14 +89,10 @@ impl Book<'_> {
         let enters = order.is_some_and(|mut order| {
             let signed = prices.signed(order.sign);
             let gaps = self.rules.orders.gaps;
-            order.touched(&signed, gaps).is_some_and(|touch| !touch.at_open)
+            order.touched(&signed, gaps).is_some()
                 || order.stop.is_infinite() != desk.order.is_some_and(|o| o.stop.is_infinite())
         });
-        match (enters, touched) {
-            (true, [false, false]) => desk.market.orders.guards(),
-            (true, _) | (false, [true, true]) => true,
-            _ => false,
-        }
+        (enters, touched)
     }
 
     /// Whether a trailing stop follows the best price of a bar within it.
