@@ -111,6 +111,11 @@ impl Date {
         Self { seconds: midnight + SECONDS_A_DAY - 1, nanoseconds: 999_999_999 }
     }
 
+    /// Its text with a time of day, also at midnight.
+    pub(crate) fn with_time(self) -> String {
+        if self.is_midnight() { format!("{self}T00:00:00") } else { self.to_string() }
+    }
+
     pub(crate) fn is_midnight(self) -> bool {
         self.seconds % SECONDS_A_DAY == 0 && self.nanoseconds == 0
     }
@@ -317,5 +322,7 @@ mod tests {
         assert_eq!(date("1969-12-31T23:59:59.5").seconds(), -1);
         assert!(date("2020-01-01").end_of_day() >= date("2020-01-01T23:59:59.999999999"));
         assert!(!date("2020-01-01T00:00:00.1").is_midnight());
+        assert_eq!(date("2020-01-01").with_time(), "2020-01-01T00:00:00");
+        assert_eq!(date("2020-01-01T10:30").with_time(), "2020-01-01T10:30:00");
     }
 }

@@ -319,11 +319,15 @@ impl Simulator for Backtest {
     fn lists(&self, trial: &Trial<'_>) -> Result<Vec<List>, Failure> {
         let Trace { trades, equity, .. } = self.trace_with_seed(trial.point, trial.seed)?;
         let text = |text: &dyn Display| Cell::Text(text.to_string());
+        // All with a time or none, so that a column has one format.
+        let are_days = equity.iter().all(|(date, _)| date.is_midnight());
+        let time =
+            |date: Date| Cell::Text(if are_days { date.to_string() } else { date.with_time() });
         let trade = |trade: &Trade| {
             vec![
                 text(&self.all[trade.symbol as usize].symbol),
-                text(&trade.entry_date),
-                text(&trade.exit_date),
+                time(trade.entry_date),
+                time(trade.exit_date),
                 Cell::Number(trade.size),
                 Cell::Number(trade.entry_price),
                 Cell::Number(trade.exit_price),
@@ -340,7 +344,7 @@ impl Simulator for Backtest {
             columns: columns.split_whitespace().collect(),
             rows: trades.iter().map(trade).collect(),
         };
-        let point = |(date, equity): &(Date, f64)| vec![text(date), Cell::Number(*equity)];
+        let point = |(date, equity): &(Date, f64)| vec![time(*date), Cell::Number(*equity)];
         let equity = List {
             name: "equity",
             columns: vec!["date", "equity"],
