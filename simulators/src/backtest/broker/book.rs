@@ -232,7 +232,7 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// The price with what is lost to the market; `sign` is 1 for a buyer.
+    /// The price with what is lost to the market, at the worst all of it.
     pub(super) fn slipped(&self, symbol: usize, bar: usize, at: At, shares: f64) -> f64 {
         let Execution { slippage, spread, .. } = self.rules.execution;
         if at.is_maker || (slippage.is_none() && *spread == 0.0) {
@@ -246,7 +246,8 @@ impl<'a> Book<'a> {
             let share = if volume > 0.0 { shares / volume } else { 1.0 };
             lost += at.price * slippage.impact * (share * share);
         }
-        at.price + at.sign * lost
+        let price = at.price + at.sign * lost;
+        if price > 0.0 { price } else { 0.0 }
     }
 
     /// Charges what holding has cost since the bar before.
