@@ -201,8 +201,7 @@ impl<'a> Book<'a> {
 
     /// How many shares a budget buys.
     pub(super) fn affordable(&self, budget: f64, share_cost: f64) -> f64 {
-        let fees = &self.rules.execution.fees;
-        let fixed = if fees.minimum > fees.per_order { fees.minimum } else { fees.per_order };
+        let fixed = self.rules.execution.fees.fixed();
         let mut available = if budget > 0.0 { budget } else { 0.0 } * INVESTED;
         if fixed > 0.0 {
             available = (available - fixed).max(0.0);
