@@ -8,7 +8,7 @@ use super::super::rules::{SizeAt, Unaffordable};
 use super::super::settings::Fill;
 use super::book::{At, Book, Desk, INVESTED};
 use super::holding::{Holding, Later, Rung, Schedule, Step};
-use super::order::Order;
+use super::order::{Leave, Order};
 
 /// The room below which a limit leaves none, as a fraction of the equity. Where limits are used up,
 /// rounding leaves some 10^-16 of it, over many trades 10^-13, which would make a position of dust:
@@ -57,7 +57,7 @@ impl Book<'_> {
         entries.retain(|entry| {
             let failed = self.fails();
             if failed {
-                self.desks[entry.symbol].order = None;
+                self.drop_failed(entry);
             }
             !failed
         });
@@ -88,6 +88,17 @@ impl Book<'_> {
         }
         entries.clear();
         self.entries = entries;
+    }
+
+    /// Drops an order whose entry does not come about. What was to be reversed at the market is
+    /// still to be closed there.
+    fn drop_failed(&mut self, entry: &Entry) {
+        let desk = &mut self.desks[entry.symbol];
+        let order = desk.order.take().expect("an entry has an order");
+        let reverses = desk.holding.size * order.sign < 0.0;
+        if reverses && !order.waits && desk.leave.is_none() {
+            desk.leave = Some(Leave { active: entry.bar + 1, reason: Reason::Signal });
+        }
     }
 
     /// Drops the entries beyond the limit on positions, the last symbols first.
