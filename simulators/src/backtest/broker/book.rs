@@ -18,6 +18,8 @@ use super::finer::Finer;
 use super::guard::Guard;
 use super::holding::{Holding, Ladder, NO_LADDER, NO_SCHEDULE, NO_STEPS, Schedule, Steps};
 use super::order::{Leave, Order};
+use super::pass::Passage;
+use super::waiting::Touched;
 
 /// The share of the equity that an entry uses; see `super::super::engine`.
 pub(super) const INVESTED: f64 = 1.0 - f64::EPSILON;
@@ -54,6 +56,11 @@ pub(super) struct Desk<'a> {
     pub steps: Steps,
     pub order: Option<Order>,
     pub leave: Option<Leave>,
+    /// Whether an order that the open has passed has opened the position, and as a stop without
+    /// a limit, until the rest of that bar passes over it.
+    pub opened: Option<bool>,
+    /// Whether the levels that the open has passed were met before the rest of the bar.
+    pub is_open_met: bool,
     /// The last price that is known.
     pub price: f64,
     /// The first bar at whose close an entry can be decided.
@@ -85,6 +92,9 @@ pub(in super::super) struct Book<'a> {
     pub(super) generator: ChaCha8Rng,
     /// The entries of one time, gathered.
     pub(super) entries: Vec<Entry>,
+    /// Memory for the bars of one time, and for the orders that they fill.
+    pub(super) passages: Vec<Passage>,
+    pub(super) touched: Vec<Touched>,
     pub(super) is_ruined: bool,
     /// The bar of the only symbol, or the date of several, that comes next.
     pub(super) next: usize,
@@ -109,6 +119,8 @@ impl<'a> Book<'a> {
             steps: NO_STEPS,
             order: None,
             leave: None,
+            opened: None,
+            is_open_met: false,
             free_from: 0,
             used: [None; 2],
             signal_at: [None; 3],
@@ -126,6 +138,8 @@ impl<'a> Book<'a> {
             guard: Guard::new(cash),
             generator,
             entries: Vec::new(),
+            passages: Vec::new(),
+            touched: Vec::new(),
             is_ruined: false,
             next: 0,
             record,

@@ -68,8 +68,15 @@ impl Book<'_> {
                 self.close(entry.symbol, entry.bar, entry.at, all, Reason::Signal);
             }
         }
-        // A reversal whose first half is not filled yet waits for it.
-        entries.retain(|entry| self.desks[entry.symbol].holding.size * entry.at.sign >= 0.0);
+        entries.retain(|entry| {
+            let desk = &mut self.desks[entry.symbol];
+            let is_left = desk.holding.size * entry.at.sign >= 0.0;
+            if let (false, Some(order)) = (is_left, &mut desk.order) {
+                // A reversal whose first half is not filled yet waits for it.
+                order.active = entry.bar + 1;
+            }
+            is_left
+        });
         let equity = self.equity();
         self.keep_within_count(&mut entries);
         for entry in &mut entries {
@@ -249,6 +256,7 @@ impl Book<'_> {
         if limit < paid {
             order.shares = paid - shares;
             order.stop = f64::NEG_INFINITY;
+            order.active = bar + 1;
             order.is_begun = order.is_begun || shares > 0.0;
             desk.order = Some(order);
         }
@@ -297,6 +305,7 @@ impl Book<'_> {
         let orders = desk.market.orders;
         let is_new = !holding.is_open();
         if is_new {
+            desk.is_open_met = false;
             *holding = Holding {
                 size: sign * shares,
                 entry_bar: entry.bar,
