@@ -1,8 +1,6 @@
 //! What is filled first: orders that wait, the levels of positions, and several symbols with one
 //! cash.
 
-#![expect(clippy::float_cmp, reason = "exact results are asserted")]
-
 mod support;
 
 use search_spaces::{Point, Value};
