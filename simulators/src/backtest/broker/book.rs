@@ -79,6 +79,11 @@ impl Desk<'_> {
     pub(super) fn last_bar(&self) -> usize {
         self.market.series.len() - 1
     }
+
+    /// Whether an order waits for a price that a bar may come to.
+    pub(super) fn waits_at(&self, bar: usize) -> bool {
+        self.order.as_ref().is_some_and(|order| order.waits && order.active <= bar)
+    }
 }
 
 /// An account: its cash does not count what positions are worth, but what was earned and lost.

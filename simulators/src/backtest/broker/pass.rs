@@ -29,14 +29,21 @@ impl Book<'_> {
     /// together, so that their order does not matter; but those whose finer bars are looked at go
     /// through all of their bar at once.
     pub(super) fn pass(&mut self, present: &[(usize, usize)]) {
-        let mut passages = std::mem::take(&mut self.passages);
-        for (symbol, bar) in present {
-            let desk = &self.desks[*symbol];
-            if desk.order.is_some() || desk.holding.is_guarded() {
-                let prices = prices(desk.market.series, *bar);
-                passages.push(Passage { symbol: *symbol, bar: *bar, prices });
+        let passage = |desk: &Desk<'_>, symbol: usize, bar: usize| {
+            let has_to_do = desk.order.is_some() || desk.holding.is_guarded();
+            has_to_do.then(|| Passage { symbol, bar, prices: prices(desk.market.series, bar) })
+        };
+        if !present.iter().any(|(symbol, bar)| self.desks[*symbol].waits_at(*bar)) {
+            for (symbol, bar) in present {
+                if let Some(passage) = passage(&self.desks[*symbol], *symbol, *bar) {
+                    self.pass_levels(&passage, 0, *bar);
+                }
             }
+            return;
         }
+        let mut passages = std::mem::take(&mut self.passages);
+        let of = |(symbol, bar): &(usize, usize)| passage(&self.desks[*symbol], *symbol, *bar);
+        passages.extend(present.iter().filter_map(of));
         self.meet_opens(&passages);
         passages.retain(|passage| self.pass_levels(passage, 0, passage.bar));
         self.meet_orders(&passages);
@@ -128,17 +135,19 @@ impl Book<'_> {
             return;
         }
         let stood = desk.holding.cut();
-        let mut holding = desk.holding;
+        let before = (follows_within && part == Part::Open).then_some(desk.holding);
         if follows_within {
-            holding.follow_within(prices, &desk.steps);
+            desk.holding.follow_within(prices, &desk.steps);
         }
-        if part == Part::Rest {
-            desk.holding = holding;
+        let holding = &desk.holding;
+        let (cut, profit, is_trailing) = (holding.cut(), holding.profit(), holding.is_trailing());
+        if let Some(before) = before {
+            // At the open, the stop is only looked at as it will follow.
+            desk.holding = before;
         }
         let was_open_met = std::mem::replace(&mut desk.is_open_met, part == Part::Open);
-        let (cut, profit) = (holding.cut(), holding.profit());
         let same_bar = self.rules.orders.same_bar;
-        let is_last = same_bar == SameBar::TrailingLast && holding.is_trailing();
+        let is_last = same_bar == SameBar::TrailingLast && is_trailing;
         let is_cut = prices.lowest <= cut;
         let level = if is_cut { self.cut_level(symbol, bar, prices, stood) } else { cut };
         if prices.open <= stood && !is_last {

@@ -11,8 +11,7 @@ impl Book<'_> {
     /// first the levels of positions, then entries, all of them together. What is filled within
     /// the bar comes later, so it neither hinders them nor pays for them.
     pub(super) fn meet_opens(&mut self, passages: &[Passage]) {
-        let touches = |book: &Self, passage: &Passage| book.touch_at_open(passage).is_some();
-        if !passages.iter().any(|passage| touches(self, passage)) {
+        if !passages.iter().any(|passage| self.touch_at_open(passage).is_some()) {
             return;
         }
         // With gaps at levels, the levels of positions are met on the way.
@@ -45,8 +44,13 @@ impl Book<'_> {
     /// How the open of a bar fills the order of a symbol, if it does, and the stop of the order
     /// from then on.
     fn touch_at_open(&self, passage: &Passage) -> Option<(Touch, f64)> {
-        let order = self.desks[passage.symbol].order;
-        let mut order = order.filter(|order| order.waits && order.active <= passage.bar)?;
+        let order = self.desks[passage.symbol].order.as_ref()?;
+        let open = order.sign * passage.prices.open;
+        if !(order.waits && order.active <= passage.bar) || open < order.stop || open > order.limit
+        {
+            return None;
+        }
+        let mut order = *order;
         let touch = order.touched(&passage.prices.signed(order.sign), self.rules.orders.gaps);
         touch.filter(|touch| touch.at_open).map(|touch| (touch, order.stop))
     }
