@@ -309,3 +309,25 @@ fn reports_are_the_metrics_of_the_run_so_far() {
     let silent = backtest(SMA_SPACE, "data = 'stocks-daily'\nreports = 0", SMA_CROSS);
     assert!(!silent.reports());
 }
+
+/// The limit on shares once came last: half of the cash was kept for shares of B that it then
+/// forbade.
+#[test]
+fn the_limit_on_shares_comes_before_entries_are_scaled() {
+    let bars = Bars::of_symbols(&[("A", 0, &[FLAT; 4]), ("B", 0, &[[10.0; 4]; 4])]);
+    let settings = "accounts = 'shared'\nshares = 'fractional'\nrisk.max_shares = 100";
+    for size in ["'all'", "{ shares = 1000 }"] {
+        let found = trace(&bars, settings, &format!("long_entry = 'volume == 0'\nsize = {size}"));
+        for (symbol, size) in sizes(&found) {
+            assert!((size - 1000.0 / 11.0).abs() < 1e-6, "{symbol}: {size}");
+        }
+        assert_eq!(sizes(&found).len(), 2);
+    }
+    let alone = Bars::new(&[[10.0; 4]; 4]);
+    for fees in ["", "minimum = 5, per_share = 0.1", "minimum = 50", "per_order = 5, taker = 0.001"]
+    {
+        let settings = format!("risk.max_shares = 100\nexecution.fees = {{ {fees} }}");
+        let found = trace(&alone, &settings, "long_entry = 'volume == 0'");
+        assert_eq!(sizes(&found), [(0, 100.0)], "whole to the last share: {fees}");
+    }
+}

@@ -187,3 +187,142 @@ fn what_fails_is_dropped_when_it_enters_and_tried_again_when_it_leaves() {
     assert!((150..250).contains(&entered), "{entered} of 400");
     assert!((60..140).contains(&late), "{late} of {entered}");
 }
+
+/// The shares of the first trade with their price, and the cash that is left.
+fn bought(bars: &Bars, settings: &str, size: &str) -> Option<(f64, f64, f64)> {
+    let rules = format!("long_entry = 'volume == 0'\nsize = {size}\nstop_loss = '5%'");
+    let found = trace(bars, settings, &rules);
+    let trade = found.trades.first()?;
+    let close = 100.0;
+    let cash = found.equity[trade.entry_bar].1 - trade.size * close;
+    Some((trade.size, trade.entry_price, cash))
+}
+
+/// So many shares were once bought at any price: 99 at 105 for 10,395 of 10,000.
+#[test]
+fn shares_that_are_asked_for_are_paid_with_their_slippage_and_fees() {
+    let calm = [100.0, 106.0, 99.0, 100.0];
+    let bars = Bars::new(&[FLAT, calm, calm, calm]);
+    let slips = "execution.slippage.fraction = 0.05\nentry_bar = 'next-bar'";
+    for (settings, size) in [
+        ("", "{ shares = 99 }"),
+        ("", "{ risk = 0.049 }"),
+        ("", "'all'"),
+        ("size_at = 'decision'", "'all'"),
+    ] {
+        let (shares, price, cash) =
+            bought(&bars, &format!("{slips}\n{settings}"), size).expect(size);
+        assert_eq!((shares, price), (95.0, 105.0), "{settings} {size}");
+        assert_near(cash, 25.0);
+        let refuses = format!("{slips}\n{settings}\nunaffordable = 'refuse'");
+        let is_of_shares = size != "'all'" || !settings.is_empty();
+        assert_eq!(bought(&bars, &refuses, size).is_none(), is_of_shares, "{settings} {size}");
+    }
+    let lent = format!("{slips}\nrisk.max_gross = 1.0395");
+    assert_eq!(bought(&bars, &lent, "{ shares = 99 }").expect("credit").0, 99.0);
+    for (fees, shares, left) in [
+        ("per_order = 50", 100, 50.0),
+        ("minimum = 80", 100, 20.0),
+        ("minimum = 80", 99, 20.0),
+        ("minimum = 80, per_share = 1", 99, 1.0),
+    ] {
+        let settings = format!("execution.fees = {{ {fees} }}");
+        let (size, _, cash) =
+            bought(&flat(5), &settings, &format!("{{ shares = {shares} }}")).expect(fees);
+        assert_eq!(size, 99.0, "{fees}");
+        assert_near(cash, left);
+    }
+    let settings = "execution.fees.per_order = 50\nshares = 'fractional'";
+    let (size, _, cash) = bought(&flat(5), settings, "{ shares = 100 }").expect("room");
+    assert_near(size, 99.5);
+    assert_near(cash, 0.0);
+    // A short sale keeps the size of the price without its slippage.
+    let rules = "short_entry = 'volume == 0'\nsize = { shares = 99 }";
+    let short = trace(&flat(5), slips, rules).trades[0];
+    assert_eq!((short.size, short.entry_price), (-99.0, 95.0));
+}
+
+/// The rest of an order that the volume has kept back was once as large as if there were no
+/// slippage.
+#[test]
+fn the_rest_of_an_order_is_what_the_cash_still_pays() {
+    let bars = flat(9).with_volume(&[0, 201, 202, 203, 204, 205, 206, 207, 208]);
+    let settings = "execution = { volume_share = 0.1, slippage = { fraction = 0.05 } }";
+    for unaffordable in ["cut", "refuse"] {
+        let settings = format!("{settings}\nunaffordable = '{unaffordable}'");
+        let found = trace(&bars, &settings, "long_entry = 'volume == 0'");
+        assert_eq!(found.trades[0].size, 95.0, "{unaffordable}");
+    }
+}
+
+/// Shares once brought -880 apiece, and the account more than all it had was lost in the list of
+/// its trades.
+#[test]
+fn a_sale_brings_nothing_at_the_worst() {
+    let bars = flat(6).with_volume(&[0, 1000, 2, 10, 1000, 1000]);
+    let found = trace(&bars, "execution.slippage.impact = 0.1", BUY_AND_SELL);
+    let trade = found.trades[0];
+    assert_eq!((trade.size, trade.exit_price), (99.0, 0.0));
+    assert_near(found.equity[5].1, 10_000.0 + trade.profit());
+    let found = trace(&flat(6), "execution.slippage.fixed = 150", BUY_AND_SELL);
+    let trade = found.trades[0];
+    assert_eq!((trade.size, trade.entry_price, trade.exit_price), (39.0, 250.0, 0.0));
+    // Nobody enters where there is nothing to receive.
+    let short = "short_entry = 'volume == 0'";
+    assert!(trace(&flat(6), "execution.slippage.fixed = 150", short).trades.is_empty());
+}
+
+/// Nine shares once cost as much apiece as the 99 that were wanted.
+#[test]
+fn a_purchase_is_cut_to_the_shares_that_are_paid_at_their_own_impact() {
+    let settings = "execution.slippage.impact = 0.1\nentry_bar = 'next-bar'";
+    for (volume, shares) in [(10, 39.0), (100, 92.0)] {
+        let bars = flat(4).with_volume(&[0, volume, 1000, 1001]);
+        let share: f64 = shares / f64::from(volume);
+        for size in ["'all'", "{ shares = 99 }"] {
+            let (size, price, cash) = bought(&bars, settings, size).expect(size);
+            assert_eq!(size, shares);
+            assert_near(price, 100.0 * (1.0 + 0.1 * share * share));
+            assert!(cash >= 0.0);
+        }
+    }
+}
+
+/// Where the entry failed, the exit was once dropped as well, and the long position was kept
+/// against its signal.
+#[test]
+fn a_reversal_that_fails_still_leaves_the_position() {
+    let rules = "long_entry = 'volume == 0'\nshort_entry = 'volume == 5'";
+    let backtest = on_bars(&flat(40), "execution.failure = 0.5", rules);
+    let mut later = 0;
+    for seed in 0..60 {
+        let trace = backtest.trace_with_seed(&point(), seed).expect("no failure");
+        if let Some(long) = trace.trades.iter().find(|trade| trade.size > 0.0) {
+            assert_eq!(long.reason, Reason::Signal, "{long:?}");
+            later += usize::from(long.exit_bar > 6);
+        }
+    }
+    assert!((8..=22).contains(&later), "a quarter has a long whose reversal fails: {later}");
+}
+
+/// The rest was once sold at the open and by the stop again: 40 shares of a volume of 200.
+#[test]
+fn the_rest_of_a_stop_is_sold_once_a_bar() {
+    let bars = Bars::new(&[
+        FLAT,
+        FLAT,
+        FLAT,
+        [100.0, 101.0, 95.0, 97.0],
+        [97.5, 98.0, 96.0, 97.0],
+        [98.0, 104.0, 97.0, 103.0],
+        [103.0, 104.0, 102.0, 103.0],
+        [103.0, 104.0, 102.0, 103.0],
+    ]);
+    let bars = bars.with_volume(&[0, 1000, 1001, 200, 201, 202, 203, 204]);
+    let rules = "long_entry = 'volume == 0'\nstop_loss = '3%'\ntake_profit = '4%'";
+    let found = trace(&bars, "execution.volume_share = 0.1", rules);
+    let sold: Vec<(f64, f64, Reason)> =
+        found.trades.iter().map(|t| (t.size, t.exit_price, t.reason)).collect();
+    let expected = [(20.0, 97.0), (20.0, 97.5), (20.0, 98.0), (20.0, 103.0), (19.0, 103.0)];
+    assert_eq!(sold, expected.map(|(size, price)| (size, price, Reason::StopLoss)));
+}

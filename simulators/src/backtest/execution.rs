@@ -136,6 +136,11 @@ impl Fees {
         self.funding != 0.0 || self.borrow != 0.0
     }
 
+    /// The most that a fill costs whatever its size.
+    pub(super) fn fixed(&self) -> f64 {
+        if self.minimum > self.per_order { self.minimum } else { self.per_order }
+    }
+
     /// The fraction of a fill's value, after `traded` cash has changed hands.
     pub(super) fn rate(&self, is_maker: bool, traded: f64) -> f64 {
         let side = if is_maker { self.maker } else { self.taker };

@@ -190,16 +190,6 @@ impl Level<Column<'_>> {
 }
 
 impl Orders<Column<'_>> {
-    /// Whether a position is guarded by any level.
-    pub(super) fn guards(&self) -> bool {
-        self.stop_loss.is_some()
-            || self.take_profit.is_some()
-            || !self.later_targets.is_empty()
-            || self.trailing_stop.is_some()
-            || !self.trail_steps.is_empty()
-            || !self.partial_exits.is_empty()
-    }
-
     /// Whether all levels of a position are known when it is decided; `price` stands for that of
     /// its entry, which is not known yet.
     pub(super) fn are_known(&self, bar: usize, sign: f64, price: f64) -> bool {
@@ -255,6 +245,16 @@ impl<'a> Orders<Column<'a>> {
 }
 
 impl<N> Orders<N> {
+    /// Whether a position is guarded by any level.
+    pub(super) fn guards(&self) -> bool {
+        self.stop_loss.is_some()
+            || self.take_profit.is_some()
+            || !self.later_targets.is_empty()
+            || self.trailing_stop.is_some()
+            || !self.trail_steps.is_empty()
+            || !self.partial_exits.is_empty()
+    }
+
     /// Whether entries wait for a price.
     pub(super) fn waits(&self) -> bool {
         self.entry_stop.is_some() || self.entry_limit.is_some()

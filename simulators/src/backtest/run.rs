@@ -142,7 +142,7 @@ impl Backtest {
         curve.along(equity, to)
     }
 
-    fn shares_one_account(&self) -> bool {
+    pub(super) fn shares_one_account(&self) -> bool {
         self.settings.orders.accounts == Accounts::Shared && self.all.len() > 1
     }
 

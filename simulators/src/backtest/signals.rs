@@ -27,6 +27,11 @@ impl Signs {
     pub(super) fn entries(self) -> (bool, bool) {
         (self.long_entry && !self.short_entry, self.short_entry && !self.long_entry)
     }
+
+    /// Whether the exit of a direction holds.
+    pub(super) fn exit(self, sign: f64) -> bool {
+        if sign > 0.0 { self.long_exit } else { self.short_exit }
+    }
 }
 
 impl Signals<'_> {

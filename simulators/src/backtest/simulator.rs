@@ -18,9 +18,10 @@ use super::events::Events;
 use super::expression::Strategy;
 use super::facts::Tally;
 use super::frames::Frames;
+use super::orders::Size;
 use super::portfolio::Calendar;
 use super::read;
-use super::rules::{Accounts, SameBar};
+use super::rules::{SameBar, SizeAt};
 use super::run::Input;
 use super::sessions::Sessions;
 use super::settings::{self, Settings, Shares};
@@ -261,12 +262,25 @@ impl Backtest {
     /// all that do not use it are as they were: for the fingerprint.
     fn revisions(&self) -> impl Iterator<Item = &'static str> {
         let Settings { orders, execution, risk, .. } = &self.settings;
-        let reverses = self.strategy.long_entry.is_some() && self.strategy.short_entry.is_some();
-        let orders_wait = self.strategy.orders.waits()
-            || !execution.latency.is_empty()
-            || execution.volume_share.is_some();
-        let is_shared = orders.accounts == Accounts::Shared && self.all.len() > 1;
+        let strategy = &self.strategy;
+        let reverses = strategy.long_entry.is_some() && strategy.short_entry.is_some();
+        let has_exit = strategy.long_exit.is_some() || strategy.short_exit.is_some();
+        let is_limited = execution.volume_share.is_some();
+        let waits = strategy.orders.waits();
+        let orders_wait = waits || !execution.latency.is_empty() || is_limited;
+        let is_shared = self.shares_one_account();
+        // What the volume has kept back is so many shares as well.
+        let is_of_shares = matches!(strategy.orders.size, Size::Shares(_) | Size::Risk(_))
+            || orders.size_at == SizeAt::Decision
+            || is_limited;
+        let slippage = &execution.slippage;
+        let slips = !slippage.is_none() || execution.spread > 0.0;
+        let pays_more = is_of_shares && (slips || execution.fees.fixed() > 0.0);
+        let may_lose_all =
+            slippage.fixed > 0.0 || slippage.fraction + execution.spread / 2.0 >= 1.0;
         let drills = orders.same_bar == SameBar::DrillDown;
+        let is_begun_or_reversed = is_shared || reverses || is_limited || drills;
+        let is_cut_in_parts = strategy.orders.guards() && (is_limited || execution.failure > 0.0);
         let revisions = [
             (drills, "finer bars are held against those that they refine"),
             (is_shared, "holdings count at the opens of a fill's time"),
@@ -277,6 +291,13 @@ impl Backtest {
                 "bars of days are of their own sessions",
             ),
             (risk.counts_days() && self.frames.sessions != Sessions::default(), "trading days"),
+            (may_lose_all || slippage.impact > 0.0, "slippage of what is traded, up to all"),
+            (pays_more, "purchases pay their slippage and fees"),
+            (reverses && orders_wait && has_exit, "entries beside a cancelled order"),
+            (waits && is_begun_or_reversed, "what the open has passed is filled first"),
+            (execution.failure > 0.0 && reverses, "reversals that fail leave the position"),
+            (risk.max_shares.is_finite(), "max_shares before entries are scaled"),
+            (is_cut_in_parts, "the rest of a stop is sold at the market"),
         ];
         revisions.into_iter().filter_map(|(is_used, revision)| is_used.then_some(revision))
     }

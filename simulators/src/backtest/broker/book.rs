@@ -18,6 +18,8 @@ use super::finer::Finer;
 use super::guard::Guard;
 use super::holding::{Holding, Ladder, NO_LADDER, NO_SCHEDULE, NO_STEPS, Schedule, Steps};
 use super::order::{Leave, Order};
+use super::pass::Passage;
+use super::waiting::Touched;
 
 /// The share of the equity that an entry uses; see `super::super::engine`.
 pub(super) const INVESTED: f64 = 1.0 - f64::EPSILON;
@@ -54,6 +56,11 @@ pub(super) struct Desk<'a> {
     pub steps: Steps,
     pub order: Option<Order>,
     pub leave: Option<Leave>,
+    /// Whether an order that the open has passed has opened the position, and as a stop without
+    /// a limit, until the rest of that bar passes over it.
+    pub opened: Option<bool>,
+    /// Whether the levels that the open has passed were met before the rest of the bar.
+    pub is_open_met: bool,
     /// The last price that is known.
     pub price: f64,
     /// The first bar at whose close an entry can be decided.
@@ -72,6 +79,11 @@ impl Desk<'_> {
     pub(super) fn last_bar(&self) -> usize {
         self.market.series.len() - 1
     }
+
+    /// Whether an order waits for a price that a bar may come to.
+    pub(super) fn waits_at(&self, bar: usize) -> bool {
+        self.order.as_ref().is_some_and(|order| order.waits && order.active <= bar)
+    }
 }
 
 /// An account: its cash does not count what positions are worth, but what was earned and lost.
@@ -85,6 +97,9 @@ pub(in super::super) struct Book<'a> {
     pub(super) generator: ChaCha8Rng,
     /// The entries of one time, gathered.
     pub(super) entries: Vec<Entry>,
+    /// Memory for the bars of one time, and for the orders that they fill.
+    pub(super) passages: Vec<Passage>,
+    pub(super) touched: Vec<Touched>,
     pub(super) is_ruined: bool,
     /// The bar of the only symbol, or the date of several, that comes next.
     pub(super) next: usize,
@@ -109,6 +124,8 @@ impl<'a> Book<'a> {
             steps: NO_STEPS,
             order: None,
             leave: None,
+            opened: None,
+            is_open_met: false,
             free_from: 0,
             used: [None; 2],
             signal_at: [None; 3],
@@ -126,6 +143,8 @@ impl<'a> Book<'a> {
             guard: Guard::new(cash),
             generator,
             entries: Vec::new(),
+            passages: Vec::new(),
+            touched: Vec::new(),
             is_ruined: false,
             next: 0,
             record,
@@ -201,8 +220,7 @@ impl<'a> Book<'a> {
 
     /// How many shares a budget buys.
     pub(super) fn affordable(&self, budget: f64, share_cost: f64) -> f64 {
-        let fees = &self.rules.execution.fees;
-        let fixed = if fees.minimum > fees.per_order { fees.minimum } else { fees.per_order };
+        let fixed = self.rules.execution.fees.fixed();
         let mut available = if budget > 0.0 { budget } else { 0.0 } * INVESTED;
         if fixed > 0.0 {
             available = (available - fixed).max(0.0);
@@ -232,7 +250,7 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// The price with what is lost to the market; `sign` is 1 for a buyer.
+    /// The price with what is lost to the market, at the worst all of it.
     pub(super) fn slipped(&self, symbol: usize, bar: usize, at: At, shares: f64) -> f64 {
         let Execution { slippage, spread, .. } = self.rules.execution;
         if at.is_maker || (slippage.is_none() && *spread == 0.0) {
@@ -246,7 +264,8 @@ impl<'a> Book<'a> {
             let share = if volume > 0.0 { shares / volume } else { 1.0 };
             lost += at.price * slippage.impact * (share * share);
         }
-        at.price + at.sign * lost
+        let price = at.price + at.sign * lost;
+        if price > 0.0 { price } else { 0.0 }
     }
 
     /// Charges what holding has cost since the bar before.

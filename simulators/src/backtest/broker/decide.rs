@@ -28,17 +28,15 @@ impl Book<'_> {
             self.decide_in_position(tick, symbol, bar, signs);
             return;
         }
-        if let Some(order) = self.desks[symbol].order {
-            let exit = if order.sign > 0.0 { signs.long_exit } else { signs.short_exit };
-            if exit {
-                self.desks[symbol].order = None;
-                self.note(symbol, bar, Action::Close);
-                return;
-            }
+        let order = self.desks[symbol].order;
+        let cancelled = order.map(|order| order.sign).filter(|sign| signs.exit(*sign));
+        if cancelled.is_some() {
+            self.desks[symbol].order = None;
+            self.note(symbol, bar, Action::Close);
         }
         let (buy, sell_short) = signs.entries();
         for (enters, sign) in [(buy, 1.0), (sell_short, -1.0)] {
-            if enters && self.may_enter(tick, symbol, bar, sign) {
+            if enters && cancelled != Some(sign) && self.may_enter(tick, symbol, bar, sign) {
                 self.order(symbol, bar, sign);
             }
         }
@@ -51,13 +49,11 @@ impl Book<'_> {
         let sign = holding.sign();
         let reversal = desk.order.filter(|order| order.sign != sign);
         let (buy, sell_short) = signs.entries();
-        let (entry, opposite, exit, exit_of_opposite) = match sign > 0.0 {
-            true => (buy, sell_short, signs.long_exit, signs.short_exit),
-            false => (sell_short, buy, signs.short_exit, signs.long_exit),
-        };
+        let (entry, opposite) = if sign > 0.0 { (buy, sell_short) } else { (sell_short, buy) };
+        let exit = signs.exit(sign);
         // An order is cancelled as without a position; an entry in the direction of the position
         // replaces it by nothing.
-        let is_cancelled = reversal.is_some() && exit_of_opposite;
+        let is_cancelled = reversal.is_some() && signs.exit(-sign);
         if let Some(order) = reversal {
             if is_cancelled || entry && self.may_enter(tick, symbol, bar, sign) {
                 self.desks[symbol].order = None;

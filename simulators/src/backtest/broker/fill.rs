@@ -8,12 +8,15 @@ use super::super::rules::{SizeAt, Unaffordable};
 use super::super::settings::Fill;
 use super::book::{At, Book, Desk, INVESTED};
 use super::holding::{Holding, Later, Rung, Schedule, Step};
-use super::order::Order;
+use super::order::{Leave, Order};
 
 /// The room below which a limit leaves none, as a fraction of the equity. Where limits are used up,
 /// rounding leaves some 10^-16 of it, over many trades 10^-13, which would make a position of dust:
 /// one that keeps the symbol from entering when there is room. Nobody trades a billionth.
 const NO_ROOM: f64 = 1e-9;
+
+/// So often a range of shares is halved: enough to come to two neighbouring numbers.
+const HALVINGS: u32 = 64;
 
 /// An entry that is about to be filled.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +30,20 @@ pub(super) struct Entry {
     budget: f64,
     /// The shares that are wanted, if it is not the budget that counts.
     shares: Option<f64>,
+    /// Those that were wanted before the budget was cut.
+    asked: f64,
+}
+
+/// What the size of a strategy comes to; NaN, which is less than anything, where it is not known.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    Budget(f64),
+    Shares(f64),
 }
 
 impl Entry {
     pub(super) fn new(symbol: usize, bar: usize, at: At, is_within: bool) -> Self {
-        Self { symbol, bar, at, is_within, budget: 0.0, shares: None }
+        Self { symbol, bar, at, is_within, budget: 0.0, shares: None, asked: f64::INFINITY }
     }
 }
 
@@ -45,7 +57,7 @@ impl Book<'_> {
         entries.retain(|entry| {
             let failed = self.fails();
             if failed {
-                self.desks[entry.symbol].order = None;
+                self.drop_failed(entry);
             }
             !failed
         });
@@ -56,8 +68,15 @@ impl Book<'_> {
                 self.close(entry.symbol, entry.bar, entry.at, all, Reason::Signal);
             }
         }
-        // A reversal whose first half is not filled yet waits for it.
-        entries.retain(|entry| self.desks[entry.symbol].holding.size * entry.at.sign >= 0.0);
+        entries.retain(|entry| {
+            let desk = &mut self.desks[entry.symbol];
+            let is_left = desk.holding.size * entry.at.sign >= 0.0;
+            if let (false, Some(order)) = (is_left, &mut desk.order) {
+                // A reversal whose first half is not filled yet waits for it.
+                order.active = entry.bar + 1;
+            }
+            is_left
+        });
         let equity = self.equity();
         self.keep_within_count(&mut entries);
         for entry in &mut entries {
@@ -78,6 +97,17 @@ impl Book<'_> {
         self.entries = entries;
     }
 
+    /// Drops an order whose entry does not come about. What was to be reversed at the market is
+    /// still to be closed there.
+    fn drop_failed(&mut self, entry: &Entry) {
+        let desk = &mut self.desks[entry.symbol];
+        let order = desk.order.take().expect("an entry has an order");
+        let reverses = desk.holding.size * order.sign < 0.0;
+        if reverses && !order.waits && desk.leave.is_none() {
+            desk.leave = Some(Leave { active: entry.bar + 1, reason: Reason::Signal });
+        }
+    }
+
     /// Drops the entries beyond the limit on positions, the last symbols first.
     fn keep_within_count(&mut self, entries: &mut Vec<Entry>) {
         let limit = self.rules.risk.max_positions;
@@ -95,51 +125,76 @@ impl Book<'_> {
         });
     }
 
-    /// Works out what an entry wants, and cuts it to the limit of one symbol.
+    /// Works out what an entry wants, and cuts it to the limits of one symbol.
     fn want(&mut self, entry: &mut Entry, equity: f64) {
         let order = self.desks[entry.symbol].order.expect("an entry has an order");
-        let share_cost = self.share_cost(entry.at.price, entry.at.is_maker);
-        if order.shares.is_nan() {
-            (entry.budget, entry.shares) =
-                self.wanted(entry.symbol, &order, entry.at.price, equity, share_cost);
-        } else {
-            (entry.budget, entry.shares) = (order.shares * share_cost, Some(order.shares));
+        let held = self.desks[entry.symbol].holding.size.abs();
+        let most = (self.rules.risk.max_shares - held).max(0.0);
+        let fixed = self.rules.execution.fees.fixed();
+        let wish = match order.shares.is_nan() {
+            true => self.wish(entry.symbol, &order, entry.at.price, equity),
+            false => Wish::Shares(order.shares),
+        };
+        match wish {
+            Wish::Shares(shares) => {
+                entry.asked = least(shares, most);
+                (entry.budget, entry.shares) = (self.cost(entry, entry.asked), Some(entry.asked));
+            }
+            Wish::Budget(budget) => {
+                entry.budget = budget;
+                if most.is_finite() {
+                    let share_cost =
+                        self.share_cost(self.paid_price(entry, most), entry.at.is_maker);
+                    // A little more, so that rounding does not take away the last share: the limit
+                    // itself is looked at when the entry is filled.
+                    cut(entry, (most * share_cost + fixed) * (1.0 + NO_ROOM), equity, fixed);
+                }
+            }
         }
         let most = self.rules.risk.max_position;
         if most.is_finite() {
-            let held = self.desks[entry.symbol].holding;
-            let room = most * equity - held.size.abs() * entry.at.price;
-            cut(entry, room, equity);
+            let room = most * equity - held * entry.at.price;
+            cut(entry, room, equity, fixed);
         }
     }
 
-    /// What the strategy's size comes to: a budget, and the shares if it is they that are given.
-    /// NaN, which is less than anything, where it is not known.
-    pub(super) fn wanted(
-        &self,
-        symbol: usize,
-        order: &Order,
-        price: f64,
-        equity: f64,
-        share_cost: f64,
-    ) -> (f64, Option<f64>) {
+    /// What so many shares cost at an entry.
+    fn cost(&self, entry: &Entry, shares: f64) -> f64 {
+        if shares <= 0.0 {
+            return 0.0;
+        }
+        let (price, is_maker) = (self.paid_price(entry, shares), entry.at.is_maker);
+        match self.rules.execution.fees.fixed() > 0.0 {
+            true => shares * price + self.fees(shares, price, is_maker),
+            false => shares * self.share_cost(price, is_maker),
+        }
+    }
+
+    /// The price that counts for the size of an entry: that of a purchase with its slippage.
+    fn paid_price(&self, entry: &Entry, shares: f64) -> f64 {
+        let Entry { symbol, bar, at, .. } = *entry;
+        let at_once = least(shares, self.volume_limit(symbol, bar));
+        if at.sign > 0.0 { self.slipped(symbol, bar, at, at_once) } else { at.price }
+    }
+
+    /// What the strategy's size comes to at a price.
+    fn wish(&self, symbol: usize, order: &Order, price: f64, equity: f64) -> Wish {
         let orders = self.desks[symbol].market.orders;
         let bar = order.decided;
-        let of_shares = |shares: f64| (shares * share_cost, Some(shares));
         match &orders.size {
-            Size::All => (equity, None),
-            Size::Fraction(fraction) => (fraction.at(bar) * equity, None),
+            Size::All => Wish::Budget(equity),
+            Size::Fraction(fraction) => Wish::Budget(fraction.at(bar) * equity),
             Size::Volatility { target, volatility } => {
-                (target.at(bar) / volatility.at(bar) * equity, None)
+                Wish::Budget(target.at(bar) / volatility.at(bar) * equity)
             }
-            Size::Shares(shares) => of_shares(shares.at(bar)),
+            Size::Shares(shares) => Wish::Shares(shares.at(bar)),
             Size::Risk(fraction) => {
                 let stop =
                     |level: &Level<Column<'_>>| level.signed(bar, order.sign, price, Side::Below);
                 let cut = orders.stop_loss.as_ref().map_or(f64::NEG_INFINITY, stop);
                 let trailing = orders.trailing_stop.as_ref().map_or(f64::NEG_INFINITY, stop);
                 let distance = order.sign * price - if trailing > cut { trailing } else { cut };
-                of_shares(fraction.at(bar) * equity / distance)
+                Wish::Shares(fraction.at(bar) * equity / distance)
             }
         }
     }
@@ -147,6 +202,7 @@ impl Book<'_> {
     /// Scales the entries to the limits of all positions together.
     fn scale(&self, entries: &mut [Entry], equity: f64) {
         let risk = self.rules.risk;
+        let fixed = self.rules.execution.fees.fixed();
         let (gross, net) = self.gross_and_net();
         let mut room = risk.max_gross * equity - gross;
         if risk.max_exposure - gross < room {
@@ -155,13 +211,13 @@ impl Book<'_> {
         let sum = |entries: &[Entry]| -> f64 { entries.iter().map(|entry| entry.budget).sum() };
         if self.rules.orders.unaffordable == Unaffordable::Refuse && sum(entries) > room {
             let of_shares = entries.iter_mut().filter(|entry| entry.shares.is_some());
-            of_shares.for_each(|entry| cut(entry, 0.0, equity));
+            of_shares.for_each(|entry| cut(entry, 0.0, equity, fixed));
         }
         let total = sum(entries);
         if total > room {
             let part = if room > 0.0 { room / total } else { 0.0 };
             for entry in entries.iter_mut() {
-                cut(entry, entry.budget * part, equity);
+                cut(entry, entry.budget * part, equity, fixed);
             }
         }
         if risk.max_net.is_finite() {
@@ -176,7 +232,7 @@ impl Book<'_> {
             if excess > 0.0 && total > 0.0 {
                 let part = if excess < total { 1.0 - excess / total } else { 0.0 };
                 let of_side = entries.iter_mut().filter(|entry| entry.at.sign == sign);
-                of_side.for_each(|entry| cut(entry, entry.budget * part, equity));
+                of_side.for_each(|entry| cut(entry, entry.budget * part, equity, fixed));
             }
         }
     }
@@ -185,28 +241,57 @@ impl Book<'_> {
     /// volume has kept back stays in the order.
     fn fill(&mut self, entry: &Entry) {
         let Entry { symbol, bar, at, .. } = *entry;
-        let wanted_at = |book: &Self, price: f64| match entry.shares {
-            Some(shares) => book.tradable(shares),
-            None => book.affordable(entry.budget, book.share_cost(price, at.is_maker)),
-        };
         let held = self.desks[symbol].holding.size.abs();
-        let wanted = least(wanted_at(self, at.price), self.rules.risk.max_shares - held);
+        let wanted = match entry.shares {
+            Some(shares) => self.tradable(shares),
+            None => self.affordable(entry.budget, self.share_cost(at.price, at.is_maker)),
+        };
+        let wanted = least(wanted, self.rules.risk.max_shares - held);
         let limit = self.volume_limit(symbol, bar);
-        let first = least(wanted, limit);
-        let price = self.slipped(symbol, bar, at, first);
-        let shares = if price == at.price { first } else { least(first, wanted_at(self, price)) };
-        let left = if limit < wanted { wanted - shares } else { 0.0 };
+        let paid = self.paid(entry, wanted, limit);
+        let shares = least(paid, limit);
+        let price = self.slipped(symbol, bar, at, shares);
         let desk = &mut self.desks[symbol];
         let mut order = desk.order.take().expect("an entry has an order");
-        if left > 0.0 {
-            order.shares = left;
+        if limit < paid {
+            order.shares = paid - shares;
             order.stop = f64::NEG_INFINITY;
+            order.active = bar + 1;
             order.is_begun = order.is_begun || shares > 0.0;
             desk.order = Some(order);
         }
         if shares > 0.0 && price > 0.0 {
             self.take(entry, &order, shares, price);
         }
+    }
+
+    /// How many of the shares that are wanted the budget of an entry pays, with the slippage of
+    /// those that one fill can have at most.
+    fn paid(&self, entry: &Entry, wanted: f64, limit: f64) -> f64 {
+        let Entry { symbol, bar, at, budget, .. } = *entry;
+        let slipped = |shares: f64| self.slipped(symbol, bar, at, least(shares, limit));
+        let pays =
+            |shares: f64| self.affordable(budget, self.share_cost(slipped(shares), at.is_maker));
+        let has_impact = self.rules.execution.slippage.impact > 0.0;
+        let asked = match entry.shares {
+            // Their budget has the slippage in it; but fewer of them have less impact.
+            Some(shares) if !has_impact || shares >= entry.asked => return wanted,
+            Some(_) => self.tradable(entry.asked),
+            None => wanted,
+        };
+        if slipped(asked) == at.price {
+            return wanted;
+        }
+        let most = pays(asked);
+        if most >= asked || !has_impact {
+            return least(asked, most);
+        }
+        let (mut enough, mut too_many) = (0.0, asked);
+        for _ in 0..HALVINGS {
+            let middle = enough + (too_many - enough) / 2.0;
+            *(if pays(middle) >= middle { &mut enough } else { &mut too_many }) = middle;
+        }
+        self.tradable(enough)
     }
 
     /// Opens a position, or adds to it.
@@ -220,6 +305,7 @@ impl Book<'_> {
         let orders = desk.market.orders;
         let is_new = !holding.is_open();
         if is_new {
+            desk.is_open_met = false;
             *holding = Holding {
                 size: sign * shares,
                 entry_bar: entry.bar,
@@ -263,10 +349,9 @@ impl Book<'_> {
             return f64::NAN;
         }
         let price = self.desks[symbol].price;
-        let share_cost = self.share_cost(price, false);
-        match self.wanted(symbol, order, price, self.equity(), share_cost) {
-            (_, Some(shares)) => self.tradable(shares),
-            (budget, None) => self.affordable(budget, share_cost),
+        match self.wish(symbol, order, price, self.equity()) {
+            Wish::Shares(shares) => self.tradable(shares),
+            Wish::Budget(budget) => self.affordable(budget, self.share_cost(price, false)),
         }
     }
 }
@@ -276,12 +361,14 @@ fn least(a: f64, b: f64) -> f64 {
     if b < a { b } else { a }
 }
 
-/// Cuts an entry to a budget; shares that were asked for go down with it.
-fn cut(entry: &mut Entry, budget: f64, equity: f64) {
+/// Cuts an entry to a budget; shares that were asked for go down with it, but for the `fixed` part
+/// of what they cost.
+fn cut(entry: &mut Entry, budget: f64, equity: f64, fixed: f64) {
     if budget < entry.budget {
-        let budget = if budget > 0.0 && budget > NO_ROOM * equity { budget } else { 0.0 };
+        let budget = if budget > fixed && budget > NO_ROOM * equity { budget } else { 0.0 };
         if let Some(shares) = &mut entry.shares {
-            *shares *= budget / entry.budget * INVESTED;
+            let part = if budget > 0.0 { (budget - fixed) / (entry.budget - fixed) } else { 0.0 };
+            *shares *= part * INVESTED;
         }
         entry.budget = budget;
     }

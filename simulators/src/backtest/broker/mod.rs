@@ -7,9 +7,11 @@
 //! 1. What holding costs is charged for the time since the bar before.
 //! 2. At the open, orders at the market are filled (`fill = "next-open"`): first exits, then
 //!    entries, all entries of one time together.
-//! 3. Within the bar, the stops and profit levels of positions are met, then entries that wait
-//!    for a price (`pass`).
-//! 4. At the close, orders at the market are filled (`"next-close"`; with `"same-close"` those of
+//! 3. Where entries wait for a price that the open has passed, the stops and profit levels that it
+//!    has passed are met, and then these entries, all together (`waiting`).
+//! 4. Within the bar, the stops and profit levels of positions are met (`pass`), then entries that
+//!    wait for a price, again all together.
+//! 5. At the close, orders at the market are filled (`"next-close"`; with `"same-close"` those of
 //!    the decisions at this very close), equity is marked, limits of loss are looked at, and
 //!    decisions are made.
 //!
@@ -28,6 +30,7 @@ mod order;
 mod pass;
 mod run;
 mod together;
+mod waiting;
 
 pub(super) use book::{Book, Market, Rules};
 pub(super) use finer::Finer;

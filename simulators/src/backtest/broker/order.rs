@@ -3,6 +3,7 @@
 //! Prices are again times the sign of the order: a buyer's stop lies above the market and a limit
 //! below, and so it reads for a seller.
 
+use super::super::engine::Reason;
 use super::super::rules::Gaps;
 
 /// The prices of a bar, or of a part of one.
@@ -97,7 +98,14 @@ impl Order {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leave {
     pub active: usize,
-    pub reason: super::super::engine::Reason,
+    pub reason: Reason,
+}
+
+impl Leave {
+    /// Whether it is what a stop could not fill.
+    pub(super) fn is_of_stop(&self) -> bool {
+        matches!(self.reason, Reason::StopLoss | Reason::TrailingStop)
+    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,61 @@
-//! What happens within a bar: stops and profit levels of a position, and entries that wait.
+//! What happens within a bar: stops and profit levels of a position.
 
 use super::super::engine::Reason;
 use super::super::rules::{EntryBar, Gaps, OrderRules, SameBar, Targets, Trail, Trailing};
 use super::book::{At, Book, Desk};
-use super::fill::Entry;
-use super::order::{Leave, Prices, Signed, Touch};
+use super::finer::prices;
+use super::order::{Leave, Prices, Signed};
+
+/// What of a bar is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Its open, before the orders that it has passed.
+    Open,
+    /// What comes then, or all of it where nothing was looked at before.
+    Rest,
+}
+
+/// A bar, or a part of one, that passes over a symbol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passage {
+    pub symbol: usize,
+    pub bar: usize,
+    pub prices: Prices,
+}
 
 impl Book<'_> {
-    /// Lets a bar pass over the position and the waiting order of a symbol. `scale` counts how
-    /// often the bar was refined, and `index` is its number at that scale.
-    pub(super) fn pass(
-        &mut self,
-        symbol: usize,
-        bar: usize,
-        prices: Prices,
-        scale: usize,
-        index: usize,
-    ) {
+    /// Lets a bar of each of these symbols pass over its position and its waiting order: first what
+    /// the opens have passed, then the levels of positions, then entries. All symbols do each of it
+    /// together, so that their order does not matter; but those whose finer bars are looked at go
+    /// through all of their bar at once.
+    pub(super) fn pass(&mut self, present: &[(usize, usize)]) {
+        let passage = |desk: &Desk<'_>, symbol: usize, bar: usize| {
+            let has_to_do = desk.order.is_some() || desk.holding.is_guarded();
+            has_to_do.then(|| Passage { symbol, bar, prices: prices(desk.market.series, bar) })
+        };
+        if !present.iter().any(|(symbol, bar)| self.desks[*symbol].waits_at(*bar)) {
+            for (symbol, bar) in present {
+                if let Some(passage) = passage(&self.desks[*symbol], *symbol, *bar) {
+                    self.pass_levels(&passage, 0, *bar);
+                }
+            }
+            return;
+        }
+        let mut passages = std::mem::take(&mut self.passages);
+        let of = |(symbol, bar): &(usize, usize)| passage(&self.desks[*symbol], *symbol, *bar);
+        passages.extend(present.iter().filter_map(of));
+        self.meet_opens(&passages);
+        passages.retain(|passage| self.pass_levels(passage, 0, passage.bar));
+        self.meet_orders(&passages);
+        passages.clear();
+        self.passages = passages;
+    }
+
+    /// Lets what comes after the open pass over the position of a symbol, or all of that, in finer
+    /// bars, over its order as well: then false. `scale` counts how often the bar was refined, and
+    /// `index` is its number at that scale.
+    fn pass_levels(&mut self, passage: &Passage, scale: usize, index: usize) -> bool {
+        let Passage { symbol, bar, prices } = *passage;
         let same_bar = self.rules.orders.same_bar;
         if same_bar == SameBar::DrillDown && self.is_ambiguous(symbol, bar, &prices) {
             let finer = self.desks[symbol].market.finer.get(scale);
@@ -29,19 +68,33 @@ impl Book<'_> {
             if let Some((reach, finer, within)) = told {
                 for index in within.clone() {
                     let prices = finer.prices(index, &within, &prices);
-                    self.pass(symbol, bar, prices, scale + 1, index);
+                    let part = [Passage { prices, ..*passage }];
+                    self.meet_opens(&part);
+                    if self.pass_levels(&part[0], scale + 1, index) {
+                        self.meet_orders(&part);
+                    }
                 }
                 self.cut_what_is_left_out(symbol, bar, &prices, &reach);
-                return;
+                return false;
             }
         }
-        let holding = &self.desks[symbol].holding;
-        let is_new = holding.entry_bar == bar;
-        if holding.is_open() && !(is_new && self.rules.orders.entry_bar == EntryBar::NextBar) {
-            let signed = prices.signed(holding.sign());
-            self.meet_levels(symbol, bar, &signed);
+        let desk = &mut self.desks[symbol];
+        let opened = desk.opened.take();
+        let holding = &desk.holding;
+        if !holding.is_open() {
+            return true;
         }
-        self.meet_order(symbol, bar, &prices);
+        let signed = prices.signed(holding.sign());
+        match (self.rules.orders.entry_bar, opened) {
+            (EntryBar::NextBar, _) if holding.entry_bar == bar => {}
+            (EntryBar::Deferred, Some(is_stop)) => {
+                if is_stop && signed.lowest > holding.cut() {
+                    self.take_profits(symbol, bar, &signed, signed.highest);
+                }
+            }
+            _ => self.meet_levels(symbol, bar, &signed, Part::Rest),
+        }
+        true
     }
 
     /// Whether the order of events within the bar matters.
@@ -101,17 +154,28 @@ impl Book<'_> {
             && desk.market.orders.trail == Trail::Extreme
     }
 
-    /// Meets the stop and the profit levels of a position over the whole of a bar.
-    fn meet_levels(&mut self, symbol: usize, bar: usize, prices: &Signed) {
-        let stood = self.desks[symbol].holding.cut();
-        if self.follows_within(&self.desks[symbol]) {
-            let desk = &mut self.desks[symbol];
+    /// Meets the stop and the profit levels of a position over a part of a bar.
+    pub(super) fn meet_levels(&mut self, symbol: usize, bar: usize, prices: &Signed, part: Part) {
+        let follows_within = self.follows_within(&self.desks[symbol]);
+        let desk = &mut self.desks[symbol];
+        if desk.leave.is_some_and(|leave| leave.is_of_stop()) {
+            // The rest of a stop is an order at the market by now, and its levels are gone.
+            return;
+        }
+        let stood = desk.holding.cut();
+        let before = (follows_within && part == Part::Open).then_some(desk.holding);
+        if follows_within {
             desk.holding.follow_within(prices, &desk.steps);
         }
-        let holding = &self.desks[symbol].holding;
-        let (cut, profit) = (holding.cut(), holding.profit());
+        let holding = &desk.holding;
+        let (cut, profit, is_trailing) = (holding.cut(), holding.profit(), holding.is_trailing());
+        if let Some(before) = before {
+            // At the open, the stop is only looked at as it will follow.
+            desk.holding = before;
+        }
+        let was_open_met = std::mem::replace(&mut desk.is_open_met, part == Part::Open);
         let same_bar = self.rules.orders.same_bar;
-        let is_last = same_bar == SameBar::TrailingLast && holding.is_trailing();
+        let is_last = same_bar == SameBar::TrailingLast && is_trailing;
         let is_cut = prices.lowest <= cut;
         let level = if is_cut { self.cut_level(symbol, bar, prices, stood) } else { cut };
         if prices.open <= stood && !is_last {
@@ -129,11 +193,14 @@ impl Book<'_> {
                 f64::NEG_INFINITY
             }
             // A profit level that the open has passed is met before anything else.
-            _ if is_cut && cut_is_first => prices.open,
+            _ if part == Part::Open || is_cut && cut_is_first => prices.open,
             _ => prices.highest,
         };
-        self.take_profits(symbol, bar, prices, reach);
-        if is_cut && self.desks[symbol].holding.is_open() {
+        // What the open has passed and not filled is not tried again in this bar.
+        if !(was_open_met && self.is_reached(profit, prices.open)) {
+            self.take_profits(symbol, bar, prices, reach);
+        }
+        if part == Part::Rest && is_cut && self.desks[symbol].holding.is_open() {
             self.cut_loss(symbol, bar, level);
         }
     }
@@ -162,28 +229,34 @@ impl Book<'_> {
 
     /// Closes the position at its stop. What cannot be filled is sold at the market from the next
     /// bar on.
-    fn cut_loss(&mut self, symbol: usize, bar: usize, level: f64) {
+    pub(super) fn cut_loss(&mut self, symbol: usize, bar: usize, level: f64) {
         let holding = self.desks[symbol].holding;
         let is_trailing = holding.trailing > holding.stop;
         let reason = if is_trailing { Reason::TrailingStop } else { Reason::StopLoss };
         let sign = holding.sign();
         let at = At { price: sign * level, sign: -sign, is_maker: false };
         if self.fails() || !self.close(symbol, bar, at, holding.size.abs(), reason) {
-            self.desks[symbol].leave = Some(Leave { active: bar + 1, reason });
+            let desk = &mut self.desks[symbol];
+            desk.leave = Some(Leave { active: bar + 1, reason });
+            desk.order = desk.order.filter(|order| !order.is_begun);
+        }
+    }
+
+    /// Whether a price that has come so far meets a profit level.
+    fn is_reached(&self, profit: f64, reach: f64) -> bool {
+        match self.rules.orders.targets {
+            Targets::Touch => profit <= reach,
+            Targets::Through => profit < reach,
         }
     }
 
     /// Takes the profits at the levels up to `reach`.
-    fn take_profits(&mut self, symbol: usize, bar: usize, prices: &Signed, reach: f64) {
-        let OrderRules { gaps, targets, .. } = self.rules.orders;
+    pub(super) fn take_profits(&mut self, symbol: usize, bar: usize, prices: &Signed, reach: f64) {
+        let OrderRules { gaps, .. } = self.rules.orders;
         loop {
             let holding = self.desks[symbol].holding;
             let profit = holding.profit();
-            let is_met = match targets {
-                Targets::Touch => profit <= reach,
-                Targets::Through => profit < reach,
-            };
-            if !holding.is_open() || !is_met || self.fails() {
+            if !holding.is_open() || !self.is_reached(profit, reach) || self.fails() {
                 return;
             }
             let sign = holding.sign();
@@ -231,66 +304,5 @@ impl Book<'_> {
         let wanted = holding.largest * reached[holding.rung].share;
         // Shares that add up to the whole leave nothing behind that only rounding has made.
         self.tradable(if so_far >= 1.0 - 1e-12 || wanted > all { all } else { wanted })
-    }
-
-    /// Fills an entry that waits, if the bar comes to it, and lets the rest of the bar pass over
-    /// the new position.
-    fn meet_order(&mut self, symbol: usize, bar: usize, prices: &Prices) {
-        let desk = &mut self.desks[symbol];
-        let Some(order) = desk.order.as_mut().filter(|order| order.waits && order.active <= bar)
-        else {
-            return;
-        };
-        let signed = prices.signed(order.sign);
-        let Some(touch) = order.touched(&signed, self.rules.orders.gaps) else { return };
-        let (sign, is_more) = (order.sign, desk.holding.size * order.sign > 0.0);
-        let is_stop = touch.rises && order.limit == f64::INFINITY;
-        let at = At { price: sign * touch.level, sign, is_maker: touch.is_maker };
-        self.entries.push(Entry::new(symbol, bar, at, !touch.at_open));
-        self.enter();
-        if !is_more && self.desks[symbol].holding.size * sign > 0.0 {
-            self.pass_entry(symbol, bar, &signed, touch, is_stop);
-        }
-    }
-
-    /// Lets the bar of an entry pass over the position that it has opened; `is_stop` tells of a
-    /// stop order without a limit.
-    fn pass_entry(
-        &mut self,
-        symbol: usize,
-        bar: usize,
-        prices: &Signed,
-        touch: Touch,
-        is_stop: bool,
-    ) {
-        let rule = self.rules.orders.entry_bar;
-        let since = Signed { open: touch.level, ..*prices };
-        let holding = &self.desks[symbol].holding;
-        let is_cut = prices.lowest <= holding.cut();
-        match rule {
-            EntryBar::NextBar => {}
-            EntryBar::Deferred => {
-                if is_stop && !is_cut {
-                    self.take_profits(symbol, bar, &since, prices.highest);
-                }
-            }
-            EntryBar::Pessimistic | EntryBar::ByClose if touch.at_open => {
-                self.meet_levels(symbol, bar, prices);
-            }
-            EntryBar::ByClose => {
-                let falls = prices.close < prices.open && touch.level < prices.open;
-                let highest = if falls { prices.close } else { prices.highest };
-                self.meet_levels(symbol, bar, &Signed { highest, ..since });
-            }
-            EntryBar::Pessimistic => {
-                if is_cut {
-                    let level = holding.cut();
-                    let level = if level < touch.level { level } else { touch.level };
-                    self.cut_loss(symbol, bar, level);
-                } else if touch.rises {
-                    self.take_profits(symbol, bar, &since, prices.highest);
-                }
-            }
-        }
     }
 }

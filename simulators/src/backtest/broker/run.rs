@@ -6,7 +6,6 @@ use super::super::rules::Trail;
 use super::super::settings::{AtEnd, Fill};
 use super::book::{At, Book};
 use super::fill::Entry;
-use super::finer::prices;
 use super::order::Leave;
 
 /// When orders at the market are filled within a bar.
@@ -82,13 +81,8 @@ impl Book<'_> {
         if fill == Fill::NextOpen {
             self.fill_at_market(busy, Moment::Open);
         }
+        self.pass(busy);
         for (symbol, bar) in busy {
-            let desk = &self.desks[*symbol];
-            if desk.order.is_none() && !desk.holding.is_guarded() {
-                continue;
-            }
-            let whole = prices(desk.market.series, *bar);
-            self.pass(*symbol, *bar, whole, 0, *bar);
             let desk = &mut self.desks[*symbol];
             desk.order = desk.order.filter(|order| order.last > *bar);
         }

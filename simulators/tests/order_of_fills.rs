@@ -1,0 +1,173 @@
+//! What is filled first: orders that wait, the levels of positions, and several symbols with one
+//! cash.
+
+mod support;
+
+use search_spaces::{Point, Value};
+use simulators::{Action, Reason, Trace};
+use support::bars::{Bars, on_bars};
+use support::{backtest, ints};
+
+const FLAT: [f64; 4] = [100.0, 101.0, 99.0, 100.0];
+
+fn trace(bars: &Bars, settings: &str, rules: &str) -> Trace {
+    on_bars(bars, settings, rules).trace(&Point::new(vec![Value::Int(2)])).expect("no failure")
+}
+
+/// Sign, entry bar and price, exit bar and price, of each trade.
+fn shown(trace: &Trace) -> Vec<(f64, usize, f64, usize, f64)> {
+    let trades = trace.trades.iter();
+    trades
+        .map(|t| (t.size.signum(), t.entry_bar, t.entry_price, t.exit_bar, t.exit_price))
+        .collect()
+}
+
+/// The exit rule that cancels an order once swallowed the opposite entry of the same close.
+#[test]
+fn an_exit_cancels_an_order_and_the_opposite_entry_takes_its_place() {
+    let bars = Bars::new(&[FLAT, FLAT, FLAT, FLAT, [100.0, 100.5, 94.0, 95.0], [95.0; 4]]);
+    let rules = "long_entry = 'volume == 0'\nlong_exit = 'volume == 2'\n\
+         short_entry = 'volume == 2'\nentry = { stop = '2%' }";
+    let found = trace(&bars, "", rules);
+    assert_eq!(shown(&found), [(-1.0, 4, 98.0, 5, 95.0)]);
+}
+
+/// With an order that waits, an exit counts beside the entry of its direction, as with a position.
+#[test]
+fn an_exit_beside_a_further_signal_cancels_an_order() {
+    let rises = [100.0, 103.0, 99.0, 103.0];
+    let bars = Bars::new(&[FLAT, FLAT, FLAT, FLAT, rises, [103.0; 4]]);
+    let rules = "long_entry = 'volume == 0 or volume == 2'\nentry = { stop = '2%' }";
+    assert_eq!(shown(&trace(&bars, "", rules)), [(1.0, 4, 102.0, 5, 103.0)]);
+    let found = trace(&bars, "", &format!("{rules}\nlong_exit = 'volume == 2'"));
+    assert!(found.trades.is_empty());
+    assert_eq!(found.decisions.last().map(|decision| decision.action), Some(Action::Close));
+}
+
+/// The long position once took its profit at 102, later in the bar, and the short was entered at
+/// the open, before that.
+#[test]
+fn an_order_that_the_open_has_passed_comes_before_what_the_bar_reaches_later() {
+    let bars = Bars::new(&[
+        FLAT,
+        FLAT,
+        FLAT,
+        [100.0, 100.5, 99.5, 100.2],
+        [100.2, 100.4, 99.9, 100.0],
+        [101.5, 103.0, 101.2, 102.0],
+        [102.0, 102.5, 101.5, 102.0],
+    ]);
+    let rules = "long_entry = 'volume == 2'\nshort_entry = 'volume == 4'\ntake_profit = '2%'\n\
+         entry = { limit = 'close * 1.02', short_limit = 'close * 1.01' }";
+    for same_bar in ["stop-first", "target-first", "nearest-to-open", "drill-down"] {
+        let found = trace(&bars, &format!("same_bar = '{same_bar}'"), rules);
+        let expected = [(1.0, 3, 100.0, 5, 101.5), (-1.0, 5, 101.5, 6, 102.0)];
+        assert_eq!(shown(&found), expected, "{same_bar}");
+    }
+    // A profit level that the open has passed as well is met there first.
+    let rules = rules.replace("'2%'", "'1%'");
+    let found = trace(&bars, "", &rules);
+    assert_eq!(shown(&found)[0], (1.0, 3, 100.0, 5, 101.5));
+    assert_eq!(found.trades[0].reason, Reason::TakeProfit);
+}
+
+/// The bar of an entry at a limit that the open has passed once went to the stop, whatever the
+/// finer bars told, although that of an entry at the market at the very same price did not.
+#[test]
+fn the_bar_of_an_order_that_the_open_has_passed_is_drilled() {
+    let mut bars =
+        Bars::new(&[FLAT, FLAT, FLAT, [99.0, 103.0, 96.0, 100.5], [100.5, 101.0, 100.0, 100.5]]);
+    let hours = [
+        ("09:00", [99.0, 99.5, 98.5, 99.2]),
+        ("10:00", [99.2, 103.0, 99.0, 102.0]),
+        ("11:00", [102.0, 102.0, 96.0, 97.0]),
+        ("12:00", [97.0, 100.5, 96.5, 100.5]),
+    ];
+    bars.detail("h.csv", 3, &hours);
+    let settings = "same_bar = 'drill-down'\ndetail = ['h.csv']";
+    let rules = "long_entry = 'volume == 2'\nstop_loss = '2%'\ntake_profit = '2%'\n";
+    for entry in ["", "entry = { limit = '0.5%' }"] {
+        let found = trace(&bars, settings, &format!("{rules}{entry}"));
+        assert_eq!(shown(&found), [(1.0, 3, 99.0, 3, 99.0 * 1.02)], "{entry}");
+    }
+}
+
+const SHARED: &str = "accounts = 'shared'\nshares = 'fractional'\ncash = 10000";
+
+/// The sizes of the trades of A and of B, whichever comes first in the data.
+fn of_both(a: &[[f64; 4]], b: &[[f64; 4]], settings: &str, rules: &str) -> [[Vec<f64>; 2]; 2] {
+    [["A", "B"], ["B", "A"]].map(|order| {
+        let bars = order.map(|symbol| (symbol, 0, if symbol == "A" { a } else { b }));
+        let settings = format!("{SHARED}\n{settings}\nsymbols = ['{}', '{}']", order[0], order[1]);
+        let found = trace(&Bars::of_symbols(&bars), &settings, rules);
+        ["A", "B"].map(|symbol| {
+            let trades = found.trades.iter().filter(|t| order[t.symbol as usize] == symbol);
+            trades.map(|trade| trade.size).collect()
+        })
+    })
+}
+
+fn assert_sizes(found: [[Vec<f64>; 2]; 2], a: &[f64], b: &[f64]) {
+    for sizes in found {
+        for (found, expected) in sizes.iter().zip([a, b]) {
+            assert_eq!(found.len(), expected.len(), "{sizes:?}");
+            let near = found.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-6);
+            assert!(near, "{sizes:?}, expected {a:?} and {b:?}");
+        }
+    }
+}
+
+/// The first symbol once had all the cash.
+#[test]
+fn orders_that_wait_share_the_cash_when_they_are_filled_at_one_time() {
+    let opens = [FLAT, FLAT, [102.0, 104.0, 101.0, 103.0], [103.0; 4]];
+    let touches = [FLAT, FLAT, [100.0, 104.0, 99.0, 103.0], [103.0; 4]];
+    let rules = "long_entry = 'volume == 1'\nentry = { stop = '1%' }";
+    let half = 5000.0 / 102.0;
+    assert_sizes(of_both(&opens, &opens, "", rules), &[half], &[half]);
+    let half = 5000.0 / 101.0;
+    assert_sizes(of_both(&touches, &touches, "", rules), &[half], &[half]);
+    // What is filled at the open comes before what the bar reaches later.
+    assert_sizes(of_both(&touches, &opens, "", rules), &[], &[10000.0 / 102.0]);
+    // A long and a short position of one time balance each other.
+    let falls = [FLAT, FLAT, [98.0, 99.0, 97.0, 98.0], [98.0; 4]];
+    let rules = "long_entry = \"volume == 1 and symbol == 'A'\"\n\
+         short_entry = \"volume == 1 and symbol == 'B'\"\nentry = { stop = '1%' }\n\
+         size = { fraction = 0.4 }";
+    let limits = "risk = { max_net = 0.2, max_gross = 2 }";
+    let found = of_both(&opens, &falls, limits, rules);
+    assert_sizes(found, &[4000.0 / 102.0], &[-4000.0 / 98.0]);
+}
+
+/// C was once bought at the open with what B takes later in that bar, if it came after B.
+#[test]
+fn what_is_sold_within_a_bar_pays_for_nothing_at_its_open() {
+    let b = [FLAT, FLAT, [100.0, 104.0, 99.0, 103.0], [103.0; 4], [103.0; 4]];
+    let c = [FLAT, FLAT, [101.0, 102.0, 100.0, 101.0], [101.0; 4], [101.0; 4]];
+    let rules = "long_entry = \"volume == 0 and symbol == 'B' or volume == 1 and symbol == 'A'\"\n\
+         entry = { limit = 'close * 1.5' }\ntake_profit = \"3%\"";
+    assert_sizes(of_both(&c, &b, "", rules), &[], &[100.0]);
+    // What is sold at that open does.
+    let b = [FLAT, FLAT, [104.0, 104.0, 103.0, 103.0], [103.0; 4], [103.0; 4]];
+    assert_sizes(of_both(&c, &b, "", rules), &[10400.0 / 101.0], &[100.0]);
+}
+
+/// Breakouts of three symbols that are sized by their risk and share one account.
+#[test]
+fn the_order_of_symbols_does_not_matter_to_orders_that_wait() {
+    let rules = "long_entry = 'close > 0'\n\
+         entry = { stop = 'highest(high, n)', short_stop = 'lowest(low, n)' }\n\
+         short_entry = 'close < 0'\nlong_exit = 'close < previous(lowest(low, 10), 1)'\n\
+         size = { risk = 0.02 }\nstop_loss = '2 * atr(20)'";
+    let returns = [["AAPL", "IBM", "MSFT"], ["MSFT", "IBM", "AAPL"], ["IBM", "MSFT", "AAPL"]];
+    let returns = returns.map(|symbols| {
+        let settings = format!(
+            "data = 'stocks-daily'\n{SHARED}\nsymbols = {symbols:?}\nmetrics = ['total_return']"
+        );
+        let backtest = backtest("n = { int = [1, 99] }", &settings, rules);
+        backtest.trace(&ints(&[20])).expect("no failure").metrics[0]
+    });
+    for other in &returns[1..] {
+        assert!((other - returns[0]).abs() < 1e-6 * returns[0].abs(), "{returns:?}");
+    }
+}
