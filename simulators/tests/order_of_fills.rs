@@ -59,7 +59,7 @@ fn an_order_that_the_open_has_passed_comes_before_what_the_bar_reaches_later() {
     ]);
     let rules = "long_entry = 'volume == 2'\nshort_entry = 'volume == 4'\ntake_profit = '2%'\n\
          entry = { limit = 'close * 1.02', short_limit = 'close * 1.01' }";
-    for same_bar in ["stop-first", "target-first", "nearest-to-open", "drill-down"] {
+    for same_bar in ["stop-first", "target-first", "nearest-to-open"] {
         let found = trace(&bars, &format!("same_bar = '{same_bar}'"), rules);
         let expected = [(1.0, 3, 100.0, 5, 101.5), (-1.0, 5, 101.5, 6, 102.0)];
         assert_eq!(shown(&found), expected, "{same_bar}");
