@@ -44,7 +44,7 @@ impl Feasibility {
         self.of_violations(&table.part(known.limits.points, weights), unit, count, known)
     }
 
-    /// Failures have no size: they are a step, and the border is at the average of all.
+    /// Failures have no size: they are a step, and the border is within it.
     fn of_failures(&mut self, known: &Known) -> Border {
         let table = known.records.infeasibility();
         let count = table.len();
@@ -52,7 +52,8 @@ impl Feasibility {
         let inputs = Inputs::new(table.places, known.features.choices());
         let belief = Belief::Likeliest;
         let process = self.surrogate.process(&inputs, &table.values[0], count, belief);
-        Border { process, level: 0.0 }
+        let (mean, unit) = standard(&table.values[0]);
+        Border { process, level: -mean / unit }
     }
 
     /// Violations count by a logarithm that is 0 where they end, and a failure like one unit.
