@@ -82,7 +82,7 @@ impl Desk<'_> {
 
     /// Whether an order waits for a price that a bar may come to.
     pub(super) fn waits_at(&self, bar: usize) -> bool {
-        self.order.as_ref().is_some_and(|order| order.waits && order.active <= bar)
+        self.order.as_ref().is_some_and(|order| order.waits_at(bar))
     }
 }
 

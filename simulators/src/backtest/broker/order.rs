@@ -67,6 +67,11 @@ pub(super) struct Touch {
 }
 
 impl Order {
+    /// Whether it waits for a price that a bar may come to.
+    pub(super) fn waits_at(&self, bar: usize) -> bool {
+        self.waits && self.active <= bar
+    }
+
     /// What a bar does to the order.
     pub(super) fn touched(&mut self, bar: &Signed, gaps: Gaps) -> Option<Touch> {
         if self.stop > bar.open {

@@ -138,7 +138,7 @@ impl Book<'_> {
             }
             touched = [signed.lowest <= holding.cut(), signed.highest >= holding.profit()];
         }
-        let order = desk.order.filter(|order| order.waits && order.active <= bar);
+        let order = desk.order.filter(|order| order.waits_at(bar));
         let enters = order.is_some_and(|mut order| {
             let signed = prices.signed(order.sign);
             let gaps = self.rules.orders.gaps;

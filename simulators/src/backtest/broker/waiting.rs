@@ -3,7 +3,7 @@
 use super::super::rules::{EntryBar, Gaps};
 use super::book::{At, Book};
 use super::fill::Entry;
-use super::order::{Signed, Touch};
+use super::order::{Order, Signed, Touch};
 use super::pass::{Part, Passage};
 
 impl Book<'_> {
@@ -25,11 +25,10 @@ impl Book<'_> {
             let Some((touch, stop)) = self.touch_at_open(passage) else { continue };
             let Passage { symbol, bar, .. } = *passage;
             let order = self.desks[symbol].order.as_mut().expect("it was touched");
-            let (sign, is_stop) = (order.sign, touch.rises && order.limit == f64::INFINITY);
             order.stop = stop;
-            let at = At { price: sign * touch.level, sign, is_maker: touch.is_maker };
-            self.entries.push(Entry::new(symbol, bar, at, false));
-            opened.push(Touched { passage: *passage, sign, touch, is_stop });
+            let found = Touched::new(passage, order, touch);
+            self.entries.push(Entry::new(symbol, bar, found.at(), false));
+            opened.push(found);
         }
         self.enter();
         for Touched { passage: Passage { symbol, bar, .. }, sign, is_stop, .. } in opened.drain(..)
@@ -46,8 +45,7 @@ impl Book<'_> {
     fn touch_at_open(&self, passage: &Passage) -> Option<(Touch, f64)> {
         let order = self.desks[passage.symbol].order.as_ref()?;
         let open = order.sign * passage.prices.open;
-        if !(order.waits && order.active <= passage.bar) || open < order.stop || open > order.limit
-        {
+        if !order.waits_at(passage.bar) || open < order.stop || open > order.limit {
             return None;
         }
         let mut order = *order;
@@ -74,16 +72,13 @@ impl Book<'_> {
             let Passage { symbol, bar, prices } = *passage;
             let desk = &mut self.desks[symbol];
             let order = desk.order.as_mut();
-            let Some(order) = order.filter(|order| order.waits && order.active <= bar) else {
-                continue;
-            };
+            let Some(order) = order.filter(|order| order.waits_at(bar)) else { continue };
             let signed = prices.signed(order.sign);
             let Some(touch) = order.touched(&signed, self.rules.orders.gaps) else { continue };
-            let (sign, is_stop) = (order.sign, touch.rises && order.limit == f64::INFINITY);
-            let at = At { price: sign * touch.level, sign, is_maker: touch.is_maker };
-            self.entries.push(Entry::new(symbol, bar, at, !touch.at_open));
-            if desk.holding.size * sign <= 0.0 {
-                touched.push(Touched { passage: *passage, sign, touch, is_stop });
+            let found = Touched::new(passage, order, touch);
+            self.entries.push(Entry::new(symbol, bar, found.at(), !touch.at_open));
+            if desk.holding.size * found.sign <= 0.0 {
+                touched.push(found);
             }
         }
         if !self.entries.is_empty() {
@@ -146,4 +141,17 @@ pub(super) struct Touched {
     touch: Touch,
     /// Whether it is a stop order without a limit.
     is_stop: bool,
+}
+
+impl Touched {
+    fn new(passage: &Passage, order: &Order, touch: Touch) -> Self {
+        let is_stop = touch.rises && order.limit == f64::INFINITY;
+        Self { passage: *passage, sign: order.sign, touch, is_stop }
+    }
+
+    /// The price that it is filled at.
+    fn at(&self) -> At {
+        let Self { sign, touch, .. } = *self;
+        At { price: sign * touch.level, sign, is_maker: touch.is_maker }
+    }
 }
