@@ -74,7 +74,7 @@ impl Study {
 
 fn benches(criterion: &mut Criterion) {
     for (pruner, objectives) in
-        [("median", 1), ("envelope", 1), ("asha:resume=false", 1), ("median", 2)]
+        [("median", 1), ("forecast", 1), ("asha:resume=false", 1), ("median", 2)]
     {
         let names: Vec<String> = (1..=objectives).map(|place| format!("f{place}")).collect();
         let minimized =

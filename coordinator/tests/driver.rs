@@ -258,7 +258,7 @@ fn cases() -> Vec<Case> {
         ("nsga2", plan("nsga2:population=10", None), inputs(Some(200), 1, 16)),
         ("nsga2, to the end", plan("nsga2:population=20", None), inputs(None, 4, 40)),
         ("median", one("random", "median:startup=4,control=5"), inputs(Some(100), 1, 8)),
-        ("envelope of nsga2", one("nsga2:population=10", "envelope"), inputs(Some(100), 2, 8)),
+        ("forecast of nsga2", one("nsga2:population=10", "forecast"), inputs(Some(100), 2, 8)),
         ("asha", one("grid:shuffle", "asha:min=1"), inputs(Some(100), 1, 8)),
         (
             "asha of a learner",

@@ -134,7 +134,7 @@ fn optimizers_and_audits_work_through_workers_as_well() {
 #[test]
 fn every_pruner_works_through_workers_of_which_one_is_killed() {
     for pruner in
-        ["envelope", "median", "percentile", "patient", "wilcoxon", "asha", "halving", "hyperband"]
+        ["forecast", "median", "percentile", "patient", "wilcoxon", "asha", "halving", "hyperband"]
     {
         let mut fleet = Fleet::new();
         let study = format!(

@@ -10,7 +10,7 @@ const CURVES: &str = "start --template problem:sphere --set problem.steps=27 --t
 #[test]
 fn every_pruner_saves_work_and_gives_the_same_table_on_any_number_of_threads() {
     let place = Place::new();
-    for pruner in ["envelope", "median", "percentile", "asha", "halving", "hyperband"] {
+    for pruner in ["forecast", "median", "percentile", "asha", "halving", "hyperband"] {
         let study = |threads: u32| {
             let name = format!("{pruner}-{threads}");
             let words = format!("{CURVES} --prune {pruner} --threads {threads} --name {name}");
@@ -51,7 +51,7 @@ fn a_trial_that_went_on_has_the_point_and_the_seed_of_its_origin() {
 fn replications_that_were_run_are_not_run_again() {
     let place = Place::new();
     let study = "--template problem:ackley --set problem.noise=2 --replications 9 --trials 100";
-    let start = format!("start {study} --quiet --format json --prune asha:envelope=false");
+    let start = format!("start {study} --quiet --format json --prune asha:forecast=false");
     let told = place.run(&format!("{start} --name r")).ended(0).json();
     // 100 with one, a third of them with two more, and a third of those with six.
     let steps = told["steps"].as_u64().unwrap_or(0);
@@ -96,7 +96,7 @@ vary = [
 fn a_trial_without_a_finite_objective_on_its_rung_does_not_go_on() {
     let place = Place::new();
     place.write("folds.toml", FOLDS);
-    for pruner in ["asha:envelope=false", "halving:envelope=false"] {
+    for pruner in ["asha:forecast=false", "halving:forecast=false"] {
         let name = pruner.split(':').next().expect("a word");
         let start = format!("start --template folds.toml --trials 150 --quiet --name {name}");
         place.run(&format!("{start} --prune {pruner}")).ended(0);
@@ -175,7 +175,7 @@ fn explain_shows_the_bars_that_a_trial_was_held_against() {
 #[test]
 fn explain_shows_where_a_trial_stood_on_its_rung() {
     let place = Place::new();
-    place.run(&format!("{CURVES} --prune asha:envelope=false --name a")).ended(0);
+    place.run(&format!("{CURVES} --prune asha:forecast=false --name a")).ended(0);
     let told = place.run("explain a 0 --format json").ended(0).json();
     let (rung, last) = (&told["rung"], told["steps"].as_array().and_then(|steps| steps.last()));
     assert_eq!(rung["came"], 200, "{told}");
@@ -198,7 +198,7 @@ fn what_cannot_prune_is_refused_before_anything_starts() {
             "--prune medain",
             "--prune medain: prune: found \"medain\" (did you mean median?), allowed: a condition on",
         ),
-        ("--prune ?", "or one of envelope, median, percentile"),
+        ("--prune ?", "or one of forecast, median, percentile"),
         ("--prune median:keep=3", "found the option keep"),
         ("--prune median --prune asha", "allowed: one pruner, and any number of rules"),
         ("--prune 'f > 1 at 0'", "'0' is no step from 1"),
@@ -207,7 +207,7 @@ fn what_cannot_prune_is_refused_before_anything_starts() {
         assert!(said.contains(message), "{words}: {said}");
     }
     let listed = place.run("start --template problem:sphere --quiet --prune ?").ended(2).err;
-    assert!(listed.contains("or one of envelope, median, percentile"), "{listed}");
+    assert!(listed.contains("or one of forecast, median, percentile"), "{listed}");
     let silent = "start --template problem:sphere --trials 9 --quiet --prune median";
     assert!(place.run(silent).ended(2).err.contains("these trials report nothing on their way"));
 }

@@ -13,10 +13,12 @@ use crate::job::{
 };
 
 /// The layout's version.
-pub const WIRE_VERSION: u16 = 4;
+pub const WIRE_VERSION: u16 = 5;
 
-/// The first layout in which origins have reports, the first in which jobs have origins and a
-/// guard, and the oldest that is read: ledgers keep what they were written with.
+/// The first layout in which bars have forecasts, the first in which origins have reports, the
+/// first in which jobs have origins and a guard, and the oldest that is read: ledgers keep what
+/// they were written with.
+pub(crate) const FORECAST_VERSION: u16 = 5;
 const REPORTED_VERSION: u16 = 4;
 const GUARDED_VERSION: u16 = 3;
 const OLDEST_VERSION: u16 = 2;
@@ -232,6 +234,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The version of the layout that the message has.
+    pub(crate) fn version(&self) -> u16 {
+        self.version
+    }
+
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let (head, tail) = self.bytes.split_first_chunk().ok_or(WireError::Damaged("cut short"))?;
         self.bytes = tail;
@@ -332,7 +339,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use search_spaces::{Bar, Course, Guard, Patience, Pause, Rival, Rivals};
+    use search_spaces::{Bar, Course, Forecast, Guard, Patience, Pause, Rival, Rivals};
 
     use super::*;
 
@@ -361,7 +368,11 @@ mod tests {
             cohort: 12,
             rows: vec![vec![0.5, -1.0], vec![0.25, 2.0]],
             spare: vec![0.1, -2.0],
-            precedents: vec![vec![0.75, f64::NEG_INFINITY]],
+            forecast: Some(Forecast {
+                earlier: 2,
+                weights: vec![[0.5, -0.0, 1.0], [0.0, -1.0, 2.0]],
+                ends: vec![vec![0.75, f64::NEG_INFINITY]],
+            }),
             violation: Some(f64::INFINITY),
         };
         let rival = Rival { trial: 8, reports: vec![(1, vec![0.5, 0.5]), (4, vec![1.0, -0.0])] };
@@ -427,6 +438,32 @@ mod tests {
         let mut older = kept.concat();
         older[0] = 3;
         assert_eq!(JobSpec::from_bytes(&older).unwrap(), old);
+    }
+
+    #[test]
+    fn jobs_of_the_layout_without_forecasts_hold_against_what_was_reported() {
+        // What an absent forecast takes is a list of precedents there: its length, and its rows.
+        let precedents = [[2, 0, 0, 0].to_vec(), row(0.5), row(0.25)].concat();
+        let mut of_now = spec();
+        let guard = Guard { bars: vec![Bar { step: 3, ..Bar::default() }], ..Guard::default() };
+        of_now.guard = Some(Arc::new(guard.clone()));
+        let bytes = of_now.to_bytes();
+        // Behind it come the absent violation, patience, rivals and pause.
+        let place = bytes.len() - 5;
+        let mut old = [&bytes[..place], &precedents, &bytes[place + 1..]].concat();
+        old[0] = 4;
+        let read = JobSpec::from_bytes(&old).unwrap().guard.expect("it has one");
+        let forecast = Forecast {
+            earlier: 3,
+            weights: vec![[0.0, 0.0, 1.0]],
+            ends: vec![vec![0.5], vec![0.25]],
+        };
+        let bars = vec![Bar { forecast: Some(forecast), ..guard.bars[0].clone() }];
+        assert_eq!(*read, Guard { bars, ..guard });
+    }
+
+    fn row(value: f64) -> Vec<u8> {
+        [&[1, 0, 0, 0][..], &value.to_bits().to_le_bytes()].concat()
     }
 
     #[test]

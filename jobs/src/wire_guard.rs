@@ -1,8 +1,8 @@
 //! Guards as bytes.
 
-use search_spaces::{Bar, Course, Guard, Patience, Pause, Rival, Rivals};
+use search_spaces::{Bar, Course, Forecast, Guard, Patience, Pause, Rival, Rivals};
 
-use crate::wire::{Reader, WireError, Writer};
+use crate::wire::{FORECAST_VERSION, Reader, WireError, Writer};
 
 const COURSES: [Course; 3] = [Course::Last, Course::Best, Course::Mean];
 
@@ -29,12 +29,16 @@ impl Writer {
     }
 
     fn bar(&mut self, bar: &Bar) {
-        let Bar { step, cohort, rows, spare, precedents, violation } = bar;
+        let Bar { step, cohort, rows, spare, forecast, violation } = bar;
         self.u64(*step);
         self.u64(*cohort);
         self.list(rows, |out, row| out.values(row));
         self.values(spare);
-        self.list(precedents, |out, row| out.values(row));
+        self.option(forecast.as_ref(), |out, Forecast { earlier, weights, ends }| {
+            out.u64(*earlier);
+            out.list(weights, |out, weights| weights.iter().for_each(|weight| out.f64(*weight)));
+            out.list(ends, |out, row| out.values(row));
+        });
         self.option(violation.as_ref(), |out, most| out.f64(*most));
     }
 
@@ -70,13 +74,27 @@ impl Reader<'_> {
     }
 
     fn bar(&mut self) -> Result<Bar, WireError> {
+        let step = self.u64()?;
         Ok(Bar {
-            step: self.u64()?,
+            step,
             cohort: self.u64()?,
             rows: self.list(Self::values)?,
             spare: self.values()?,
-            precedents: self.list(Self::values)?,
+            forecast: if self.version() < FORECAST_VERSION {
+                let ends = self.list(Self::values)?;
+                (!ends.is_empty()).then(|| as_reported(step, ends))
+            } else {
+                self.option(Self::forecast)?
+            },
             violation: self.option(Self::f64)?,
+        })
+    }
+
+    fn forecast(&mut self) -> Result<Forecast, WireError> {
+        Ok(Forecast {
+            earlier: self.u64()?,
+            weights: self.list(|input| Ok([input.f64()?, input.f64()?, input.f64()?]))?,
+            ends: self.list(Self::values)?,
         })
     }
 
@@ -89,4 +107,10 @@ impl Reader<'_> {
     fn values(&mut self) -> Result<Vec<f64>, WireError> {
         self.list(Self::f64)
     }
+}
+
+/// Before there were forecasts, reports were held against what the best trials had reported by then.
+fn as_reported(step: u64, reported: Vec<Vec<f64>>) -> Forecast {
+    let weights = vec![[0.0, 0.0, 1.0]; reported.first().map_or(0, Vec::len)];
+    Forecast { earlier: step, weights, ends: reported }
 }

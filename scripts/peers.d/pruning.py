@@ -23,8 +23,8 @@ from laboratory import Laboratory
 from ours import Optimize
 
 OURS = [
-    "envelope", "median", "percentile:keep=25", "asha", "asha:envelope=false", "asha:resume=false",
-    "halving", "hyperband", "hyperband:envelope=false",
+    "forecast", "median", "percentile:keep=25", "asha", "asha:forecast=false", "asha:resume=false",
+    "halving", "hyperband", "hyperband:forecast=false",
 ]
 TRIALS, SEEDS, QUICK_SEEDS = 500, 5, 2
 

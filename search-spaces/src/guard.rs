@@ -4,6 +4,7 @@
 //! in the job. Whoever runs a trial holds its reports against it and asks nobody, so that the
 //! same trial is stopped at the same step wherever and whenever it is run.
 
+use crate::forecast::{Forecast, Trail};
 use crate::signed_rank::is_worse;
 use crate::standing::Standing;
 
@@ -46,14 +47,15 @@ pub struct Bar {
     /// How many trials have set it.
     pub cohort: u64,
     /// Objectives of some of them, none better than another: a trial that one of these dominates
-    /// is behind. With one objective this is a threshold.
+    /// is behind. With one objective this is a threshold. Where there is none, the forecast alone
+    /// says who is.
     pub rows: Vec<Vec<f64>>,
     /// A trial that is no worse than this in any one objective is never behind; empty where there
     /// is one objective.
     pub spare: Vec<f64>,
-    /// What the best of the finished trials had at this step, about: a trial that is nowhere worse
-    /// than one of these is never behind.
-    pub precedents: Vec<Vec<f64>>,
+    /// How trials are expected to end from here: one that may become as good as the best finished
+    /// ones is never behind.
+    pub forecast: Option<Forecast>,
     /// No trial that was feasible in the end had missed the outcome constraints by more at this
     /// step.
     pub violation: Option<f64>,
@@ -159,6 +161,8 @@ pub struct Watched<'a> {
     /// Reports with a standing so far, and what they amount to.
     seen: u64,
     amount: Amount,
+    /// What they amounted to one by one, where a bar has a forecast.
+    trail: Option<Trail>,
     /// The best value of each objective.
     best: Vec<f64>,
     /// The report at which an objective became better last.
@@ -178,11 +182,13 @@ impl Guard {
     /// A trial under this guard, before its first report.
     #[must_use]
     pub fn watch(&self) -> Watched<'_> {
+        let foresees = self.bars.iter().any(|bar| bar.forecast.is_some());
         Watched {
             guard: self,
             next: 0,
             seen: 0,
             amount: Amount::new(self.course),
+            trail: foresees.then(Trail::default),
             best: Vec::new(),
             better: 0,
             own: Vec::new(),
@@ -225,7 +231,10 @@ impl Watched<'_> {
 
     fn take(&mut self, step: u64, objectives: &[f64]) {
         self.seen += 1;
-        self.amount.after(objectives);
+        let amount = self.amount.after(objectives);
+        if let Some(trail) = &mut self.trail {
+            trail.push(step, amount);
+        }
         if self.seen == 1 {
             self.best = objectives.to_vec();
             self.better = 1;
@@ -251,10 +260,15 @@ impl Watched<'_> {
                 bar.cohort
             ));
         }
-        let is_behind = bar.stops(&self.amount.values);
+        let is_behind = bar.stops(&self.amount.values, self.trail.as_ref());
         let waits = self.guard.patience.is_some() && !self.has_stalled();
-        (is_behind && !waits)
-            .then(|| format!("{pruner} at step {step}: behind the bar of {} trials", bar.cohort))
+        (is_behind && !waits).then(|| {
+            let what = match &bar.rows[..] {
+                [] => "not expected to become as good as the best",
+                _ => "behind the bar",
+            };
+            format!("{pruner} at step {step}: {what} of {} trials", bar.cohort)
+        })
     }
 
     fn has_stalled(&self) -> bool {
@@ -298,18 +312,21 @@ fn dominates(row: &[f64], other: &[f64]) -> bool {
 }
 
 impl Bar {
-    /// Whether a trial whose course amounts to this is behind.
+    /// Whether a trial is behind whose reports amount to `course`, and to this before, where there
+    /// is a forecast.
     #[must_use]
-    pub fn stops(&self, course: &[f64]) -> bool {
+    pub fn stops(&self, course: &[f64], trail: Option<&Trail>) -> bool {
         let is_spared = course.iter().zip(&self.spare).any(|(value, least)| value <= least);
-        !is_spared && !self.is_known(course) && self.rows.iter().any(|row| dominates(row, course))
-    }
-
-    /// Whether one of the best finished trials was no better at this step.
-    #[must_use]
-    pub fn is_known(&self, course: &[f64]) -> bool {
-        let covers = |row: &Vec<f64>| course.iter().zip(row).all(|(value, most)| value <= most);
-        self.precedents.iter().any(covers)
+        let is_promising = self.forecast.as_ref().map(|forecast| {
+            let earlier = trail.and_then(|trail| trail.at(forecast.earlier));
+            earlier.is_some_and(|earlier| forecast.is_promising(earlier, course))
+        });
+        let is_behind = match (&self.rows[..], is_promising) {
+            (_, Some(true)) | ([], None) => false,
+            ([], Some(false)) => true,
+            (rows, _) => rows.iter().any(|row| dominates(row, course)),
+        };
+        is_behind && !is_spared
     }
 }
 

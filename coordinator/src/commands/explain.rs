@@ -4,7 +4,7 @@
 //! made of the trials that had been told before its job was asked.
 
 use results::{Ledger, Record, Row, Status, Store};
-use search_spaces::{Amount, Bar, Course, Guard, Measure};
+use search_spaces::{Amount, Bar, Course, Guard, Measure, Trail};
 use serde::Serialize;
 use simulators::Trial;
 
@@ -67,8 +67,11 @@ struct Shown {
     cohort: u64,
     /// Objectives that no trial may be dominated by; with one objective, the threshold.
     rows: Vec<Vec<f64>>,
-    /// What the best finished trials had here: who is no worse is never behind.
-    precedents: Vec<Vec<f64>>,
+    /// How the trial was expected to end, from here.
+    expected: Option<Vec<f64>>,
+    /// The ends that are good enough: who is expected to end no worse than one of them is never
+    /// behind.
+    good_enough: Vec<Vec<f64>>,
     is_behind: bool,
 }
 
@@ -162,6 +165,7 @@ fn continued(ledger: &Ledger, row: &Row) -> Result<Option<u64>, Failure> {
 
 fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
     let mut amount = Amount::new(guard.course);
+    let mut trail = Trail::default();
     let mut bars = guard.bars.iter().peekable();
     let shown = |values: &[f64]| shown(measure, values);
     let all = |rows: &[Vec<f64>]| rows.iter().map(|row| shown(row)).collect();
@@ -171,6 +175,7 @@ fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
             return Step { at: report.step, values, amount, bar: None };
         };
         let reached = amount.after(&standing.objectives).to_vec();
+        trail.push(report.step, &reached);
         let mut bar: Option<&Bar> = None;
         while let Some(next) = bars.next_if(|next| next.step <= report.step) {
             bar = Some(next);
@@ -183,8 +188,12 @@ fn steps(row: &Row, guard: &Guard, measure: &Measure) -> Vec<Step> {
                 step: bar.step,
                 cohort: bar.cohort,
                 rows: all(&bar.rows),
-                precedents: all(&bar.precedents),
-                is_behind: bar.stops(&reached),
+                expected: bar.forecast.as_ref().and_then(|forecast| {
+                    let earlier = trail.at(forecast.earlier)?;
+                    Some(shown(&forecast.of(earlier, &reached).collect::<Vec<f64>>()))
+                }),
+                good_enough: bar.forecast.as_ref().map_or(Vec::new(), |it| all(&it.ends)),
+                is_behind: bar.stops(&reached, Some(&trail)),
             }),
         }
     };
@@ -279,7 +288,7 @@ fn table(it: &Explanation) -> String {
     let so_far = it.so_far.filter(|_| has_bars);
     header.extend(so_far.map(String::from));
     if has_bars {
-        header.extend(["bar", "best had", "of trials", ""].map(String::from));
+        header.extend(["bar", "expected end", "good enough", "of trials", ""].map(String::from));
     }
     let mut shown = people_table(header);
     for step in &it.steps {
@@ -292,7 +301,8 @@ fn table(it: &Explanation) -> String {
         }
         if let Some(bar) = &step.bar {
             cells.push(rows(&bar.rows));
-            cells.push(rows(&bar.precedents));
+            cells.push(bar.expected.as_ref().map_or("-".to_owned(), |expected| joined(expected)));
+            cells.push(rows(&bar.good_enough));
             cells.push(thousands(bar.cohort));
             cells.push(if bar.is_behind { "behind" } else { "" }.to_owned());
         }

@@ -1,8 +1,7 @@
 //! What trials reported at one rung, and the bar that a share of them passes.
 
-use search_spaces::{Amount, Bar, Course};
+use search_spaces::Bar;
 
-use super::Run;
 use crate::pareto::{Scores, first_fronts};
 
 /// A cohort keeps so many rows at most. When it has as many, it forgets every other one, and from
@@ -68,6 +67,11 @@ impl Cohort {
     /// Its step.
     pub fn step(&self) -> u64 {
         self.step
+    }
+
+    /// How many objectives there are.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// How many trials came here.
@@ -153,27 +157,6 @@ impl Cohort {
     }
 }
 
-/// What a trial's reports amounted to at each of the rungs that it came to, in their order.
-pub(super) fn amounts(run: &Run, rungs: &[u64], course: Course) -> Vec<Vec<f64>> {
-    let mut amount = Amount::new(course);
-    let mut found: Vec<Vec<f64>> = Vec::with_capacity(rungs.len());
-    for (step, standing) in &run.reports {
-        let value = amount.after(&standing.objectives);
-        while rungs.get(found.len()).is_some_and(|rung| rung <= step) {
-            found.push(value.to_vec());
-        }
-    }
-    found
-}
-
-/// What a whole trial amounts to: its last report, or the mean of all where that is what counts.
-pub(super) fn end(run: &Run, course: Course) -> Vec<f64> {
-    run.amount(match course {
-        Course::Mean => Course::Mean,
-        Course::Last | Course::Best => Course::Last,
-    })
-}
-
 /// Whether there is so much more than when something was worked out last that it is due again.
 pub(super) fn has_grown(now: u64, known: u64) -> bool {
     (now - known) * GROWTH >= known
@@ -191,6 +174,10 @@ fn evenly<T: Copy>(items: &[T], most: usize) -> Vec<T> {
 mod tests {
     use super::*;
 
+    fn stops(bar: &Bar, course: &[f64]) -> bool {
+        bar.stops(course, None)
+    }
+
     const HALF: Terms = Terms { share: 0.5, startup: 4, epsilon: 0.0, spare: 0.1 };
 
     #[test]
@@ -203,7 +190,7 @@ mod tests {
         cohort.add(&[2.0]);
         let bar = cohort.bar().expect("four are enough").clone();
         assert_eq!((bar.step, bar.cohort, &bar.rows), (3, 4, &vec![vec![2.0]]));
-        assert!(!bar.stops(&[2.0]) && bar.stops(&[2.1]) && !bar.stops(&[1.9]));
+        assert!(!stops(&bar, &[2.0]) && stops(&bar, &[2.1]) && !stops(&bar, &[1.9]));
     }
 
     #[test]
@@ -228,14 +215,14 @@ mod tests {
         }
         let bar = cohort.bar().expect("six").clone();
         assert_eq!(bar.rows, [[0.0, 3.0], [1.0, 1.0], [3.0, 0.0]]);
-        assert!(bar.stops(&[1.0, 2.0]));
-        assert!(!bar.stops(&[0.5, 2.5]) && !bar.stops(&[9.0, -1.0]));
+        assert!(stops(&bar, &[1.0, 2.0]));
+        assert!(!stops(&bar, &[0.5, 2.5]) && !stops(&bar, &[9.0, -1.0]));
         let mut eased = Cohort::new(1, 2, Terms { epsilon: 0.5, spare: 0.0, ..HALF });
         for row in [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [4.0, 4.0]] {
             eased.add(&row);
         }
         let bar = eased.bar().expect("four");
-        assert!(!bar.stops(&[2.9, 2.9]) && bar.stops(&[3.5, 3.5]), "the bar is 1 + 0.5 * 4");
+        assert!(!stops(bar, &[2.9, 2.9]) && stops(bar, &[3.5, 3.5]), "the bar is 1 + 0.5 * 4");
     }
 
     #[test]
@@ -246,6 +233,6 @@ mod tests {
         }
         let bar = cohort.bar().expect("twenty");
         assert_eq!(bar.spare, [1.0, 1.0]);
-        assert!(bar.stops(&[12.0, 12.0]) && !bar.stops(&[1.0, 99.0]));
+        assert!(stops(bar, &[12.0, 12.0]) && !stops(bar, &[1.0, 99.0]));
     }
 }

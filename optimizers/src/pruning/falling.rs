@@ -1,23 +1,24 @@
 //! Pruners that stop a trial when it falls behind those that came to their end: `median`,
-//! `percentile` and `envelope`.
+//! `percentile` and `forecast`.
 //!
 //! D. Golovin et al., "Google Vizier: A Service for Black-Box Optimization", KDD 2017, section
 //! 3.2.2, stops a trial whose value is worse than the median of what finished trials had at the
 //! same step. With several objectives the place of the quantile is taken by the front that so
 //! many of them lie on or before: a trial is behind if one of that front dominates it.
 //!
-//! A trial is not behind as long as it is no worse than one of the best finished trials was at
-//! that step ([`Finishers`]). `envelope` asks for nothing else. As what was stopped cannot show
+//! A trial is not behind as long as it is expected to end no worse than one of the best finished
+//! trials did ([`Finishers`]). `forecast` asks for nothing else. As what was stopped cannot show
 //! how it would have ended, some trials are stopped by nothing: the control group.
 
 use std::sync::Arc;
 
 use search_spaces::{Bar, Course, Guard, Patience};
 
-use super::cohort::{Cohort, Terms, amounts, end};
+use super::cohort::{Cohort, Terms};
 use super::control::Control;
 use super::finishers::Finishers;
 use super::rungs::Schedule;
+use super::sights::sights;
 use super::{End, Pruner, Run};
 
 /// What a trial must not fall behind.
@@ -73,20 +74,20 @@ impl Falling {
         self.rungs = self.schedule.rungs(steps);
         let cohort = |step: &u64| Cohort::new(*step, self.width, terms);
         self.cohorts = self.rungs.iter().map(cohort).collect();
+        self.finishers.lay_out(&self.rungs, steps);
     }
 
     fn bars(&mut self) -> Vec<Bar> {
-        let Self { behind, width, cohorts, finishers, .. } = self;
-        let bar = |(rung, cohort): (usize, &mut Cohort)| {
+        let Self { behind, cohorts, finishers, .. } = self;
+        let bar = |cohort: &mut Cohort| {
             let mut bar = cohort.bar()?.clone();
-            bar.precedents = finishers.precedents(rung).to_vec();
+            bar.forecast = finishers.forecast(bar.step).cloned();
             if let Behind::Best(_) = behind {
-                // Everything is behind this, but for what has a precedent.
-                bar.rows = vec![vec![f64::NEG_INFINITY; *width]];
+                bar.rows.clear();
             }
             Some(bar)
         };
-        cohorts.iter_mut().enumerate().filter_map(bar).collect()
+        cohorts.iter_mut().filter_map(bar).collect()
     }
 }
 
@@ -104,21 +105,23 @@ impl Pruner for Falling {
 
     fn learn(&mut self, run: &Run) {
         let is_control = self.control.had(run.trial);
-        if !matches!(run.end, End::Feasible | End::Infeasible) {
-            return;
-        }
-        let Some((last, _)) = run.reports.last() else { return };
-        if self.cohorts.is_empty() {
+        let has_ended = matches!(run.end, End::Feasible | End::Infeasible);
+        if let (true, Some((last, _))) = (has_ended && self.cohorts.is_empty(), run.reports.last())
+        {
             self.lay_out(*last);
+        }
+        self.finishers.learn(run, self.guard.course);
+        if !has_ended || run.reports.is_empty() {
+            return;
         }
         if run.end == End::Infeasible {
             return;
         }
-        let values = amounts(run, &self.rungs, self.guard.course);
+        let sights = sights(run, &self.rungs, self.guard.course);
         // The control group would hold the bars down to where any trial comes.
         if !is_control || matches!(self.behind, Behind::Best(_)) {
-            for (cohort, value) in self.cohorts.iter_mut().zip(&values) {
-                cohort.add(value);
+            for (cohort, sight) in self.cohorts.iter_mut().zip(&sights) {
+                cohort.add(&sight.present);
             }
         }
         for cohort in &mut self.cohorts {
@@ -127,8 +130,6 @@ impl Pruner for Falling {
                 cohort.met(standing.violation);
             }
         }
-        // Of repetitions the last one is not how it ended.
-        self.finishers.add(end(run, self.guard.course), values);
         self.made = None;
     }
 }

@@ -1,49 +1,85 @@
-//! The best of the finished trials, and what they had at the rungs.
+//! The best of the finished trials, and what the way that they took says of how others end.
 //!
-//! Early reports may say much about how a trial ends, or nothing, or the opposite. What the best
-//! trials looked like by then shows it: as long as a trial looks no worse than one of those did,
-//! it may become as good.
+//! D. Golovin et al., "Google Vizier: A Service for Black-Box Optimization", KDD 2017, section
+//! 3.2.1, predicts the end of a trial by a regression on the curves of those that came to
+//! theirs, and stops it where it is unlikely to become better than the best. The regression here
+//! is linear, rung by rung, on what a trial amounted to at the rung and half of the way to it
+//! (compare B. Baker et al., "Accelerating Neural Architecture Search using Performance
+//! Prediction", ICLR 2018, section 4): that sees what still falls quickly, costs little, and is
+//! exact for the curves of one shape. How far it was wrong for the best shows how much it is to be
+//! believed: where early reports say nothing, nothing is stopped.
+
+use search_spaces::{Bar, Course, Forecast};
 
 use super::cohort::has_grown;
+use super::rungs::Schedule;
+use super::sights::{Sight, end, halfway, sights};
+use super::{End, Run};
 use crate::pareto::{Scores, first_fronts};
 
 /// So many of the best are remembered.
 const MOST: usize = 128;
 
-/// The share of the finished trials that count as the best, and how many do at least.
+/// The share of the finished trials that count as the best, or else that of all trials, as the
+/// finished ones become a selection: more where they have to show a whole frontier. And how many do
+/// at least.
 const SHARE: f64 = 0.1;
-const LEAST: usize = 8;
+const SHARE_OF_ALL: f64 = 0.03;
+const SHARE_OF_FRONTIERS: f64 = 0.2;
+pub(super) const LEAST: usize = 8;
+
+/// What is estimated from them for each objective: a constant, two weights, and their error.
+const ESTIMATED: usize = 3;
 
 /// The best trials so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Finishers {
     width: usize,
-    /// By how much of their range a trial may be worse than all of them.
+    /// So many standard deviations of its error a forecast is not trusted.
     slack: f64,
+    /// Where forecasts are made, ascending; empty before it is known how far trials go.
+    steps: Vec<u64>,
     best: Vec<Finisher>,
     finished: u64,
-    /// How many had finished when the precedents were worked out.
+    begun: u64,
+    /// How many had finished when the forecasts were worked out.
     known: u64,
-    /// Rung by rung.
-    precedents: Vec<Vec<Vec<f64>>>,
+    /// Step by step.
+    forecasts: Vec<Option<Forecast>>,
 }
 
 #[derive(Clone, Debug)]
 struct Finisher {
     last: Vec<f64>,
-    rungs: Vec<Vec<f64>>,
+    sights: Vec<Sight>,
 }
 
 impl Finishers {
     /// None yet.
     pub fn new(width: usize, slack: f64) -> Self {
-        Self { width, slack, best: Vec::new(), finished: 0, known: 0, precedents: Vec::new() }
+        let (steps, best, forecasts) = (Vec::new(), Vec::new(), Vec::new());
+        Self { width, slack, steps, best, finished: 0, begun: 0, known: 0, forecasts }
     }
 
-    /// Takes up a trial: how it ended, and what it had at the rungs.
-    pub fn add(&mut self, last: Vec<f64>, rungs: Vec<Vec<f64>>) {
+    /// Makes forecasts at these steps, and where trials of so many steps are looked at evenly.
+    pub fn lay_out(&mut self, steps: &[u64], whole: u64) {
+        let evenly = Schedule::Even { warmup: None, every: 0 }.rungs(whole);
+        self.steps = [steps, &evenly].concat();
+        self.steps.sort_unstable();
+        self.steps.dedup();
+    }
+
+    /// Learns how a trial went.
+    pub fn learn(&mut self, run: &Run, course: Course) {
+        if run.origin.is_none() {
+            self.begun += 1;
+        }
+        if run.end != End::Feasible || run.reports.is_empty() {
+            return;
+        }
         self.finished += 1;
-        self.best.push(Finisher { last, rungs });
+        let sights = sights(run, &self.steps, course);
+        self.best.push(Finisher { last: end(run, course), sights });
         if self.best.len() > MOST + MOST / 4 {
             self.keep(MOST);
         }
@@ -57,73 +93,207 @@ impl Finishers {
         self.best = order.map(|place| self.best[place].clone()).collect();
     }
 
-    /// What the best had at a rung, eased by the slack; nothing before enough have finished.
-    pub fn precedents(&mut self, rung: usize) -> &[Vec<f64>] {
-        if self.finished < LEAST as u64 {
-            return &[];
-        }
-        if has_grown(self.finished, self.known) {
+    /// Works the forecasts out again where that is due; how many trials they were made from.
+    pub fn refresh(&mut self) -> u64 {
+        if self.finished >= LEAST as u64 && has_grown(self.finished, self.known) {
             self.known = self.finished;
             self.keep(MOST);
-            let share = (SHARE * self.finished as f64).ceil() as usize;
-            let best = &self.best[..share.clamp(LEAST, MOST).min(self.best.len())];
-            let rungs = best.iter().map(|each| each.rungs.len()).max().unwrap_or(0);
-            self.precedents = (0..rungs).map(|rung| eased(best, rung, self.slack)).collect();
+            let of_all = if self.width == 1 { SHARE_OF_ALL } else { SHARE_OF_FRONTIERS };
+            let share = (SHARE * self.finished as f64).max(of_all * self.begun as f64);
+            let best = (share.ceil() as usize).clamp(LEAST, MOST).min(self.best.len());
+            self.forecasts = (0..self.steps.len()).map(|place| self.fit(place, best)).collect();
         }
-        self.precedents.get(rung).map_or(&[], Vec::as_slice)
+        self.known
+    }
+
+    /// How trials are expected to end that have come to one of the steps; nothing before enough
+    /// have finished.
+    pub fn forecast(&mut self, step: u64) -> Option<&Forecast> {
+        self.refresh();
+        let place = self.steps.binary_search(&step).ok()?;
+        self.forecasts.get(place)?.as_ref()
+    }
+
+    /// Bars between two steps that stop whatever is not expected to become as good as the best.
+    pub fn bars(&mut self, after: u64, before: u64) -> Vec<Bar> {
+        let cohort = self.refresh();
+        let there = self.steps.iter().zip(&self.forecasts);
+        there
+            .filter(|(step, _)| (after + 1..before).contains(*step))
+            .filter_map(|(step, forecast)| {
+                let forecast = Some(forecast.as_ref()?.clone());
+                Some(Bar { step: *step, cohort, forecast, ..Bar::default() })
+            })
+            .collect()
+    }
+
+    /// The forecast at a step, by its place, for which the first so many are the best.
+    fn fit(&self, step: usize, best: usize) -> Option<Forecast> {
+        let came = self.best.iter().enumerate();
+        let came: Vec<(usize, &Sight, &[f64])> =
+            came.filter_map(|(place, it)| Some((place, it.sights.get(step)?, &*it.last))).collect();
+        let best = came.partition_point(|(place, ..)| *place < best);
+        if best <= ESTIMATED {
+            return None;
+        }
+        let of_objective = |objective: usize| {
+            let rows: Vec<[f64; 3]> = came
+                .iter()
+                .map(|(_, it, last)| {
+                    [it.earlier[objective], it.present[objective], last[objective]]
+                })
+                .collect();
+            let weights = regression(&rows);
+            (weights, self.slack_of(weights, &rows[..best]))
+        };
+        let (weights, by): (Vec<[f64; 3]>, Vec<f64>) = (0..self.width).map(of_objective).unzip();
+        let ends = came[..best].iter().map(|(.., last)| *last);
+        let earlier = halfway(self.steps[step]);
+        Some(Forecast { earlier, weights, ends: outermost(&ends.collect::<Vec<_>>(), &by) })
+    }
+
+    /// By how much the forecast of an objective may lie above an end: the mean error for the best,
+    /// and its standard deviation so many times.
+    fn slack_of(&self, [constant, before, now]: [f64; 3], best: &[[f64; 3]]) -> f64 {
+        let error = |row: &[f64; 3]| constant + before * row[0] + now * row[1] - row[2];
+        let errors: Vec<f64> = best.iter().map(error).collect();
+        let mean = mean(&errors);
+        let squares: f64 = errors.iter().map(|error| (error - mean) * (error - mean)).sum();
+        mean + self.slack * (squares / (errors.len() - ESTIMATED) as f64).sqrt()
     }
 }
 
-/// What the best had at a rung; nothing where they are not asked.
-pub(super) fn precedents(finishers: &mut Option<Finishers>, rung: usize) -> &[Vec<f64>] {
-    finishers.as_mut().map_or(&[], |finishers| finishers.precedents(rung))
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The rows of the best at a rung, but for those that are nowhere worse than another one.
-fn eased(best: &[Finisher], rung: usize, slack: f64) -> Vec<Vec<f64>> {
-    let rows: Vec<&Vec<f64>> = best.iter().filter_map(|each| each.rungs.get(rung)).collect();
-    let Some(first) = rows.first() else { return Vec::new() };
-    let most = |column: usize| rows.iter().map(|row| row[column]).fold(f64::NEG_INFINITY, f64::max);
-    let least = |column: usize| rows.iter().map(|row| row[column]).fold(f64::INFINITY, f64::min);
-    let by: Vec<f64> =
-        (0..first.len()).map(|column| slack * (most(column) - least(column))).collect();
+/// The constant and the two weights of the least squares of what each row ends with.
+fn regression(rows: &[[f64; 3]]) -> [f64; 3] {
+    let column = |place: usize| rows.iter().map(|row| row[place]).collect::<Vec<f64>>();
+    let centred = |mut values: Vec<f64>| {
+        let mean = mean(&values);
+        for value in &mut values {
+            *value -= mean;
+        }
+        (mean, values)
+    };
+    let [(mean_before, mut before), (mean_now, now), (mean_end, end)] =
+        [0, 1, 2].map(|place| centred(column(place)));
+    // What the earlier amount says beyond the present one: often little, and sometimes nothing.
+    let all = dot(&before, &before);
+    let shared = slope(&now, &before);
+    for (value, now) in before.iter_mut().zip(&now) {
+        *value -= shared * now;
+    }
+    let is_new = dot(&before, &before) > NEGLIGIBLE * all;
+    let by_before = if is_new { slope(&before, &end) } else { 0.0 };
+    let by_now = slope(&now, &end) - by_before * shared;
+    [mean_end - by_before * mean_before - by_now * mean_now, by_before, by_now]
+}
+
+/// Below this part of its variance, what is new in an amount is rounding.
+const NEGLIGIBLE: f64 = 1e-18;
+
+fn slope(from: &[f64], to: &[f64]) -> f64 {
+    let spread = dot(from, from);
+    if spread > 0.0 { dot(from, to) / spread } else { 0.0 }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The rows, but for those that are nowhere worse than another one, all further on by so much.
+fn outermost(rows: &[&[f64]], by: &[f64]) -> Vec<Vec<f64>> {
     let covers = |row: &[f64], other: &[f64]| row.iter().zip(other).all(|(a, b)| a >= b);
-    let outer = rows.iter().enumerate().filter(|(place, row)| {
+    let is_outer = |(place, row): &(usize, &&[f64])| {
         !rows
             .iter()
             .enumerate()
             .any(|(other, outer)| covers(outer, row) && (outer != *row || other < *place))
-    });
-    outer.map(|(_, row)| row.iter().zip(&by).map(|(value, by)| value + by).collect()).collect()
+    };
+    let outer = rows.iter().enumerate().filter(is_outer);
+    outer.map(|(_, row)| row.iter().zip(by).map(|(value, by)| value + by).collect()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use search_spaces::Standing;
+
     use super::*;
 
-    #[test]
-    fn precedents_are_what_the_best_had_at_worst() {
-        let mut finishers = Finishers::new(1, 0.0);
-        for index in 0..100 {
-            // The better the end, the worse the beginning.
-            let end = f64::from(index);
-            finishers.add(vec![end], vec![vec![100.0 - end], vec![end]]);
+    /// Trials that report at 2, 5 and at their end, 9.
+    fn finishers(width: usize, slack: f64, trials: &[[Vec<f64>; 3]]) -> Finishers {
+        let mut finishers = Finishers::new(width, slack);
+        finishers.lay_out(&[5], 9);
+        for (trial, reports) in (0..).zip(trials) {
+            let standing = |row: &Vec<f64>| Standing { violation: 0.0, objectives: row.clone() };
+            let reports = [2, 5, 9].into_iter().zip(reports.iter().map(standing)).collect();
+            let run = Run { trial, origin: None, reports, end: End::Feasible };
+            finishers.learn(&run, Course::Last);
         }
-        // The best tenth ended with 0 to 9 (or a few more: they are worked out now and then).
-        assert_eq!(finishers.precedents(0), [vec![100.0]]);
-        assert_eq!(finishers.precedents(1), [vec![9.0]]);
-        assert!(finishers.precedents(2).is_empty());
+        finishers
+    }
+
+    /// Numbers in a fixed disorder, from 0 to 1.
+    fn disorder(index: u64) -> f64 {
+        let mixed = (index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        ((mixed ^ (mixed >> 32)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
     #[test]
-    fn several_objectives_have_several_precedents() {
-        let mut finishers = Finishers::new(2, 0.5);
-        for index in 0..8 {
-            let (x, y) = (f64::from(index), f64::from(7 - index));
-            finishers.add(vec![x, y], vec![vec![x, y]]);
+    fn curves_of_one_shape_are_foreseen_exactly() {
+        let trial = |index: u64| {
+            // The better the end, the worse the beginning.
+            let end = index as f64;
+            let height = (200.0 - end) * (0.5 + disorder(index));
+            [vec![end + 0.8 * height], vec![end + 0.5 * height], vec![end]]
+        };
+        let mut finishers = finishers(1, 2.0, &(0..100).map(trial).collect::<Vec<_>>());
+        let forecast = finishers.forecast(5).expect("enough");
+        assert_eq!(forecast.earlier, 2);
+        let expected: Vec<f64> = forecast.of(&[3.0 + 80.0], &[3.0 + 50.0]).collect();
+        assert!((expected[0] - 3.0).abs() < 1e-6, "{expected:?}");
+        // The best tenth ended with 0 to 9 (or a few more: they are worked out now and then).
+        assert!((forecast.ends[0][0] - 9.0).abs() < 1e-6, "{forecast:?}");
+        assert!(finishers.forecast(99).is_none(), "nothing came there");
+        let bars = finishers.bars(3, 8);
+        let steps: Vec<u64> = bars.iter().map(|bar| bar.step).collect();
+        assert_eq!(steps, [4, 5, 6, 7]);
+        assert!(bars[1].cohort >= 94 && bars[1].rows.is_empty());
+    }
+
+    #[test]
+    fn where_reports_say_nothing_every_trial_is_promising() {
+        let trial = |index: u64| [0, 1, 2].map(|place| vec![disorder(3 * index + place)]);
+        let mut finishers = finishers(1, 2.0, &(0..200).map(trial).collect::<Vec<_>>());
+        let forecast = finishers.forecast(5).expect("enough");
+        for index in 0..50 {
+            let (earlier, present) = ([disorder(900 + index)], [disorder(990 + index)]);
+            assert!(forecast.is_promising(&earlier, &present), "{forecast:?}");
         }
-        let rows = finishers.precedents(0);
-        assert_eq!(rows.len(), 8, "none of them covers another");
-        assert_eq!(rows[0], [3.5, 10.5]);
+    }
+
+    #[test]
+    fn amounts_that_do_not_differ_forecast_the_mean() {
+        let trial = |index: u64| [vec![1.0], vec![1.0], vec![index as f64]];
+        let mut seven = finishers(1, 0.0, &(0..7).map(trial).collect::<Vec<_>>());
+        assert!(seven.forecast(5).is_none(), "too few");
+        let mut eight = finishers(1, 0.0, &(0..8).map(trial).collect::<Vec<_>>());
+        assert_eq!(eight.forecast(5).expect("enough").weights, [[3.5, 0.0, 0.0]]);
+    }
+
+    #[test]
+    fn several_objectives_have_the_ends_of_a_front() {
+        let trial = |index: u64| {
+            let (x, y) = (index as f64, (7 - index) as f64);
+            [vec![2.0 * x, 3.0 * y], vec![2.0 * x, 3.0 * y], vec![x, y]]
+        };
+        let mut finishers = finishers(2, 0.0, &(0..8).map(trial).collect::<Vec<_>>());
+        let forecast = finishers.forecast(5).expect("enough");
+        assert_eq!(forecast.ends.len(), 8, "none of them covers another");
+        assert!(forecast.is_promising(&[4.0, 15.0], &[4.0, 14.9]));
+        assert!(!forecast.is_promising(&[4.0, 18.0], &[4.0, 18.0]));
     }
 }

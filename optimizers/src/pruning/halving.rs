@@ -7,18 +7,19 @@
 //! its trials have come to a rung, and lets the best 1/eta of them go on. While it waits, trials
 //! of the next bracket begin, so that nobody is idle.
 //!
-//! Unless `envelope=false`, those that look no worse than one of the best finished trials did at that
-//! rung go on as well. Who those might have been is shown by a control group.
+//! Unless `forecast=false`, those that are expected to end as well as one of the best finished trials
+//! go on as well, and what is not is stopped between its rungs. A control group is stopped by nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use search_spaces::{Bar, Course, Guard, Pause};
+use search_spaces::{Course, Guard};
 
-use super::cohort::{amounts, end};
 use super::control::Control;
-use super::finishers::{Finishers, precedents};
+use super::finishers::Finishers;
+use super::ladder::Ladder;
 use super::rungs::Schedule;
+use super::sights::{Sight, sights};
 use super::{End, Promotion, Pruner, Run};
 use crate::pareto::{Scores, first_fronts};
 
@@ -33,22 +34,18 @@ pub(crate) enum Brackets {
 
 /// Lets the best of each bracket go on, once all of it is there.
 pub(crate) struct Halving {
-    guard: Guard,
-    schedule: Schedule,
+    ladder: Ladder,
     factor: u64,
     brackets: Brackets,
     width: usize,
-    /// The steps of the rungs; none before it is known how far trials go.
-    rungs: Option<Vec<u64>>,
     /// Brackets that have not come to their end, by number.
     open: BTreeMap<u64, Bracket>,
     /// How many have begun.
     begun: u64,
     /// The bracket of every trial that has not come to its end.
     member: BTreeMap<u64, u64>,
-    /// The best finished trials, where those are asked how they began.
-    finishers: Option<Finishers>,
     control: Control,
+    /// Trials that are to go on, and the rung from which they do.
     due: VecDeque<(Vec<u64>, usize)>,
 }
 
@@ -58,9 +55,9 @@ struct Bracket {
     /// So many trials are to come there, and so many of them have begun.
     size: u64,
     begun: u64,
-    /// How many have come there or will never, and what those that came had amounted to.
+    /// How many have come there or will never, and what those that came had to show.
     told: u64,
-    here: Vec<(u64, Vec<f64>)>,
+    here: Vec<(u64, Sight)>,
 }
 
 impl Halving {
@@ -73,31 +70,14 @@ impl Halving {
         width: usize,
         steps: Option<u64>,
     ) -> Self {
-        Self {
-            guard: Guard { pruner: name.to_owned(), course, ..Guard::default() },
-            schedule,
-            factor,
-            brackets,
-            width,
-            rungs: steps.map(|steps| schedule.rungs(steps)),
-            open: BTreeMap::new(),
-            begun: 0,
-            member: BTreeMap::new(),
-            finishers,
-            control,
-            due: VecDeque::new(),
-        }
-    }
-
-    fn up_to(&self, rung: usize) -> Arc<Guard> {
-        let step = self.rungs.as_ref().and_then(|rungs| rungs.get(rung));
-        let pause = step.map(|step| Pause { step: *step, rung: rung as u64 });
-        Arc::new(Guard { pause, ..self.guard.clone() })
+        let ladder = Ladder::new(name, schedule, course, finishers, steps);
+        let (open, member, due) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Self { ladder, factor, brackets, width, open, begun: 0, member, control, due }
     }
 
     /// The first rung and the size of a bracket.
     fn shape(&self, number: u64) -> (usize, u64) {
-        let stages = self.rungs.as_ref().map_or(0, Vec::len);
+        let stages = self.ladder.rungs().len();
         match self.brackets {
             Brackets::Alike(0) => (0, self.factor.pow(stages as u32)),
             Brackets::Alike(size) => (0, size),
@@ -120,18 +100,17 @@ impl Halving {
         let here = std::mem::take(&mut bracket.here);
         let most = (bracket.size / self.factor).max(1).min(here.len() as u64);
         let from = bracket.rung;
-        let rows: Vec<f64> = here.iter().flat_map(|(_, row)| row.iter().copied()).collect();
+        let rows: Vec<f64> = here.iter().flat_map(|(_, sight)| sight.present.clone()).collect();
         let fronts = if rows.is_empty() {
             Vec::new()
         } else {
             first_fronts(Scores::new(&rows, self.width), most as usize)
         };
         let best: BTreeSet<usize> = fronts.into_iter().flatten().take(most as usize).collect();
-        let precedents = precedents(&mut self.finishers, from).to_vec();
-        let spared = Bar { precedents, ..Bar::default() };
+        let forecast = self.ladder.forecast(from);
         let mut trials = Vec::new();
-        for (place, (trial, row)) in here.into_iter().enumerate() {
-            if best.contains(&place) || spared.is_known(&row) {
+        for (place, (trial, sight)) in here.into_iter().enumerate() {
+            if best.contains(&place) || sight.is_promising(forecast) {
                 trials.push(trial);
             } else {
                 self.member.remove(&trial);
@@ -143,17 +122,17 @@ impl Halving {
         }
         let size = trials.len() as u64;
         *bracket = Bracket { rung: from + 1, size, begun: size, told: 0, here: Vec::new() };
-        self.due.push_back((trials, from + 1));
+        self.due.push_back((trials, from));
     }
 }
 
 impl Pruner for Halving {
     fn begin(&mut self, first: u64, len: u64) -> Arc<Guard> {
-        if self.rungs.as_ref().is_none_or(Vec::is_empty) {
-            return self.up_to(0);
+        if self.ladder.rungs().is_empty() {
+            return Arc::new(self.ladder.free().clone());
         }
         if self.control.takes(first, len) {
-            return self.up_to(usize::MAX);
+            return Arc::new(self.ladder.free().clone());
         }
         let filling = self.open.iter().next_back();
         let is_full = filling.is_none_or(|(_, bracket)| bracket.begun >= bracket.size);
@@ -170,33 +149,21 @@ impl Pruner for Halving {
         bracket.size = bracket.size.max(bracket.begun);
         let rung = bracket.rung;
         self.member.extend((first..first + len).map(|trial| (trial, number)));
-        self.up_to(rung)
+        self.ladder.up_to(rung)
     }
 
     fn learn(&mut self, run: &Run) {
-        let has_ended = matches!(run.end, End::Feasible | End::Infeasible);
-        if let (None, true, Some((last, _))) = (&self.rungs, has_ended, run.reports.last()) {
-            self.rungs = Some(self.schedule.rungs(*last));
-        }
         self.control.had(run.trial);
-        if let (Some(finishers), Some(rungs), End::Feasible) =
-            (&mut self.finishers, &self.rungs, run.end)
-        {
-            let course = self.guard.course;
-            finishers.add(end(run, course), amounts(run, rungs, course));
-        }
+        self.ladder.learn(run);
         let trial = run.origin.unwrap_or(run.trial);
         let Some(number) = self.member.get(&trial).copied() else { return };
         let Some(bracket) = self.open.get_mut(&number) else { return };
         bracket.told += 1;
-        let rung = self.rungs.as_ref().and_then(|rungs| rungs.get(bracket.rung));
+        let rung = self.ladder.rungs().get(bracket.rung);
         // Without a finite objective on its rung, a trial has nothing to go on with.
-        let has_come =
-            run.reports.last().is_some_and(|(step, _)| rung.is_some_and(|it| it <= step));
-        match run.end {
-            End::Paused if has_come => {
-                bracket.here.push((trial, run.amount(self.guard.course)));
-            }
+        let sight = rung.and_then(|rung| sights(run, &[*rung], self.ladder.course()).pop());
+        match (run.end, sight) {
+            (End::Paused, Some(sight)) => bracket.here.push((trial, sight)),
             _ => drop(self.member.remove(&trial)),
         }
         self.conclude(number);
@@ -213,7 +180,7 @@ impl Pruner for Halving {
         if trials.is_empty() {
             self.due.pop_front();
         }
-        Some(Promotion { trials: taken, guard: self.up_to(rung) })
+        Some(Promotion { trials: taken, guard: self.ladder.on_from(rung) })
     }
 
     fn close(&mut self) {

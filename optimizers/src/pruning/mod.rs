@@ -14,9 +14,11 @@ mod control;
 mod falling;
 mod finishers;
 mod halving;
+mod ladder;
 mod names;
 mod patient;
 mod rungs;
+mod sights;
 mod wilcoxon;
 
 use std::sync::Arc;

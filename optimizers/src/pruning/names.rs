@@ -37,7 +37,7 @@ pub struct PruningTask {
 
 /// Name, what it does, for help and messages.
 const NAMES: [(&str, &str); 8] = [
-    ("envelope", "stops a trial that looks worse than the best finished ones ever did"),
+    ("forecast", "stops a trial that is not expected to become as good as the best finished ones"),
     ("median", "stops a trial that falls behind the median of the finished ones"),
     ("percentile", "the same with another share: percentile:keep=25"),
     ("patient", "stops a trial that has not got better for some reports"),
@@ -96,7 +96,7 @@ impl Pruning {
     fn read(&self, reader: &mut Reader<'_>, task: PruningTask) -> Result<Box<dyn Pruner>, String> {
         let PruningTask { objectives: width, steps, .. } = task;
         Ok(match self.name {
-            "median" | "percentile" | "envelope" => {
+            "median" | "percentile" | "forecast" => {
                 let share = match self.name {
                     "percentile" => reader.number("keep", 1.0..=99.0, 25.0)? / 100.0,
                     _ => 0.5,
@@ -106,13 +106,10 @@ impl Pruning {
                 let every = reader.number("every", 0..=MOST, 0)?;
                 let schedule = Schedule::Even { warmup, every };
                 let behind = match self.name {
-                    "envelope" => Behind::Best(reader.number("startup", 1..=MOST, STARTUP)?),
+                    "forecast" => Behind::Best(reader.number("startup", 1..=MOST, STARTUP)?),
                     _ => Behind::Share(terms(reader, share, STARTUP, width)?),
                 };
-                let (finishers, control) = match self.name {
-                    "envelope" => known(reader, CAREFUL, width)?,
-                    _ => known(reader, USUAL, width)?,
-                };
+                let (finishers, control) = known(reader, width)?;
                 let known = (finishers, Control::later(control));
                 let patience = match reader.number("patience", 0..=MOST, 0)? {
                     0 => None,
@@ -158,20 +155,11 @@ impl Pruning {
 /// So many finished trials set the first bar of those that fall behind.
 const STARTUP: u64 = 12;
 
-/// How much is made of what the best finished trials once looked like.
-#[derive(Clone, Copy)]
-struct Care {
-    /// One of so many jobs is of the control group.
-    control: u64,
-    /// By how much of their range a trial may be worse than all of them.
-    slack: f64,
-}
+/// So many standard deviations of its error a forecast is not trusted.
+const SLACK: f64 = 0.25;
 
-/// For those that let go of a trial only when it is behind by another measure as well.
-const USUAL: Care = Care { control: 50, slack: 0.0 };
-
-/// For those with nothing else to go by, and those that cut a share of the trials in any case.
-const CAREFUL: Care = Care { control: 30, slack: 0.1 };
+/// One of so many jobs is of the control group.
+const CONTROL: u64 = 50;
 
 /// Trials that are cut at every rung, whatever happens, see little of their course at a 27th of
 /// the steps. Hyperband has brackets that are cut less often beside the one that is.
@@ -180,21 +168,21 @@ const FEW_STAGES: u32 = 2;
 
 /// The best finished trials, and of how many jobs one is of the control group that shows who they
 /// might have been.
-fn known(reader: &mut Reader<'_>, care: Care, width: usize) -> Result<(Finishers, u64), String> {
-    let slack = reader.number("slack", 0.0..=10.0, care.slack)?;
-    let control = reader.number("control", 0..=MOST, care.control)?;
+fn known(reader: &mut Reader<'_>, width: usize) -> Result<(Finishers, u64), String> {
+    let slack = reader.number("slack", 0.0..=10.0, SLACK)?;
+    let control = reader.number("control", 0..=MOST, CONTROL)?;
     Ok((Finishers::new(width, slack), control))
 }
 
-/// The same, unless `envelope=false` says that they have no say.
+/// The same, unless `forecast=false` says that they have no say.
 fn known_if_wanted(
     reader: &mut Reader<'_>,
     width: usize,
 ) -> Result<(Option<Finishers>, Control), String> {
-    if !reader.one_of("envelope", &[("true", true), ("false", false)])? {
+    if !reader.one_of("forecast", &[("true", true), ("false", false)])? {
         return Ok((None, Control::new(0)));
     }
-    let (finishers, control) = known(reader, CAREFUL, width)?;
+    let (finishers, control) = known(reader, width)?;
     Ok((Some(finishers), Control::new(control)))
 }
 

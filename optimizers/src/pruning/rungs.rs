@@ -9,7 +9,7 @@ pub(crate) enum Schedule {
     /// Evenly between `warmup` and the last step, `every` so many steps; 0 where that follows
     /// from the number of steps.
     Even {
-        /// The first step after these.
+        /// The first rung is the step after so many.
         warmup: Option<u64>,
         /// The distance.
         every: u64,
@@ -36,11 +36,12 @@ impl Schedule {
             Self::Even { warmup, every } => {
                 let warmup = warmup.unwrap_or(steps / WARMUP);
                 let apart = match every {
-                    0 => steps.saturating_sub(warmup).div_ceil(MOST).max(1),
+                    0 => steps.saturating_sub(warmup + 1).div_ceil(MOST).max(1),
                     every => every,
                 };
-                (1..)
-                    .map_while(|k| (warmup + k * apart < steps).then_some(warmup + k * apart))
+                let next = |rung: &u64| rung.checked_add(apart);
+                std::iter::successors(warmup.checked_add(1), next)
+                    .take_while(|rung| *rung < steps)
                     .collect()
             }
             Self::Geometric { least, stages, factor } => {
@@ -64,8 +65,9 @@ mod tests {
         let even = |warmup, every, steps| Schedule::Even { warmup, every }.rungs(steps);
         assert_eq!(even(Some(0), 1, 4), [1, 2, 3]);
         assert_eq!(even(None, 0, 10), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(even(Some(4), 5, 20), [9, 14, 19]);
-        assert_eq!(even(None, 0, 1000).len(), 15);
+        assert_eq!(even(None, 0, 27), [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]);
+        assert_eq!(even(Some(4), 5, 20), [5, 10, 15]);
+        assert_eq!(even(None, 0, 1000).len(), 16);
         assert!(even(None, 0, 1).is_empty() && even(Some(9), 1, 5).is_empty());
         let geometric =
             |least, factor, steps| Schedule::Geometric { least, stages: 3, factor }.rungs(steps);

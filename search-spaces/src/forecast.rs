@@ -1,0 +1,92 @@
+//! How a trial is expected to end, and what its reports had amounted to on the way.
+
+/// A forecast of the end of a trial, from what its reports amounted to at two steps, and the ends
+/// that are good enough.
+///
+/// It is made from trials that came to their end, and travels in the bars of a guard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forecast {
+    /// The earlier one of the two steps; the other is the one at which the forecast is made.
+    pub earlier: u64,
+    /// Objective by objective: a constant, the weight of the earlier amount, and that of the
+    /// present one.
+    pub weights: Vec<[f64; 3]>,
+    /// What the best finished trials ended with, further on by how far the forecast may be wrong:
+    /// a trial that is expected to end nowhere worse than one of these may become as good as they
+    /// are.
+    pub ends: Vec<Vec<f64>>,
+}
+
+impl Forecast {
+    /// The expected end of a trial, objective by objective.
+    pub fn of<'a>(
+        &'a self,
+        earlier: &'a [f64],
+        present: &'a [f64],
+    ) -> impl Iterator<Item = f64> + 'a {
+        let amounts = earlier.iter().zip(present);
+        let both = self.weights.iter().zip(amounts);
+        both.map(|([constant, before, now], (earlier, present))| {
+            constant + before * earlier + now * present
+        })
+    }
+
+    /// Whether a trial may become as good as the best finished ones.
+    #[must_use]
+    pub fn is_promising(&self, earlier: &[f64], present: &[f64]) -> bool {
+        let covers =
+            |end: &Vec<f64>| self.of(earlier, present).zip(end).all(|(value, most)| value <= *most);
+        self.ends.iter().any(covers)
+    }
+}
+
+/// What the reports of a trial amounted to, report by report.
+#[derive(Clone, Debug, Default)]
+pub struct Trail {
+    steps: Vec<u64>,
+    amounts: Vec<f64>,
+}
+
+impl Trail {
+    /// Adds a report at a step beyond the last, and what all amount to with it.
+    pub fn push(&mut self, step: u64, amount: &[f64]) {
+        self.steps.push(step);
+        self.amounts.extend_from_slice(amount);
+    }
+
+    /// The amount at the first report at or beyond a step; none where the trial did not come there.
+    #[must_use]
+    pub fn at(&self, step: u64) -> Option<&[f64]> {
+        let place = self.steps.partition_point(|known| *known < step);
+        let width = self.amounts.len().checked_div(self.steps.len())?;
+        self.amounts.get(place * width..(place + 1) * width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trail_knows_the_first_report_at_or_beyond_a_step() {
+        let mut trail = Trail::default();
+        assert_eq!(trail.at(1), None);
+        trail.push(2, &[1.0, 5.0]);
+        trail.push(7, &[2.0, 6.0]);
+        assert_eq!(trail.at(1), Some(&[1.0, 5.0][..]));
+        assert_eq!(trail.at(2), Some(&[1.0, 5.0][..]));
+        assert_eq!(trail.at(3), Some(&[2.0, 6.0][..]));
+        assert_eq!(trail.at(8), None);
+    }
+
+    #[test]
+    fn what_falls_quickly_is_expected_to_end_low() {
+        // The end is the present amount, less half of what it fell.
+        let forecast =
+            Forecast { earlier: 1, weights: vec![[0.0, -0.5, 1.5]], ends: vec![vec![2.0]] };
+        assert_eq!(forecast.of(&[9.0], &[5.0]).collect::<Vec<_>>(), [3.0]);
+        assert!(!forecast.is_promising(&[9.0], &[5.0]));
+        assert!(forecast.is_promising(&[11.0], &[5.0]) && !forecast.is_promising(&[4.0], &[4.0]));
+        assert!(!forecast.is_promising(&[f64::NAN], &[5.0]));
+    }
+}
