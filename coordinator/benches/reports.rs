@@ -28,7 +28,8 @@ struct Study {
 impl Study {
     fn new(pruner: &str, objectives: usize) -> Self {
         let pruning = Pruning::parse(pruner).expect("well-formed").expect("a pruner");
-        let task = PruningTask { objectives, steps: Some(STEPS), replicates: false };
+        let task =
+            PruningTask { objectives, steps: Some(STEPS), replicates: false, restarts: false };
         let pruner = pruning.pruner(task).expect("known options");
         Self { pruner, random: ChaCha8Rng::seed_from_u64(1), objectives, trial: 0 }
     }

@@ -444,6 +444,7 @@ fn pruner(
         objectives: template.objectives.len(),
         steps: simulator.steps(),
         replicates: simulator.replicates(),
+        restarts: !simulator.continues() && !simulator.budgets(),
     };
     pruning.pruner(task).map_err(|message| Failure::usage(format!("--prune: {message}")))
 }

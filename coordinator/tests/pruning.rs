@@ -117,6 +117,32 @@ fn a_trial_without_a_finite_objective_on_its_rung_does_not_go_on() {
 }
 
 #[test]
+fn promising_backtests_run_on_where_others_pause() {
+    let place = Place::new();
+    let study = |pruner: &str, threads: u32| {
+        let name = format!("{pruner}-{threads}");
+        let words = format!("--prune {pruner} --threads {threads} --name {name} --format json");
+        let start = format!("start --template sma-crossover --trials 300 --quiet {words}");
+        place.run(&start).ended(0).json()
+    };
+    for pruner in ["asha", "halving", "hyperband"] {
+        let (one, four) = (study(pruner, 1), study(pruner, 4));
+        assert_eq!(one["results_hash"], four["results_hash"], "{pruner}");
+        let (steps, whole) = (one["steps"].as_u64(), one["whole_steps"].as_u64());
+        assert!(steps.zip(whole).is_some_and(|(steps, whole)| 10 * steps < 7 * whole), "{one}");
+        let verified = place.run(&format!("verify {pruner}-4 --format json")).ended(0).json();
+        assert_eq!(verified["verified"], verified["evaluated"], "{pruner}");
+    }
+    let sql = "select count(*) filter (status = $$complete$$ and origin is null) as at_once, \
+               min(trial) filter (error like $$%not expected%$$) as stopped from trials";
+    let told = place.run(&format!("results asha-1 --sql '{sql}' --format json")).ended(0).json();
+    assert!(told[0]["at_once"].as_u64() > Some(40), "the control group is a fiftieth: {told}");
+    let said = place.run(&format!("explain asha-1 {}", told[0]["stopped"])).ended(0).out;
+    assert!(said.contains("asha held it against these bars"), "{said}");
+    assert!(said.contains("expected end") && said.contains("behind"), "{said}");
+}
+
+#[test]
 fn a_pruned_trial_of_replications_is_ranked_by_their_mean() {
     let place = Place::new();
     let study = "--template problem:ackley --set problem.noise=2 --replications 9 --trials 150";

@@ -363,16 +363,17 @@ mod tests {
     }
 
     fn guard() -> Guard {
+        let forecast = Forecast {
+            earlier: 2,
+            weights: vec![[0.5, -0.0, 1.0], [0.0, -1.0, 2.0]],
+            ends: vec![vec![0.75, f64::NEG_INFINITY]],
+        };
         let bar = Bar {
             step: 5,
             cohort: 12,
             rows: vec![vec![0.5, -1.0], vec![0.25, 2.0]],
             spare: vec![0.1, -2.0],
-            forecast: Some(Forecast {
-                earlier: 2,
-                weights: vec![[0.5, -0.0, 1.0], [0.0, -1.0, 2.0]],
-                ends: vec![vec![0.75, f64::NEG_INFINITY]],
-            }),
+            forecast: Some(forecast.clone()),
             violation: Some(f64::INFINITY),
         };
         let rival = Rival { trial: 8, reports: vec![(1, vec![0.5, 0.5]), (4, vec![1.0, -0.0])] };
@@ -382,7 +383,7 @@ mod tests {
             bars: vec![bar, Bar::default()],
             patience: Some(Patience { reports: 3, least: 1e-3 }),
             rivals: Some(Rivals { level: 0.05, reports: 4, trials: vec![rival] }),
-            pause: Some(Pause { step: 9, rung: 2 }),
+            pause: Some(Pause { step: 9, rung: 2, unless: Some(forecast) }),
         }
     }
 

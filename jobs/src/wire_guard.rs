@@ -22,10 +22,17 @@ impl Writer {
             out.u64(*reports);
             out.list(trials, Self::rival);
         });
-        self.option(pause.as_ref(), |out, Pause { step, rung }| {
+        self.option(pause.as_ref(), |out, Pause { step, rung, unless }| {
             out.u64(*step);
             out.u64(*rung);
+            out.option(unless.as_ref(), Self::forecast);
         });
+    }
+
+    fn forecast(&mut self, Forecast { earlier, weights, ends }: &Forecast) {
+        self.u64(*earlier);
+        self.list(weights, |out, weights| weights.iter().for_each(|weight| out.f64(*weight)));
+        self.list(ends, |out, row| out.values(row));
     }
 
     fn bar(&mut self, bar: &Bar) {
@@ -34,11 +41,7 @@ impl Writer {
         self.u64(*cohort);
         self.list(rows, |out, row| out.values(row));
         self.values(spare);
-        self.option(forecast.as_ref(), |out, Forecast { earlier, weights, ends }| {
-            out.u64(*earlier);
-            out.list(weights, |out, weights| weights.iter().for_each(|weight| out.f64(*weight)));
-            out.list(ends, |out, row| out.values(row));
-        });
+        self.option(forecast.as_ref(), Self::forecast);
         self.option(violation.as_ref(), |out, most| out.f64(*most));
     }
 
@@ -69,7 +72,12 @@ impl Reader<'_> {
                 let (level, reports) = (input.f64()?, input.u64()?);
                 Ok(Rivals { level, reports, trials: input.list(Self::rival)? })
             })?,
-            pause: self.option(|input| Ok(Pause { step: input.u64()?, rung: input.u64()? }))?,
+            pause: self.option(|input| {
+                let (step, rung) = (input.u64()?, input.u64()?);
+                let is_known = input.version() >= FORECAST_VERSION;
+                let unless = if is_known { input.option(Self::forecast)? } else { None };
+                Ok(Pause { step, rung, unless })
+            })?,
         })
     }
 

@@ -141,12 +141,15 @@ impl Amount {
 }
 
 /// Where a trial pauses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pause {
     /// At the first report at or beyond this step.
     pub step: u64,
     /// The rung that it then stands on, from 0.
     pub rung: u64,
+    /// It runs on if it is promising by this, and until it has finite objectives: going on later
+    /// would begin once more.
+    pub unless: Option<Forecast>,
 }
 
 /// Why a trial does not go on, in words that depend on the trial and its guard alone.
@@ -161,8 +164,10 @@ pub struct Watched<'a> {
     /// Reports with a standing so far, and what they amount to.
     seen: u64,
     amount: Amount,
-    /// What they amounted to one by one, where a bar has a forecast.
+    /// What they amounted to one by one, where there is a forecast.
     trail: Option<Trail>,
+    /// Whether it has run on where it would have paused.
+    runs_on: bool,
     /// The best value of each objective.
     best: Vec<f64>,
     /// The report at which an objective became better last.
@@ -175,20 +180,22 @@ impl Guard {
     /// Why a trial that nothing else stops pauses at a report at `step`, if it does.
     #[must_use]
     pub fn pause_at(&self, step: u64) -> Option<Reason> {
-        let pause = self.pause.filter(|pause| step >= pause.step)?;
+        let pause = self.pause.as_ref().filter(|pause| step >= pause.step)?;
         Some(format!("{} at rung {}, step {step}", self.pruner, pause.rung))
     }
 
     /// A trial under this guard, before its first report.
     #[must_use]
     pub fn watch(&self) -> Watched<'_> {
-        let foresees = self.bars.iter().any(|bar| bar.forecast.is_some());
+        let foresees = self.bars.iter().any(|bar| bar.forecast.is_some())
+            || self.pause.as_ref().is_some_and(|pause| pause.unless.is_some());
         Watched {
             guard: self,
             next: 0,
             seen: 0,
             amount: Amount::new(self.course),
             trail: foresees.then(Trail::default),
+            runs_on: false,
             best: Vec::new(),
             better: 0,
             own: Vec::new(),
@@ -203,7 +210,17 @@ impl Watched<'_> {
     /// and may be the one at which the trial pauses.
     pub fn report(&mut self, step: u64, standing: Option<&Standing>) -> Option<Reason> {
         let reason = standing.and_then(|standing| self.judge(step, standing));
-        reason.or_else(|| self.guard.pause_at(step))
+        reason.or_else(|| {
+            let pause = self.guard.pause_at(step).filter(|_| !self.runs_on)?;
+            let unless = self.guard.pause.as_ref().and_then(|pause| pause.unless.as_ref());
+            let Some(forecast) = unless else { return Some(pause) };
+            // What is not known to be bad runs on until it is known what it is worth.
+            standing?;
+            let earlier = self.trail.as_ref().and_then(|trail| trail.at(forecast.earlier));
+            let present = &self.amount.values;
+            self.runs_on = earlier.is_some_and(|it| forecast.is_promising(it, present));
+            (!self.runs_on).then_some(pause)
+        })
     }
 
     fn judge(&mut self, step: u64, standing: &Standing) -> Option<Reason> {
@@ -411,9 +428,32 @@ mod tests {
     #[test]
     fn a_pause_comes_at_its_step_or_the_first_report_beyond() {
         let mut paused = guard(Vec::new());
-        (paused.pruner, paused.pause) = ("asha".into(), Some(Pause { step: 3, rung: 1 }));
+        (paused.pruner, paused.pause) =
+            ("asha".into(), Some(Pause { step: 3, rung: 1, unless: None }));
         assert_eq!(stopped(&paused, &[1.0; 9]), Some((3, "asha at rung 1, step 3".to_owned())));
         assert_eq!(paused.watch().report(5, None).as_deref(), Some("asha at rung 1, step 5"));
+    }
+
+    #[test]
+    fn a_promising_trial_runs_on_where_it_would_have_paused() {
+        let end_at = |most| {
+            let (weights, ends) = (vec![[0.0, -1.0, 2.0]], vec![vec![most]]);
+            Forecast { earlier: 1, weights, ends }
+        };
+        let mut guard = guard(Vec::new());
+        guard.pause = Some(Pause { step: 2, rung: 0, unless: Some(end_at(3.0)) });
+        guard.bars =
+            vec![Bar { step: 3, cohort: 9, forecast: Some(end_at(1.0)), ..Bar::default() }];
+        assert_eq!(stopped(&guard, &[9.0, 5.0, 4.0, 9.0]), None, "1, and later -1, are expected");
+        assert_eq!(stopped(&guard, &[9.0, 7.0]).expect("5 is").1, "median at rung 0, step 2");
+        let mut watched = guard.watch();
+        let reports = [(1, Some(standing(&[9.0]))), (2, None), (3, Some(standing(&[8.0])))];
+        let paused = reports.map(|(step, standing)| watched.report(step, standing.as_ref()));
+        assert_eq!(paused[..2], [None, None], "nothing is known of it at 2");
+        assert!(paused[2].is_some());
+        let (step, reason) = stopped(&guard, &[9.0, 5.0, 6.0]).expect("3 is expected at 3");
+        let said = "median at step 3: not expected to become as good as the best of 9 trials";
+        assert_eq!((step, &*reason), (3, said));
     }
 
     #[test]

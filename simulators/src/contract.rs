@@ -69,6 +69,11 @@ pub trait Simulator: Send + Sync {
         false
     }
 
+    /// Whether it makes use of knowing how far a trial goes before it begins ([`Trial::until`]).
+    fn budgets(&self) -> bool {
+        false
+    }
+
     /// Runs one trial again, whole, and lists what happened in it: the trades of a backtest and its
     /// equity. None where there is nothing to list.
     ///

@@ -135,7 +135,8 @@ fn run_trial<'a>(
         }
     };
     let seed = derived_seed(job.seed, Purpose::Trial, job.origin(offset));
-    let until = job.guard.as_ref().and_then(|guard| guard.pause).map(|pause| pause.step);
+    let pause = job.guard.as_ref().and_then(|guard| guard.pause.as_ref());
+    let until = pause.filter(|pause| pause.unless.is_none()).map(|pause| pause.step);
     let files = study.files.as_deref();
     let earlier = job.earlier(offset).iter().map(reported).collect::<Vec<Report>>();
     let trial =

@@ -110,7 +110,13 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
     let continued_as = continued(&ledger, &row)?;
     let guard = record.job.guard.as_deref();
     let measure = study.schema.measure();
-    let pause = guard.and_then(|guard| Some((guard.pause?, guard.course)));
+    let last = row.reports.last().map(|report| report.step);
+    let pause = guard.and_then(|guard| {
+        // It may have been stopped before, or have run on.
+        let has_paused = last.is_some_and(|step| guard.pause_at(step) == row.message);
+        let is_told = has_paused || guard.bars.is_empty();
+        Some((guard.pause.as_ref().filter(|_| is_told)?, guard.course))
+    });
     let rung = match pause {
         Some((pause, course)) => standing(&ledger, &frame, &measure, (&row, pause.step, course))?,
         None => None,

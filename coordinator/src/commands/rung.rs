@@ -17,7 +17,7 @@ pub(super) struct Rung {
     pub came: u64,
     /// How many of them were better; with several objectives, how many dominated it.
     pub better: u64,
-    /// How many paused there and went on.
+    /// How many paused there and went on, or ran on.
     pub went_on: u64,
     /// With one objective, the worst amount with which one went on, as it was measured.
     pub worst_that_went_on: Option<f64>,
@@ -43,7 +43,9 @@ pub(super) fn standing(
             let Some(there) = amount(&row, step, course, measure) else { continue };
             let root = row.origin.unwrap_or(row.trial);
             let is_beyond = row.reports.last().is_some_and(|report| report.step > step);
-            if row.origin.is_some() && is_beyond {
+            let pause = record.job.guard.as_ref().and_then(|guard| guard.pause.as_ref());
+            let may_run_on = pause.is_some_and(|pause| pause.unless.is_some());
+            if (row.origin.is_some() || may_run_on) && is_beyond {
                 went_on.insert(root);
             }
             came.entry(root).or_insert(there);

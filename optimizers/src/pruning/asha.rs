@@ -84,11 +84,11 @@ impl Asha {
         (schedule, terms): (Schedule, Terms),
         course: Course,
         pauses: bool,
-        (finishers, control): (Option<Finishers>, Control),
+        (finishers, runs_on, control): (Option<Finishers>, bool, Control),
         width: usize,
         steps: Option<u64>,
     ) -> Self {
-        let ladder = Ladder::new("asha", schedule, course, finishers, steps);
+        let ladder = Ladder::new("asha", schedule, course, (finishers, runs_on), steps);
         let (going, made) = (BTreeMap::new(), None);
         let rungs = Vec::new();
         let mut pruner = Self { ladder, terms, width, pauses, rungs, control, going, made };
@@ -139,6 +139,11 @@ impl Pruner for Asha {
         if run.end != End::Infeasible {
             for (rung, sight) in self.rungs.iter_mut().zip(&sights).skip(fresh) {
                 rung.cohort.add(&sight.present);
+            }
+            // Those that ran on have taken their places.
+            let on = sights.len() - usize::from(run.end == End::Paused).min(sights.len());
+            for rung in self.rungs[..on].iter_mut().skip(fresh) {
+                rung.promoted += u64::from(self.ladder.runs_on());
             }
         }
         match (run.end, sights.last()) {

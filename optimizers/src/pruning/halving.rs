@@ -58,6 +58,8 @@ struct Bracket {
     /// How many have come there or will never, and what those that came had to show.
     told: u64,
     here: Vec<(u64, Sight)>,
+    /// How many ran on from there.
+    ahead: u64,
 }
 
 impl Halving {
@@ -66,11 +68,11 @@ impl Halving {
         name: &str,
         (schedule, factor, brackets): (Schedule, u64, Brackets),
         course: Course,
-        (finishers, control): (Option<Finishers>, Control),
+        (finishers, runs_on, control): (Option<Finishers>, bool, Control),
         width: usize,
         steps: Option<u64>,
     ) -> Self {
-        let ladder = Ladder::new(name, schedule, course, finishers, steps);
+        let ladder = Ladder::new(name, schedule, course, (finishers, runs_on), steps);
         let (open, member, due) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
         Self { ladder, factor, brackets, width, open, begun: 0, member, control, due }
     }
@@ -98,10 +100,11 @@ impl Halving {
             return;
         }
         let here = std::mem::take(&mut bracket.here);
-        let most = (bracket.size / self.factor).max(1).min(here.len() as u64);
+        let most = (bracket.size / self.factor).max(1).saturating_sub(bracket.ahead);
+        let most = most.min(here.len() as u64);
         let from = bracket.rung;
         let rows: Vec<f64> = here.iter().flat_map(|(_, sight)| sight.present.clone()).collect();
-        let fronts = if rows.is_empty() {
+        let fronts = if most == 0 {
             Vec::new()
         } else {
             first_fronts(Scores::new(&rows, self.width), most as usize)
@@ -121,7 +124,8 @@ impl Halving {
             return;
         }
         let size = trials.len() as u64;
-        *bracket = Bracket { rung: from + 1, size, begun: size, told: 0, here: Vec::new() };
+        let (told, here, ahead) = (0, Vec::new(), 0);
+        *bracket = Bracket { rung: from + 1, size, begun: size, told, here, ahead };
         self.due.push_back((trials, from));
     }
 }
@@ -138,7 +142,8 @@ impl Pruner for Halving {
         let is_full = filling.is_none_or(|(_, bracket)| bracket.begun >= bracket.size);
         if is_full {
             let (rung, size) = self.shape(self.begun);
-            let bracket = Bracket { rung, size, begun: 0, told: 0, here: Vec::new() };
+            let (begun, told, here, ahead) = (0, 0, Vec::new(), 0);
+            let bracket = Bracket { rung, size, begun, told, here, ahead };
             self.open.insert(self.begun, bracket);
             self.begun += 1;
         }
@@ -164,7 +169,10 @@ impl Pruner for Halving {
         let sight = rung.and_then(|rung| sights(run, &[*rung], self.ladder.course()).pop());
         match (run.end, sight) {
             (End::Paused, Some(sight)) => bracket.here.push((trial, sight)),
-            _ => drop(self.member.remove(&trial)),
+            (_, sight) => {
+                bracket.ahead += u64::from(sight.is_some() && self.ladder.runs_on());
+                self.member.remove(&trial);
+            }
         }
         self.conclude(number);
     }

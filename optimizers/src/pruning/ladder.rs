@@ -12,7 +12,8 @@ use super::{End, Run};
 /// The rungs, and what finished trials say of how others are expected to end.
 ///
 /// A trial runs to the first rung on its own account. Beyond that, it is stopped on its way as soon as
-/// it is not expected to become as good as the best, where forecasts are made.
+/// it is not expected to become as good as the best, where forecasts are made. Where going on later
+/// would begin once more, promising trials do not pause.
 pub(super) struct Ladder {
     guard: Guard,
     schedule: Schedule,
@@ -20,6 +21,8 @@ pub(super) struct Ladder {
     rungs: Option<Vec<u64>>,
     whole: u64,
     finishers: Option<Finishers>,
+    /// Whether promising trials run on where others pause.
+    runs_on: bool,
     /// The guards that were made from the forecasts of so many finished trials, by the rungs that
     /// they lie between.
     made: (u64, BTreeMap<(usize, usize), Arc<Guard>>),
@@ -31,12 +34,12 @@ impl Ladder {
         name: &str,
         schedule: Schedule,
         course: Course,
-        finishers: Option<Finishers>,
+        (finishers, runs_on): (Option<Finishers>, bool),
         steps: Option<u64>,
     ) -> Self {
         let guard = Guard { pruner: name.to_owned(), course, ..Guard::default() };
         let made = (0, BTreeMap::new());
-        let mut ladder = Self { guard, schedule, rungs: None, whole: 0, finishers, made };
+        let mut ladder = Self { guard, schedule, rungs: None, whole: 0, finishers, runs_on, made };
         if let Some(steps) = steps {
             ladder.lay_out(steps);
         }
@@ -70,6 +73,11 @@ impl Ladder {
         self.rungs.as_deref().unwrap_or(&[])
     }
 
+    /// Whether promising trials run on where others pause.
+    pub fn runs_on(&self) -> bool {
+        self.runs_on
+    }
+
     /// What is compared.
     pub fn course(&self) -> Course {
         self.guard.course
@@ -99,18 +107,24 @@ impl Ladder {
     }
 
     fn between(&mut self, from: usize, rung: usize) -> Arc<Guard> {
-        let Self { guard, rungs, whole, finishers, made, .. } = self;
+        let Self { guard, rungs, whole, finishers, runs_on, made, .. } = self;
         let known = finishers.as_mut().map_or(0, Finishers::refresh);
         if made.0 != known {
             *made = (known, BTreeMap::new());
         }
         let rungs = rungs.as_deref().unwrap_or(&[]);
         let make = || {
-            let pause = rungs.get(rung).map(|step| Pause { step: *step, rung: rung as u64 });
-            let way = finishers.as_mut().zip(rungs.get(from));
-            let bars = way.map_or(Vec::new(), |(finishers, from)| {
-                finishers.bars(*from, pause.map_or(*whole, |pause| pause.step))
+            let pause = rungs.get(rung).map(|step| {
+                let forecast = finishers.as_mut().and_then(|it| it.forecast(*step));
+                let unless = forecast.filter(|_| *runs_on).cloned();
+                Pause { step: *step, rung: rung as u64, unless }
             });
+            // Who pauses goes no further than that.
+            let last = pause.as_ref().filter(|pause| pause.unless.is_none());
+            let last = last.map_or(*whole, |pause| pause.step);
+            let way = finishers.as_mut().zip(rungs.get(from));
+            let mut bars = way.map_or(Vec::new(), |(finishers, from)| finishers.bars(*from, last));
+            bars.retain(|bar| pause.as_ref().is_none_or(|pause| pause.step != bar.step));
             Arc::new(Guard { pause, bars, ..guard.clone() })
         };
         Arc::clone(made.1.entry((from, rung)).or_insert_with(make))

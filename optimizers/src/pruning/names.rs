@@ -33,6 +33,9 @@ pub struct PruningTask {
     /// Whether the reports of a trial are repetitions of one measurement, so that their mean
     /// counts and not the last one.
     pub replicates: bool,
+    /// Whether a trial that paused and goes on begins once more, though nobody has to know
+    /// beforehand how far it goes.
+    pub restarts: bool,
 }
 
 /// Name, what it does, for help and messages.
@@ -71,7 +74,12 @@ impl Pruning {
         };
         let pruning = Self { name, options };
         // What is wrong with its options is said before anything else is looked at.
-        pruning.pruner(PruningTask { objectives: 1, steps: None, replicates: false })?;
+        pruning.pruner(PruningTask {
+            objectives: 1,
+            steps: None,
+            replicates: false,
+            restarts: false,
+        })?;
         Ok(Some(pruning))
     }
 
@@ -94,7 +102,7 @@ impl Pruning {
     }
 
     fn read(&self, reader: &mut Reader<'_>, task: PruningTask) -> Result<Box<dyn Pruner>, String> {
-        let PruningTask { objectives: width, steps, .. } = task;
+        let PruningTask { objectives: width, steps, restarts, .. } = task;
         Ok(match self.name {
             "median" | "percentile" | "forecast" => {
                 let share = match self.name {
@@ -131,7 +139,8 @@ impl Pruning {
                 let pauses = reader.one_of("resume", &[("true", true), ("false", false)])?;
                 let terms = terms(reader, 1.0 / factor as f64, factor, width)?;
                 let course = course(reader, task)?;
-                let known = known_if_wanted(reader, width)?;
+                let (finishers, control) = known_if_wanted(reader, width)?;
+                let known = (finishers, restarts, control);
                 Box::new(Asha::new((schedule, terms), course, pauses, known, width, steps))
             }
             _ => {
@@ -144,7 +153,8 @@ impl Pruning {
                 };
                 let (schedule, factor) = halves(reader, stages)?;
                 let shape = (schedule, factor, brackets);
-                let known = known_if_wanted(reader, width)?;
+                let (finishers, control) = known_if_wanted(reader, width)?;
+                let known = (finishers, restarts, control);
                 let course = course(reader, task)?;
                 Box::new(Halving::new(self.name, shape, course, known, width, steps))
             }

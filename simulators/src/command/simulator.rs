@@ -103,6 +103,10 @@ impl Simulator for Command {
         self.settings.budget
     }
 
+    fn budgets(&self) -> bool {
+        self.settings.budget.is_some()
+    }
+
     fn files(&self) -> Vec<String> {
         self.settings.files.clone()
     }
