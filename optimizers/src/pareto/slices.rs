@@ -5,75 +5,16 @@
 //! y that is still free lies below a staircase, which one walk along x finds; and it shrinks with
 //! every row that is passed on the way up. So a slice is kept in both orders.
 
-use multiversion::multiversion;
-
-/// So many rows are looked at together, in the order of the columns: most of them are passed over.
-const TOGETHER: usize = 4;
-
-/// Rows of three objectives in the order of one of them, column by column.
-#[derive(Debug, Default)]
-struct Rows {
-    x: Vec<f64>,
-    y: Vec<f64>,
-    z: Vec<f64>,
-}
-
-impl Rows {
-    /// The lowest y of the first rows up to a height of z.
-    fn lowest(&self, first: usize, z: f64) -> f64 {
-        let mut lowest = [f64::INFINITY; TOGETHER];
-        let (ys, other_ys) = self.y[..first].as_chunks::<TOGETHER>();
-        let (heights, others) = self.z[..first].as_chunks::<TOGETHER>();
-        for (ys, zs) in ys.iter().zip(heights) {
-            for lane in 0..TOGETHER {
-                let known = if zs[lane] <= z { ys[lane] } else { f64::INFINITY };
-                lowest[lane] = if known < lowest[lane] { known } else { lowest[lane] };
-            }
-        }
-        let others = other_ys.iter().zip(others).filter(|(_, other)| **other <= z);
-        let others = others.map(|(y, _)| *y);
-        lowest.into_iter().chain(others).fold(f64::INFINITY, f64::min)
-    }
-
-    fn insert(&mut self, place: usize, [x, y, z]: [f64; 3]) {
-        self.x.insert(place, x);
-        self.y.insert(place, y);
-        self.z.insert(place, z);
-    }
-
-    /// Whether a row from a place on is nowhere better than this one.
-    fn has_worse(&self, from: usize, [x, y, z]: [f64; 3]) -> bool {
-        let rows = self.x[from..].iter().zip(&self.y[from..]).zip(&self.z[from..]);
-        rows.filter(|((a, b), c)| **a >= x && **b >= y && **c >= z).count() > 0
-    }
-
-    /// Takes out the rows from a place on that are nowhere better than this one.
-    fn take_out_worse(&mut self, from: usize, [x, y, z]: [f64; 3]) {
-        let mut kept = from;
-        for index in from..self.x.len() {
-            let (other_x, other_y, other_z) = (self.x[index], self.y[index], self.z[index]);
-            if !(other_x >= x && other_y >= y && other_z >= z) {
-                (self.x[kept], self.y[kept], self.z[kept]) = (other_x, other_y, other_z);
-                kept += 1;
-            }
-        }
-        for column in [&mut self.x, &mut self.y, &mut self.z] {
-            column.truncate(kept);
-        }
-    }
-}
-
 /// The rows of the last slice. Those that a later one dominates are taken out: from there on they
 /// add nothing.
 #[derive(Debug, Default)]
 struct Slice {
-    by_x: Rows,
-    by_z: Rows,
+    by_x: Vec<[f64; 3]>,
+    by_z: Vec<[f64; 3]>,
 }
 
 /// The volume of flat rows, all strictly inside the ends. Dominated rows add nothing.
 /// O(n) for every row, and moves of the few steps of its quadrant.
-#[multiversion(targets("x86_64+avx2"))]
 pub(super) fn sliced_volume(rows: &[f64], ends: [f64; 4]) -> f64 {
     let mut ordered: Vec<[f64; 4]> =
         rows.chunks_exact(4).map(|row| [row[3], row[2], row[1], row[0]]).collect();
@@ -102,47 +43,43 @@ impl Slice {
     ) -> Option<f64> {
         quadrant.open(&self.by_x, [x, y, z], [x_end, y_end])?;
         let (mut volume, mut from) = (0.0, z);
-        let Rows { x: xs, y: ys, z: zs } = &self.by_z;
-        let mut first = zs.partition_point(|other| *other <= z);
-        while first < zs.len() {
-            let end = (first + TOGETHER).min(zs.len());
-            if !quadrant.reaches_any(&xs[first..end], &ys[first..end]) {
-                first = end;
+        let below = self.by_z.partition_point(|row| row[2] <= z);
+        for &[other_x, other_y, other_z] in &self.by_z[below..] {
+            if other_x >= quadrant.right || other_y >= quadrant.top {
                 continue;
             }
-            for index in first..end {
-                let (other_x, other_y, other_z) = (xs[index], ys[index], zs[index]);
-                if other_x >= quadrant.right || other_y >= quadrant.top {
-                    continue;
-                }
-                if other_x <= x && other_y <= y {
-                    return Some(volume + quadrant.free * (other_z - from));
-                }
-                let free = quadrant.free;
-                if quadrant.cut(other_x, other_y) {
-                    volume += free * (other_z - from);
-                    from = other_z;
-                }
+            if other_x <= x && other_y <= y {
+                return Some(volume + quadrant.free * (other_z - from));
             }
-            first = end;
+            let free = quadrant.free;
+            if quadrant.cut(other_x, other_y) {
+                volume += free * (other_z - from);
+                from = other_z;
+            }
         }
         Some(volume + quadrant.free * (z_end - from))
     }
 
     /// Puts in a row that is not dominated, and takes out those that it dominates.
     fn join(&mut self, row: [f64; 3]) {
-        let behind_x = self.by_x.x.partition_point(|other| *other < row[0]);
-        let behind_z = self.by_z.z.partition_point(|other| *other < row[2]);
+        let behind_x = self.by_x.partition_point(|other| other[0] < row[0]);
+        let behind_z = self.by_z.partition_point(|other| other[2] < row[2]);
         // They lie behind it in both orders, and mostly there is none: the shorter rest tells.
-        let is_shorter = self.by_x.x.len() - behind_x < self.by_z.z.len() - behind_z;
-        let any = if is_shorter {
-            self.by_x.has_worse(behind_x, row)
-        } else {
-            self.by_z.has_worse(behind_z, row)
-        };
+        let (along_x, along_z) = (&self.by_x[behind_x..], &self.by_z[behind_z..]);
+        let shorter = if along_x.len() < along_z.len() { along_x } else { along_z };
+        let is_taken_out =
+            |other: &[f64; 3]| other[0] >= row[0] && other[1] >= row[1] && other[2] >= row[2];
+        let any = shorter.iter().any(is_taken_out);
         for (rows, place) in [(&mut self.by_x, behind_x), (&mut self.by_z, behind_z)] {
             if any {
-                rows.take_out_worse(place, row);
+                let mut kept = place;
+                for index in place..rows.len() {
+                    if !is_taken_out(&rows[index]) {
+                        rows[kept] = rows[index];
+                        kept += 1;
+                    }
+                }
+                rows.truncate(kept);
             }
             rows.insert(place, row);
         }
@@ -168,16 +105,16 @@ struct Quadrant {
 impl Quadrant {
     /// Opens it with what these rows, x ascending, leave free of it where the corner is; none where
     /// that is nothing.
-    fn open(&mut self, rows: &Rows, [x, y, z]: [f64; 3], [x_end, y_end]: [f64; 2]) -> Option<()> {
-        let beside = rows.x.partition_point(|other| *other <= x);
-        let (mut left, mut top) = (x, y_end.min(rows.lowest(beside, z)));
-        if top <= y {
-            return None;
-        }
-        (self.x, self.y, self.top, self.right, self.free) = (x, y, top, x_end, 0.0);
+    fn open(
+        &mut self,
+        rows: &[[f64; 3]],
+        [x, y, z]: [f64; 3],
+        [x_end, y_end]: [f64; 2],
+    ) -> Option<()> {
+        (self.x, self.y, self.right, self.free) = (x, y, x_end, 0.0);
         self.steps.clear();
-        let others = rows.x[beside..].iter().zip(&rows.y[beside..]).zip(&rows.z[beside..]);
-        for ((&other_x, &other_y), &other_z) in others {
+        let (mut left, mut top) = (x, y_end);
+        for &[other_x, other_y, other_z] in rows {
             if other_y >= top || other_z > z {
                 continue;
             }
@@ -187,11 +124,14 @@ impl Quadrant {
             }
             if other_y <= y {
                 self.right = left;
+                // Without a step so far, the row lies below and left of the corner.
+                self.top = self.steps.first()?.1;
                 return Some(());
             }
             top = other_y;
         }
         self.step(left, top, x_end);
+        self.top = self.steps[0].1;
         Some(())
     }
 
@@ -199,12 +139,6 @@ impl Quadrant {
     fn step(&mut self, left: f64, top: f64, right: f64) {
         self.steps.push((left, top));
         self.free += (right - left) * (top - self.y);
-    }
-
-    /// Whether any of some rows may have something of it.
-    fn reaches_any(&self, xs: &[f64], ys: &[f64]) -> bool {
-        let rows = xs.iter().zip(ys);
-        rows.filter(|(x, y)| **x < self.right && **y < self.top).count() > 0
     }
 
     /// Takes out the quadrant of a row that does not dominate the corner; says whether anything of
