@@ -47,9 +47,16 @@ pub struct Trail {
     amounts: Vec<f64>,
 }
 
+/// Room for so many reports is made at once.
+const USUAL_REPORTS: usize = 32;
+
 impl Trail {
     /// Adds a report at a step beyond the last, and what all amount to with it.
     pub fn push(&mut self, step: u64, amount: &[f64]) {
+        if self.steps.is_empty() {
+            self.steps.reserve(USUAL_REPORTS);
+            self.amounts.reserve(USUAL_REPORTS * amount.len());
+        }
         self.steps.push(step);
         self.amounts.extend_from_slice(amount);
     }
