@@ -64,8 +64,10 @@ impl Rung {
             sight.is_promising(forecast) || (room > 0 && !bar.stops(&sight.present, None))
         };
         let passing: Vec<usize> = (0..self.waiting.len()).filter(passes).collect();
-        let rows: Vec<f64> =
-            passing.iter().flat_map(|place| self.waiting[*place].1.present.clone()).collect();
+        let rows: Vec<f64> = passing
+            .iter()
+            .flat_map(|place| self.waiting[*place].1.present.iter().copied())
+            .collect();
         let fronts = first_fronts(Scores::new(&rows, width), most);
         let mut best: Vec<usize> =
             fronts.into_iter().flatten().take(most).map(|row| passing[row]).collect();

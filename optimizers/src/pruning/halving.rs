@@ -62,6 +62,13 @@ struct Bracket {
     ahead: u64,
 }
 
+impl Bracket {
+    /// One that nothing has begun in.
+    fn new(rung: usize, size: u64) -> Self {
+        Self { rung, size, begun: 0, told: 0, here: Vec::new(), ahead: 0 }
+    }
+}
+
 impl Halving {
     /// One under a name; `steps` is how far trials go, where that is known beforehand.
     pub fn new(
@@ -103,7 +110,8 @@ impl Halving {
         let most = (bracket.size / self.factor).max(1).saturating_sub(bracket.ahead);
         let most = most.min(here.len() as u64);
         let from = bracket.rung;
-        let rows: Vec<f64> = here.iter().flat_map(|(_, sight)| sight.present.clone()).collect();
+        let rows: Vec<f64> =
+            here.iter().flat_map(|(_, sight)| sight.present.iter().copied()).collect();
         let fronts = if most == 0 {
             Vec::new()
         } else {
@@ -124,27 +132,21 @@ impl Halving {
             return;
         }
         let size = trials.len() as u64;
-        let (told, here, ahead) = (0, Vec::new(), 0);
-        *bracket = Bracket { rung: from + 1, size, begun: size, told, here, ahead };
+        *bracket = Bracket { begun: size, ..Bracket::new(from + 1, size) };
         self.due.push_back((trials, from));
     }
 }
 
 impl Pruner for Halving {
     fn begin(&mut self, first: u64, len: u64) -> Arc<Guard> {
-        if self.ladder.rungs().is_empty() {
-            return Arc::new(self.ladder.free().clone());
-        }
-        if self.control.takes(first, len) {
+        if self.ladder.rungs().is_empty() || self.control.takes(first, len) {
             return Arc::new(self.ladder.free().clone());
         }
         let filling = self.open.iter().next_back();
         let is_full = filling.is_none_or(|(_, bracket)| bracket.begun >= bracket.size);
         if is_full {
             let (rung, size) = self.shape(self.begun);
-            let (begun, told, here, ahead) = (0, 0, Vec::new(), 0);
-            let bracket = Bracket { rung, size, begun, told, here, ahead };
-            self.open.insert(self.begun, bracket);
+            self.open.insert(self.begun, Bracket::new(rung, size));
             self.begun += 1;
         }
         let number = self.begun - 1;
