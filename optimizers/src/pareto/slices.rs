@@ -5,12 +5,19 @@
 //! y that is still free lies below a staircase, which one walk along x finds; and it shrinks with
 //! every row that is passed on the way up. So a slice is kept in both orders.
 
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "one by one they are not to be foreseen, and wrong guesses cost more than all tests"
+)]
+
 /// The rows of the last slice. Those that a later one dominates are taken out: from there on they
 /// add nothing.
 #[derive(Debug, Default)]
 struct Slice {
     by_x: Vec<[f64; 3]>,
     by_z: Vec<[f64; 3]>,
+    /// What the newest row dominates.
+    dominated: Vec<[f64; 3]>,
 }
 
 /// The volume of flat rows, all strictly inside the ends. Dominated rows add nothing.
@@ -25,27 +32,36 @@ pub(super) fn sliced_volume(rows: &[f64], ends: [f64; 4]) -> f64 {
     let mut quadrant = Quadrant::default();
     let mut total = 0.0;
     for [last, z, y, x] in ordered {
-        if let Some(added) = slice.added_volume([x, y, z], ends, &mut quadrant) {
+        let row = [x, y, z];
+        let places = slice.places(row);
+        if let Some(added) = slice.added_volume(row, places, ends, &mut quadrant) {
             total += added * (ends[3] - last);
-            slice.join([x, y, z]);
+            slice.join(row, places);
         }
     }
     total
 }
 
 impl Slice {
+    /// Where a row belongs along x and along z, before those that are equal there.
+    fn places(&self, [x, _, z]: [f64; 3]) -> [usize; 2] {
+        [self.by_x.partition_point(|row| row[0] < x), self.by_z.partition_point(|row| row[2] < z)]
+    }
+
     /// What a row adds; none where a row of the slice dominates it.
     fn added_volume(
         &self,
         [x, y, z]: [f64; 3],
+        [behind_x, behind_z]: [usize; 2],
         [x_end, y_end, z_end, _]: [f64; 4],
         quadrant: &mut Quadrant,
     ) -> Option<f64> {
-        quadrant.open(&self.by_x, [x, y, z], [x_end, y_end])?;
+        quadrant.open(self.by_x.split_at(behind_x), [x, y, z], [x_end, y_end])?;
         let (mut volume, mut from) = (0.0, z);
-        let below = self.by_z.partition_point(|row| row[2] <= z);
-        for &[other_x, other_y, other_z] in &self.by_z[below..] {
-            if other_x >= quadrant.right || other_y >= quadrant.top {
+        for &[other_x, other_y, other_z] in
+            self.by_z[behind_z..].iter().skip_while(|row| row[2] <= z)
+        {
+            if (other_x >= quadrant.right) | (other_y >= quadrant.top) {
                 continue;
             }
             if other_x <= x && other_y <= y {
@@ -61,29 +77,42 @@ impl Slice {
     }
 
     /// Puts in a row that is not dominated, and takes out those that it dominates.
-    fn join(&mut self, row: [f64; 3]) {
-        let behind_x = self.by_x.partition_point(|other| other[0] < row[0]);
-        let behind_z = self.by_z.partition_point(|other| other[2] < row[2]);
-        // They lie behind it in both orders, and mostly there is none: the shorter rest tells.
+    fn join(&mut self, row: [f64; 3], [behind_x, behind_z]: [usize; 2]) {
+        // They lie behind it in both orders: the shorter rest tells.
         let (along_x, along_z) = (&self.by_x[behind_x..], &self.by_z[behind_z..]);
         let shorter = if along_x.len() < along_z.len() { along_x } else { along_z };
-        let is_taken_out =
-            |other: &[f64; 3]| other[0] >= row[0] && other[1] >= row[1] && other[2] >= row[2];
-        let any = shorter.iter().any(is_taken_out);
-        for (rows, place) in [(&mut self.by_x, behind_x), (&mut self.by_z, behind_z)] {
-            if any {
-                let mut kept = place;
-                for index in place..rows.len() {
-                    if !is_taken_out(&rows[index]) {
-                        rows[kept] = rows[index];
-                        kept += 1;
-                    }
-                }
-                rows.truncate(kept);
-            }
-            rows.insert(place, row);
-        }
+        let is_dominated =
+            |other: &&[f64; 3]| (other[0] >= row[0]) & (other[1] >= row[1]) & (other[2] >= row[2]);
+        self.dominated.clear();
+        self.dominated.extend(shorter.iter().filter(is_dominated));
+        replace::<0>(&mut self.by_x, &self.dominated, behind_x, row);
+        replace::<2>(&mut self.by_z, &self.dominated, behind_z, row);
     }
+}
+
+/// Takes rows out of those in the order of an axis, and puts one in at a place before all of them.
+/// What lies between moves once.
+fn replace<const AXIS: usize>(
+    rows: &mut Vec<[f64; 3]>,
+    out: &[[f64; 3]],
+    place: usize,
+    row: [f64; 3],
+) {
+    let position = |rows: &[[f64; 3]], wanted: &[f64; 3]| {
+        let first = rows.partition_point(|other| other[AXIS] < wanted[AXIS]);
+        let ties = rows[first..].iter().position(|other| other == wanted);
+        first + ties.expect("both orders have the same rows")
+    };
+    let Some((last, others)) = out.split_last() else {
+        rows.insert(place, row);
+        return;
+    };
+    for other in others {
+        rows.remove(position(rows, other));
+    }
+    let freed = position(rows, last);
+    rows.copy_within(place..freed, place + 1);
+    rows[place] = row;
 }
 
 /// What is free of the quadrant above and right of a corner.
@@ -104,18 +133,28 @@ struct Quadrant {
 
 impl Quadrant {
     /// Opens it with what these rows, x ascending, leave free of it where the corner is; none where
-    /// that is nothing.
+    /// that is nothing. They are given in two parts, those before the corner's x and the others.
     fn open(
         &mut self,
-        rows: &[[f64; 3]],
+        (before, behind): (&[[f64; 3]], &[[f64; 3]]),
         [x, y, z]: [f64; 3],
         [x_end, y_end]: [f64; 2],
     ) -> Option<()> {
         (self.x, self.y, self.right, self.free) = (x, y, x_end, 0.0);
         self.steps.clear();
-        let (mut left, mut top) = (x, y_end);
-        for &[other_x, other_y, other_z] in rows {
-            if other_y >= top || other_z > z {
+        // The rows on the left count as far as they are low; which ones do is not to be foreseen,
+        // and a branch would mostly be guessed wrong.
+        let mut top = y_end;
+        for &[_, other_y, other_z] in before {
+            let below = if other_z <= z { other_y } else { f64::INFINITY };
+            top = if below < top { below } else { top };
+        }
+        if top <= y {
+            return None;
+        }
+        let mut left = x;
+        for &[other_x, other_y, other_z] in behind {
+            if (other_y >= top) | (other_z > z) {
                 continue;
             }
             if other_x > left {
