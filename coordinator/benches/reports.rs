@@ -29,7 +29,7 @@ impl Study {
     fn new(pruner: &str, objectives: usize) -> Self {
         let pruning = Pruning::parse(pruner).expect("well-formed").expect("a pruner");
         let task =
-            PruningTask { objectives, steps: Some(STEPS), replicates: false, restarts: false };
+            PruningTask { objectives, steps: Some(STEPS), replicates: None, restarts: false };
         let pruner = pruning.pruner(task).expect("known options");
         Self { pruner, random: ChaCha8Rng::seed_from_u64(1), objectives, trial: 0 }
     }

@@ -8,7 +8,8 @@ use jobs::{Purpose, StudyId, derived_seed};
 use optimizers::{Algorithm, Plan, Pruner, Pruning, PruningTask, Task};
 use results::{Ledger, StudyRecord, StudySchema};
 use search_spaces::{
-    Course, Document, Measure, OutcomeConstraint, PruningRule, Sequence, Space, Template, nearest,
+    Aggregate, Course, Document, Measure, OutcomeConstraint, PruningRule, Sequence, Space,
+    Template, nearest,
 };
 use simulators::{Places, Simulator};
 
@@ -206,7 +207,9 @@ impl Study {
     pub fn course(record: &StudyRecord) -> Result<Course, Failure> {
         let document = Document::parse(&format!("study {}", record.name), &record.template)?;
         let template = Template::read(document, Path::new(&record.folder))?;
-        Ok(course(template.replications()?.is_some()))
+        let replications = template.replications()?;
+        let aggregate = replications.map(|mut section| Aggregate::read(&mut section));
+        Ok(course(aggregate.transpose()?))
     }
 
     fn recorded(
@@ -477,8 +480,8 @@ fn fingerprint(
     StudyId(*hasher.finalize().as_bytes())
 }
 
-fn course(replicates: bool) -> Course {
-    if replicates { Course::Mean } else { Course::Last }
+fn course(replicates: Option<Aggregate>) -> Course {
+    replicates.map_or(Course::Last, Course::All)
 }
 
 fn hex(bytes: &[u8]) -> String {

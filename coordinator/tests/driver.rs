@@ -84,8 +84,7 @@ const STEPS: u64 = 9;
 
 fn pruned(plan: Plan, pruner: &str) -> Planned {
     let pruning = Pruning::parse(pruner).expect("options").expect("a name");
-    let task =
-        PruningTask { objectives: 1, steps: Some(STEPS), replicates: false, restarts: false };
+    let task = PruningTask { objectives: 1, steps: Some(STEPS), replicates: None, restarts: false };
     (plan.learning(), Some(pruning.pruner(task).expect("a pruner")))
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use optimizers::{Algorithm, Pruning};
 use server::Server;
 use support::{Place, Said};
 
@@ -148,6 +149,25 @@ fn every_pruner_works_through_workers_of_which_one_is_killed() {
         sleep(Duration::from_millis(150));
         signal(&fleet.workers[0], "-KILL");
         assert_eq!(fleet.ended().ended(0).hash(), expected, "{pruner}");
+    }
+}
+
+#[test]
+fn every_pruner_works_with_every_algorithm_through_workers() {
+    let mut fleet = Fleet::new();
+    fleet.join();
+    fleet.join();
+    for (algorithm, _) in Algorithm::names() {
+        for (pruner, _) in Pruning::names() {
+            let study = format!(
+                "--template problem:sphere --set problem.steps=9 --set problem.noise=1 \
+                 --set space.x1.points=8 --set space.x2.points=8 --trials 24 --chunk 2 --lag 6 \
+                 --algorithm {algorithm} --prune {pruner}"
+            );
+            let expected = expected(&fleet.place, &study);
+            fleet.start(&study);
+            assert_eq!(fleet.ended().ended(0).hash(), expected, "{algorithm}, {pruner}");
+        }
     }
 }
 

@@ -96,7 +96,7 @@ vary = [
 fn a_trial_without_a_finite_objective_on_its_rung_does_not_go_on() {
     let place = Place::new();
     place.write("folds.toml", FOLDS);
-    for pruner in ["asha:forecast=false", "halving:forecast=false"] {
+    for pruner in ["asha:forecast=false,min=1", "halving:forecast=false,min=1"] {
         let name = pruner.split(':').next().expect("a word");
         let start = format!("start --template folds.toml --trials 150 --quiet --name {name}");
         place.run(&format!("{start} --prune {pruner}")).ended(0);
@@ -143,26 +143,46 @@ fn promising_backtests_run_on_where_others_pause() {
 }
 
 #[test]
-fn a_pruned_trial_of_replications_is_ranked_by_their_mean() {
-    let place = Place::new();
-    let study = "--template problem:ackley --set problem.noise=2 --replications 9 --trials 150";
-    place.run(&format!("start {study} --quiet --prune median:warmup=2 --name r")).ended(0);
-    let sql = "select t.trial, avg(r.f) as mean, count(*) as n from trials t join reports r using \
-               (trial) where status = $$pruned$$ group by all having n > 1 order by 1";
-    let means = place.run(&format!("results r --sql '{sql}' --format json")).ended(0).json();
-    let ranked = place.run("results r --include-pruned --top 1000 --format json").ended(0).json();
-    let means = means.as_array().expect("rows");
-    assert!(means.len() > 5, "{means:?}");
-    for row in means {
-        let same = |other: &&serde_json::Value| other["trial"] == row["trial"];
-        let shown = ranked.as_array().and_then(|rows| rows.iter().find(same)).expect("ranked");
-        let (f, mean) = (shown["f"].as_f64().unwrap(), row["mean"].as_f64().unwrap());
-        assert!((f - mean).abs() < 1e-9, "{shown} {row}");
+fn a_pruned_trial_of_replications_is_ranked_by_what_they_amount_to() {
+    // Of an even number of values, the worst half is so many whole ones.
+    for (aggregate, so_far) in [
+        ("mean", "avg(r.f)"),
+        ("worst", "max(r.f)"),
+        ("median", "median(r.f)"),
+        ("cvar:0.5", "list_avg((list(r.f order by r.f desc))[1:(count(*) // 2)])"),
+    ] {
+        let place = Place::new();
+        let study = "--template problem:ackley --set problem.noise=2 --replications 9 --trials 150";
+        let set = format!("--set replications.aggregate={aggregate}");
+        let prune = "--prune median:warmup=1 --name r";
+        place.run(&format!("start {study} {set} --quiet {prune}")).ended(0);
+        let even = "having n > 1 and (n % 2 = 0 or $$X$$ not like $$cvar%$$)";
+        let sql = format!(
+            "select t.trial, {so_far} as amount, count(*) as n from trials t join reports r using \
+             (trial) where status = $$pruned$$ group by all {} order by 1",
+            even.replace('X', aggregate)
+        );
+        let amounts = place.run(&format!("results r --sql '{sql}' --format json")).ended(0).json();
+        let ranked = "results r --include-pruned --top 1000 --format json";
+        let ranked = place.run(ranked).ended(0).json();
+        let amounts = amounts.as_array().expect("rows");
+        assert!(amounts.len() > 5, "{aggregate}: {amounts:?}");
+        for row in amounts {
+            let same = |other: &&serde_json::Value| other["trial"] == row["trial"];
+            let shown = ranked.as_array().and_then(|rows| rows.iter().find(same)).expect("ranked");
+            let (f, amount) = (shown["f"].as_f64().unwrap(), row["amount"].as_f64().unwrap());
+            assert!((f - amount).abs() < 1e-9, "{aggregate}: {shown} {row}");
+        }
+        let told = format!("explain r {} --format json", amounts[0]["trial"]);
+        let told = place.run(&told).ended(0).json();
+        let last = told["steps"].as_array().and_then(|steps| steps.last()).expect("it reported");
+        let (held, amount) = (last["amount"][0].as_f64(), amounts[0]["amount"].as_f64());
+        assert!((held.unwrap() - amount.unwrap()).abs() < 1e-9, "{aggregate}: {last}");
+        let said = place.run(&format!("explain r {}", amounts[0]["trial"])).ended(0).out;
+        assert!(said.contains(&format!("{aggregate} so far")), "{said}");
+        let said = place.run("results r --include-pruned").ended(0).out;
+        assert!(said.contains("among 150 complete and pruned trials"), "{said}");
     }
-    let said = place.run(&format!("explain r {}", means[0]["trial"])).ended(0).out;
-    assert!(said.contains("mean so far"), "{said}");
-    let said = place.run("results r --include-pruned").ended(0).out;
-    assert!(said.contains("among 150 complete and pruned trials"), "{said}");
 }
 
 #[test]
@@ -187,15 +207,33 @@ fn explain_shows_the_bars_that_a_trial_was_held_against() {
     assert_eq!(told["status"], "pruned");
     let last = told["steps"].as_array().and_then(|steps| steps.last()).expect("it reported");
     let bar = &last["bar"];
-    assert_eq!(bar["is_behind"], true);
-    assert!(last["values"][0].as_f64() > bar["rows"][0][0].as_f64(), "{last}");
+    assert_eq!((&bar["is_behind"], &bar["rows"]), (&true.into(), &serde_json::json!([])));
+    assert!(bar["expected"][0].as_f64() > bar["good_enough"][0][0].as_f64(), "{last}");
     assert!(bar["cohort"].as_u64() >= Some(12));
     let said = place.run(&format!("explain {trial}")).ended(0).out;
-    assert!(said.contains("behind the bar of") && said.contains("of trials"), "{said}");
+    assert!(said.contains("not expected to become as good as the best of"), "{said}");
+    assert!(said.contains("of trials"), "{said}");
     let first = place.run("explain m 0").ended(0).out;
     assert!(first.contains("median asked nothing of it: too few had ended by then"), "{first}");
     assert!(place.run("explain m 200").ended(2).err.contains("m has no trial 200"));
     assert!(place.run("explain m last").ended(2).err.contains("allowed: the number of a trial"));
+}
+
+#[test]
+fn explain_shows_a_bar_of_reports_where_nothing_is_foreseen() {
+    let place = Place::new();
+    place.write("folds.toml", FOLDS);
+    place.run("start --template folds.toml --trials 150 --quiet --prune median --name m").ended(0);
+    let sql = "select max(trial) as trial from trials where error like $$%behind the bar%$$";
+    let last = place.run(&format!("results m --sql '{sql}' --format json")).ended(0).json();
+    let trial = &last[0]["trial"];
+    let told = place.run(&format!("explain m {trial} --format json")).ended(0).json();
+    let last = told["steps"].as_array().and_then(|steps| steps.last()).expect("it reported");
+    let bar = &last["bar"];
+    assert_eq!(bar["is_behind"], true);
+    assert!(last["amount"][0].as_f64() < bar["rows"][0][0].as_f64(), "{last}");
+    let said = place.run(&format!("explain {trial}")).ended(0).out;
+    assert!(said.contains("behind the bar of") && said.contains("mean so far"), "{said}");
 }
 
 #[test]

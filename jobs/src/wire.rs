@@ -339,7 +339,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use search_spaces::{Bar, Course, Forecast, Guard, Patience, Pause, Rival, Rivals};
+    use search_spaces::{Aggregate, Bar, Course, Forecast, Guard, Patience, Pause, Rival, Rivals};
 
     use super::*;
 
@@ -379,7 +379,7 @@ mod tests {
         let rival = Rival { trial: 8, reports: vec![(1, vec![0.5, 0.5]), (4, vec![1.0, -0.0])] };
         Guard {
             pruner: "asha".into(),
-            course: Course::Mean,
+            course: Course::All(Aggregate::ConditionalValueAtRisk(0.25)),
             bars: vec![bar, Bar::default()],
             patience: Some(Patience { reports: 3, least: 1e-3 }),
             rivals: Some(Rivals { level: 0.05, reports: 4, trials: vec![rival] }),

@@ -1,17 +1,14 @@
 //! Guards as bytes.
 
-use search_spaces::{Bar, Course, Forecast, Guard, Patience, Pause, Rival, Rivals};
+use search_spaces::{Aggregate, Bar, Course, Forecast, Guard, Patience, Pause, Rival, Rivals};
 
 use crate::wire::{FORECAST_VERSION, Reader, WireError, Writer};
-
-const COURSES: [Course; 3] = [Course::Last, Course::Best, Course::Mean];
 
 impl Writer {
     pub(crate) fn guard(&mut self, guard: &Guard) {
         let Guard { pruner, course, bars, patience, rivals, pause } = guard;
         self.text(pruner);
-        let tag = COURSES.iter().position(|known| known == course).expect("one of them");
-        self.u8(tag as u8);
+        self.course(*course);
         self.list(bars, Self::bar);
         self.option(patience.as_ref(), |out, Patience { reports, least }| {
             out.u64(*reports);
@@ -27,6 +24,20 @@ impl Writer {
             out.u64(*rung);
             out.option(unless.as_ref(), Self::forecast);
         });
+    }
+
+    fn course(&mut self, course: Course) {
+        let (tag, share) = match course {
+            Course::Last => (0, None),
+            Course::Best => (1, None),
+            Course::All(Aggregate::Mean) => (2, None),
+            Course::All(Aggregate::Quantile(share)) => (3, Some(share)),
+            Course::All(Aggregate::ConditionalValueAtRisk(share)) => (4, Some(share)),
+        };
+        self.u8(tag);
+        if let Some(share) = share {
+            self.f64(share);
+        }
     }
 
     fn forecast(&mut self, Forecast { earlier, weights, ends }: &Forecast) {
@@ -62,9 +73,7 @@ impl Reader<'_> {
     pub(crate) fn guard(&mut self) -> Result<Guard, WireError> {
         Ok(Guard {
             pruner: self.text()?,
-            course: *COURSES
-                .get(usize::from(self.u8()?))
-                .ok_or(WireError::Damaged("unknown course"))?,
+            course: self.course()?,
             bars: self.list(Self::bar)?,
             patience: self
                 .option(|input| Ok(Patience { reports: input.u64()?, least: input.f64()? }))?,
@@ -78,6 +87,17 @@ impl Reader<'_> {
                 let unless = if is_known { input.option(Self::forecast)? } else { None };
                 Ok(Pause { step, rung, unless })
             })?,
+        })
+    }
+
+    fn course(&mut self) -> Result<Course, WireError> {
+        Ok(match self.u8()? {
+            0 => Course::Last,
+            1 => Course::Best,
+            2 => Course::All(Aggregate::Mean),
+            3 => Course::All(Aggregate::Quantile(self.f64()?)),
+            4 => Course::All(Aggregate::ConditionalValueAtRisk(self.f64()?)),
+            _ => return Err(WireError::Damaged("unknown course")),
         })
     }
 

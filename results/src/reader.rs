@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use duckdb::types::ValueRef;
 use duckdb::{Connection, params};
-use search_spaces::{Course, Direction, Objective};
+use search_spaces::{Aggregate, Course, Direction, Objective};
 use serde::{Serialize, Serializer};
 
 use crate::error::ResultsError;
@@ -198,9 +198,10 @@ impl ViewReader {
             "SELECT column_name FROM information_schema.columns WHERE table_name = 'reports' \
              AND ordinal_position > 2 ORDER BY ordinal_position",
         )?;
-        let amounts = reported.iter().map(|report| match course {
-            Course::Mean => format!("avg({report}) AS {report}"),
-            Course::Last | Course::Best => format!("arg_max_null({report}, step) AS {report}"),
+        let amounts = metrics.iter().zip(&reported).map(|(metric, report)| {
+            let columns = self.objective_columns.iter().map(|name| quoted(name));
+            let place = columns.zip(&self.objectives).find(|(name, _)| name == metric);
+            amount(report, course, place.map(|(_, objective)| objective.direction))
         });
         let amounts: Vec<String> = amounts.collect();
         let replaced = metrics.iter().zip(&reported).map(|(metric, report)| {
@@ -380,6 +381,34 @@ pub fn trials_sql(filter: Option<&str>) -> Result<String, ResultsError> {
 }
 
 /// The line break ends a comment that the condition may end in.
+/// In SQL, what the reports of a trial amount to in a column, which may be that of an objective.
+/// Metrics that are none are means over replications, whatever counts for the objectives.
+fn amount(report: &str, course: Course, direction: Option<Direction>) -> String {
+    let Course::All(aggregate) = course else {
+        return format!("arg_max_null({report}, step) AS {report}");
+    };
+    let (worst_first, worst_is_largest) = match direction {
+        Some(Direction::Maximize) => ("ASC", false),
+        _ => ("DESC", true),
+    };
+    match aggregate {
+        Aggregate::Quantile(share) if direction.is_some() => {
+            let share = if worst_is_largest { share } else { 1.0 - share };
+            format!("quantile_cont({report}, {share}) AS {report}")
+        }
+        Aggregate::ConditionalValueAtRisk(share) if direction.is_some() => {
+            let weight = format!("({share} * count({report}))");
+            format!(
+                "list_sum(list_transform(\
+                 list({report} ORDER BY {report} {worst_first}) FILTER ({report} IS NOT NULL), \
+                 lambda value, place: value * greatest(0, least(1, {weight} - (place - 1))))) \
+                 / {weight} AS {report}"
+            )
+        }
+        _ => format!("avg({report}) AS {report}"),
+    }
+}
+
 fn condition(filter: Option<&str>) -> Result<String, ResultsError> {
     match filter {
         None => Ok("true".to_owned()),

@@ -50,7 +50,7 @@ def curves(problem: str, dimensions: int, *objectives: str) -> Task:
     return Task(problem, words, parameters, {objective: 1 for objective in objectives}, 27)
 
 
-def folds() -> Task:
+def folds(**objectives: int) -> Task:
     """A moving-average crossover on ten folds: companies in windows of four years each."""
     windows = [("2000-03-01", "2004-06-30"), ("2004-07-01", "2008-12-31"),
                ("2009-01-01", "2013-02-28")]
@@ -59,9 +59,10 @@ def folds() -> Task:
     vary = ", ".join(
         f'{{ symbols = ["{symbol}"], from = "{start}", to = "{end}" }}'
         for symbol, (start, end) in chosen)
-    words = ("--template", "sma-crossover", "--objective", "sharpe:max",
-             "--set", f"replications.vary=[{vary}]")
-    return Task("ten folds of backtests", words, ("fast", "slow"), {"sharpe": -1}, 10, True)
+    words = ["--template", "sma-crossover", "--set", f"replications.vary=[{vary}]"]
+    for name, sign in objectives.items():
+        words += ["--objective", f"{name}:{'min' if sign > 0 else 'max'}"]
+    return Task("ten folds of backtests", tuple(words), ("fast", "slow"), objectives, 10, True)
 
 
 SINGLE = [
@@ -70,7 +71,7 @@ SINGLE = [
 DOUBLE = [
     curves(name, dimensions, "f1", "f2")
     for name, dimensions in (("zdt1", 30), ("zdt2", 30), ("zdt4", 10))]
-TASKS = [*SINGLE, folds(), *DOUBLE]
+TASKS = [*SINGLE, folds(sharpe=-1), *DOUBLE, folds(sharpe=-1, max_drawdown=1)]
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Curves:
     """A whole random search, and what every trial of it reported."""
 
     def __init__(self, optimize: Optimize, task: Task, seed: int):
-        name = f"{task.name}-{seed}".replace(" ", "-")
+        name = f"{task.name}-{len(task.objectives)}-{seed}".replace(" ", "-")
         start(optimize, task, seed, name)
         self.task, self.seed = task, seed
         self.trials = rows(optimize, name, "select * from trials order by trial")
@@ -149,7 +150,7 @@ class Curves:
 
 def ours(optimize: Optimize, curves: Curves, pruner: str) -> Outcome:
     task, seed = curves.task, curves.seed
-    name = "".join(c if c.isalnum() else "-" for c in f"{task.name}-{seed}-{pruner}")
+    name = "".join(c if c.isalnum() else "-" for c in f"{task.name}-{len(task.objectives)}-{seed}-{pruner}")
     status = start(optimize, task, seed, name, "--prune", pruner)
     # A trial is known by its point: numbers, and with them seeds, count evaluations.
     found = rows(optimize, name, "select * from trials where status = 'complete'")

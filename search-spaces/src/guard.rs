@@ -4,9 +4,11 @@
 //! in the job. Whoever runs a trial holds its reports against it and asks nobody, so that the
 //! same trial is stopped at the same step wherever and whenever it is run.
 
+use crate::aggregate::Aggregate;
 use crate::forecast::{Forecast, Trail};
 use crate::signed_rank::is_worse;
 use crate::standing::Standing;
+use crate::template::Direction;
 
 /// The conditions that other trials set for those of a job.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,15 +30,15 @@ pub struct Guard {
 }
 
 /// What a trial's reports up to a step amount to, objective by objective.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Course {
     /// The last one.
     #[default]
     Last,
     /// The best one.
     Best,
-    /// The mean of all.
-    Mean,
+    /// What all of them amount to, as replications of a trial do.
+    All(Aggregate),
 }
 
 /// What is asked of a trial at a step.
@@ -96,6 +98,8 @@ pub struct Amount {
     course: Course,
     seen: u64,
     sums: Vec<f64>,
+    /// Objective by objective, all values in ascending order, where more than their sum counts.
+    ascending: Vec<Vec<f64>>,
     values: Vec<f64>,
 }
 
@@ -103,7 +107,7 @@ impl Amount {
     /// What no reports amount to.
     #[must_use]
     pub fn new(course: Course) -> Self {
-        Self { course, seen: 0, sums: Vec::new(), values: Vec::new() }
+        Self { course, seen: 0, sums: Vec::new(), ascending: Vec::new(), values: Vec::new() }
     }
 
     /// What they amount to after a further one, objective by objective.
@@ -120,13 +124,23 @@ impl Amount {
                     *best = best.min(*value);
                 }
             }
-            Course::Mean => {
+            Course::All(Aggregate::Mean) => {
                 self.sums.resize(objectives.len(), 0.0);
                 for ((mean, sum), value) in
                     self.values.iter_mut().zip(&mut self.sums).zip(objectives)
                 {
                     *sum += value;
                     *mean = *sum / self.seen as f64;
+                }
+            }
+            Course::All(aggregate) => {
+                self.ascending.resize(objectives.len(), Vec::new());
+                for ((amount, ascending), value) in
+                    self.values.iter_mut().zip(&mut self.ascending).zip(objectives)
+                {
+                    let place = ascending.partition_point(|known| known < value);
+                    ascending.insert(place, *value);
+                    *amount = aggregate.of_ascending(ascending);
                 }
             }
         }
@@ -301,24 +315,38 @@ impl Watched<'_> {
         }
         let found = trials.iter().find(|rival| {
             (0..self.best.len()).all(|objective| {
-                let differences = self.differences(rival, objective);
-                differences.len() as u64 >= *reports && is_worse(&differences, *level)
+                let (mine, theirs) = self.pairs(rival, objective);
+                mine.len() as u64 >= *reports && self.is_worse(&mine, &theirs, *level)
             })
         });
         found.map(|rival| rival.trial)
     }
 
-    /// By how much this trial is worse than a rival in an objective, at the steps of both.
-    fn differences(&self, rival: &Rival, objective: usize) -> Vec<f64> {
+    /// The values of this trial and of a rival in an objective, at the steps of both.
+    fn pairs(&self, rival: &Rival, objective: usize) -> (Vec<f64>, Vec<f64>) {
         let mut theirs = rival.reports.iter().peekable();
-        let mut found = Vec::with_capacity(self.own.len());
+        let mut found = (Vec::with_capacity(self.own.len()), Vec::with_capacity(self.own.len()));
         for (step, mine) in &self.own {
             while theirs.next_if(|(other, _)| other < step).is_some() {}
             if let Some((_, values)) = theirs.next_if(|(other, _)| other == step) {
-                found.push(mine[objective] - values[objective]);
+                found.0.push(mine[objective]);
+                found.1.push(values[objective]);
             }
         }
         found
+    }
+
+    /// Whether values are significantly worse than others, pair by pair, and worse in what they
+    /// amount to where they are replications: it may be their tail that counts.
+    fn is_worse(&self, mine: &[f64], theirs: &[f64], level: f64) -> bool {
+        let amount_is_worse = match self.guard.course {
+            Course::All(aggregate) => {
+                aggregate.of(mine, Direction::Minimize) > aggregate.of(theirs, Direction::Minimize)
+            }
+            Course::Last | Course::Best => true,
+        };
+        let differences: Vec<f64> = mine.iter().zip(theirs).map(|(a, b)| a - b).collect();
+        amount_is_worse && is_worse(&differences, level)
     }
 }
 
@@ -397,9 +425,30 @@ mod tests {
         best.course = Course::Best;
         assert_eq!(stopped(&best, &[0.5, 3.0, 3.0]), None);
         let mut mean = guard(vec![bar(3, 1.0)]);
-        mean.course = Course::Mean;
+        mean.course = Course::All(Aggregate::Mean);
         assert_eq!(stopped(&mean, &[0.0, 0.0, 3.0]), None);
         assert_eq!(stopped(&mean, &[0.0, 0.1, 3.0]).expect("its mean is above 1").0, 3);
+        let amounts = |aggregate: Aggregate| {
+            let mut amount = Amount::new(Course::All(aggregate));
+            [3.0, 1.0, 5.0, 2.0].map(|value| amount.after(&[value, -value])[0])
+        };
+        assert_eq!(amounts(Aggregate::Quantile(1.0)), [3.0, 3.0, 5.0, 5.0]);
+        assert_eq!(amounts(Aggregate::Quantile(0.5)), [3.0, 2.0, 3.0, 2.5]);
+        assert_eq!(amounts(Aggregate::ConditionalValueAtRisk(0.5))[3], 4.0);
+    }
+
+    #[test]
+    fn who_is_worse_pair_by_pair_stays_where_the_tail_counts_and_is_better() {
+        let theirs = [0.0, 0.0, 0.0, 0.0, 0.0, 9.0].map(|value| vec![value]);
+        let reports = (1..).zip(theirs).collect();
+        let rivals = Rivals { level: 0.2, reports: 4, trials: vec![Rival { trial: 7, reports }] };
+        let mut race = Guard { rivals: Some(rivals), ..Guard::default() };
+        let mine = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5];
+        assert_eq!(stopped(&race, &mine).expect("worse four times").0, 4);
+        race.course = Course::All(Aggregate::Quantile(1.0));
+        assert_eq!(stopped(&race, &mine).expect("and its worst as well").0, 4);
+        race.rivals.as_mut().expect("given").reports = 6;
+        assert_eq!(stopped(&race, &mine), None, "their worst is 9");
     }
 
     #[test]

@@ -37,6 +37,7 @@
 //! # Ok::<(), search_spaces::TemplateError>(())
 //! ```
 
+mod aggregate;
 mod constraint;
 mod difference;
 mod document;
@@ -63,6 +64,7 @@ mod template;
 mod value;
 mod variation;
 
+pub use aggregate::Aggregate;
 pub use constraint::{Constraint, OutcomeConstraint};
 pub use difference::Difference;
 pub use document::Document;

@@ -91,6 +91,7 @@ impl Measure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Aggregate;
 
     #[test]
     fn standings_are_signed_such_that_smaller_is_better() {
@@ -113,7 +114,7 @@ mod tests {
         let metrics = ["cost".to_owned()];
         let objective = Objective { metric: metrics[0].clone(), direction: Direction::Minimize };
         let last = Measure::new(&metrics, &[objective], &[]);
-        let mean = last.clone().over(Course::Mean);
+        let mean = last.clone().over(Course::All(Aggregate::Mean));
         let of = |measure: &Measure, reports: &[f64]| {
             measure.amount(reports.iter().map(std::slice::from_ref)).map(|values| values[0])
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use search_spaces::Point;
+use search_spaces::{Aggregate, Point};
 
 /// Evaluates points: a pure function of (point, seed) with fixed settings.
 ///
@@ -57,10 +57,10 @@ pub trait Simulator: Send + Sync {
         None
     }
 
-    /// Whether the reports of a trial are repetitions of one measurement, each by itself, so that
-    /// their mean counts and not the last one.
-    fn replicates(&self) -> bool {
-        false
+    /// What the reports of a trial amount to where they are repetitions of one measurement, each by
+    /// itself; none where the last one counts.
+    fn replicates(&self) -> Option<Aggregate> {
+        None
     }
 
     /// Whether it takes up a trial that has paused after its last report, from nothing but what was

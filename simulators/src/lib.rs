@@ -35,10 +35,10 @@
 //! and constraints on outcomes (the study's), and any input or output after a simulator has been
 //! opened, but for external programs: `command` is a shell, with processes and deadlines.
 
-mod aggregate;
 mod backtest;
 mod command;
 mod contract;
+mod moments;
 mod numbers;
 mod open;
 mod problem;

@@ -1,11 +1,11 @@
 //! Replications: another simulator, run several times for each trial.
 
-use search_spaces::{Direction, Objective, Section, Template};
+use search_spaces::{Aggregate, Direction, Objective, Section, Template};
 
-use crate::aggregate::{Aggregate, FORMS, Moments};
 use crate::contract::{
     Failure, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
 };
+use crate::moments::Moments;
 use crate::open::{OpenError, Places, open};
 
 /// Raised whenever the same replications amount to something else.
@@ -38,6 +38,7 @@ pub(crate) struct Replicated {
     variations: Vec<(String, Box<dyn Simulator>)>,
     count: usize,
     metrics: Vec<String>,
+    aggregate: Aggregate,
     /// How the values of each metric of the simulator are made into one.
     aggregates: Vec<(Aggregate, Direction)>,
     /// Which of them have a standard error.
@@ -58,9 +59,7 @@ impl Replicated {
         places: Places<'_>,
     ) -> Result<Self, OpenError> {
         let seeds = seeds(&mut settings)?;
-        let written = settings.text("aggregate")?.unwrap_or_else(|| "mean".to_owned());
-        let aggregate = Aggregate::parse(&written)
-            .map_err(|found| settings.error("aggregate", found, FORMS))?;
+        let aggregate = Aggregate::read(&mut settings)?;
         let mut variations: Vec<(String, Box<dyn Simulator>)> = Vec::new();
         for variation in settings.variations("vary")? {
             let document = template.document.varied(&template.simulator, &variation)?;
@@ -91,7 +90,7 @@ impl Replicated {
         let is_objective = |name: &String| objective(name, &template.objectives).is_some();
         let measured = (0..inner.len()).filter(|index| is_objective(&inner[*index])).collect();
         let metrics = with_errors(inner, &measured);
-        Ok(Self { variations, count, metrics, aggregates, measured })
+        Ok(Self { variations, count, metrics, aggregate, aggregates, measured })
     }
 
     /// Runs the replications of a trial one after the other.
@@ -266,8 +265,8 @@ impl Simulator for Replicated {
         Some(self.count as u64)
     }
 
-    fn replicates(&self) -> bool {
-        true
+    fn replicates(&self) -> Option<Aggregate> {
+        Some(self.aggregate)
     }
 
     fn continues(&self) -> bool {

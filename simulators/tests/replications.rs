@@ -79,7 +79,7 @@ fn without_the_table_nothing_is_replicated() {
     let text = noisy("").replace("[replications]", "");
     let simulator = open(&text);
     assert_eq!(simulator.metrics(), ["f"]);
-    assert!(!simulator.replicates());
+    assert_eq!(simulator.replicates(), None);
     assert_eq!(simulator.fingerprint(), support::open(&text).expect("opens").fingerprint());
 }
 

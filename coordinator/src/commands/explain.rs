@@ -39,7 +39,7 @@ struct Explanation {
     /// The trials that it was compared with report by report.
     rivals: Vec<u64>,
     /// What of its reports was held against the bars, where that is not the last.
-    so_far: Option<&'static str>,
+    so_far: Option<String>,
     /// How many reports it might go without getting better.
     patience: Option<u64>,
     objectives: Vec<String>,
@@ -138,8 +138,8 @@ pub fn explain(args: &Explain) -> Result<Exit, Failure> {
             }),
             so_far: guard.and_then(|guard| match guard.course {
                 Course::Last => None,
-                Course::Best => Some("best so far"),
-                Course::Mean => Some("mean so far"),
+                Course::Best => Some("best so far".to_owned()),
+                Course::All(aggregate) => Some(format!("{} so far", aggregate.name())),
             }),
             patience: guard.and_then(|guard| guard.patience).map(|patience| patience.reports),
             objectives: names.collect(),
@@ -291,8 +291,8 @@ fn table(it: &Explanation) -> String {
     let mut header = vec!["step".to_owned()];
     header.extend(it.objectives.iter().cloned());
     // What is held against the bars, where that is not the report itself.
-    let so_far = it.so_far.filter(|_| has_bars);
-    header.extend(so_far.map(String::from));
+    let so_far = it.so_far.as_ref().filter(|_| has_bars);
+    header.extend(so_far.cloned());
     if has_bars {
         header.extend(["bar", "expected end", "good enough", "of trials", ""].map(String::from));
     }

@@ -82,7 +82,7 @@ impl Falling {
         let bar = |cohort: &mut Cohort| {
             let mut bar = cohort.bar()?.clone();
             bar.forecast = finishers.forecast(bar.step).cloned();
-            if let Behind::Best(_) = behind {
+            if matches!(behind, Behind::Best(_)) || finishers.is_sure(bar.step) {
                 bar.rows.clear();
             }
             Some(bar)

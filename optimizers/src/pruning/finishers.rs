@@ -28,6 +28,9 @@ const SHARE_OF_ALL: f64 = 0.03;
 const SHARE_OF_FRONTIERS: f64 = 0.2;
 pub(super) const LEAST: usize = 8;
 
+/// Where forecasts leave no more than this of how finished trials differ, they alone decide.
+const UNFORESEEN: f64 = 1.0 / 3.0;
+
 /// What is estimated from them for each objective: a constant, two weights, and their error.
 const ESTIMATED: usize = 3;
 
@@ -45,7 +48,15 @@ pub(crate) struct Finishers {
     /// How many had finished when the forecasts were worked out.
     known: u64,
     /// Step by step.
-    forecasts: Vec<Option<Forecast>>,
+    fits: Vec<Option<Fit>>,
+}
+
+/// What one step says of the end.
+#[derive(Clone, Debug)]
+struct Fit {
+    forecast: Forecast,
+    /// Whether it leaves little of how the finished trials differ in any objective.
+    is_sure: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -57,8 +68,8 @@ struct Finisher {
 impl Finishers {
     /// None yet.
     pub fn new(width: usize, slack: f64) -> Self {
-        let (steps, best, forecasts) = (Vec::new(), Vec::new(), Vec::new());
-        Self { width, slack, steps, best, finished: 0, begun: 0, known: 0, forecasts }
+        let (steps, best, fits) = (Vec::new(), Vec::new(), Vec::new());
+        Self { width, slack, steps, best, finished: 0, begun: 0, known: 0, fits }
     }
 
     /// Makes forecasts at these steps, and where trials of so many steps are looked at evenly.
@@ -101,7 +112,7 @@ impl Finishers {
             let of_all = if self.width == 1 { SHARE_OF_ALL } else { SHARE_OF_FRONTIERS };
             let share = (SHARE * self.finished as f64).max(of_all * self.begun as f64);
             let best = (share.ceil() as usize).clamp(LEAST, MOST).min(self.best.len());
-            self.forecasts = (0..self.steps.len()).map(|place| self.fit(place, best)).collect();
+            self.fits = (0..self.steps.len()).map(|place| self.fit(place, best)).collect();
         }
         self.known
     }
@@ -109,26 +120,36 @@ impl Finishers {
     /// How trials are expected to end that have come to one of the steps; nothing before enough
     /// have finished.
     pub fn forecast(&mut self, step: u64) -> Option<&Forecast> {
+        self.fit_at(step).map(|fit| &fit.forecast)
+    }
+
+    /// Whether the ends of trials that have come to one of the steps are foreseen there so well that
+    /// a comparison of reports has nothing to add.
+    pub fn is_sure(&mut self, step: u64) -> bool {
+        self.fit_at(step).is_some_and(|fit| fit.is_sure)
+    }
+
+    fn fit_at(&mut self, step: u64) -> Option<&Fit> {
         self.refresh();
         let place = self.steps.binary_search(&step).ok()?;
-        self.forecasts.get(place)?.as_ref()
+        self.fits.get(place)?.as_ref()
     }
 
     /// Bars between two steps that stop whatever is not expected to become as good as the best.
     pub fn bars(&mut self, after: u64, before: u64) -> Vec<Bar> {
         let cohort = self.refresh();
-        let there = self.steps.iter().zip(&self.forecasts);
+        let there = self.steps.iter().zip(&self.fits);
         there
             .filter(|(step, _)| (after + 1..before).contains(*step))
-            .filter_map(|(step, forecast)| {
-                let forecast = Some(forecast.as_ref()?.clone());
+            .filter_map(|(step, fit)| {
+                let forecast = Some(fit.as_ref()?.forecast.clone());
                 Some(Bar { step: *step, cohort, forecast, ..Bar::default() })
             })
             .collect()
     }
 
     /// The forecast at a step, by its place, for which the first so many are the best.
-    fn fit(&self, step: usize, best: usize) -> Option<Forecast> {
+    fn fit(&self, step: usize, best: usize) -> Option<Fit> {
         let came = self.best.iter().enumerate();
         let came: Vec<(usize, &Sight, &[f64])> =
             came.filter_map(|(place, it)| Some((place, it.sights.get(step)?, &*it.last))).collect();
@@ -136,31 +157,47 @@ impl Finishers {
         if best <= ESTIMATED {
             return None;
         }
-        let of_objective = |objective: usize| {
+        let (mut weights, mut by, mut is_sure) = (Vec::new(), Vec::new(), true);
+        for objective in 0..self.width {
             let rows: Vec<[f64; 3]> = came
                 .iter()
                 .map(|(_, it, last)| {
                     [it.earlier[objective], it.present[objective], last[objective]]
                 })
                 .collect();
-            let weights = regression(&rows);
-            (weights, self.slack_of(weights, &rows[..best]))
-        };
-        let (weights, by): (Vec<[f64; 3]>, Vec<f64>) = (0..self.width).map(of_objective).unzip();
+            let found = regression(&rows);
+            weights.push(found);
+            by.push(self.slack_of(found, &rows[..best]));
+            is_sure &= unforeseen(found, &rows) <= UNFORESEEN;
+        }
         let ends = came[..best].iter().map(|(.., last)| *last);
-        let earlier = halfway(self.steps[step]);
-        Some(Forecast { earlier, weights, ends: outermost(&ends.collect::<Vec<_>>(), &by) })
+        let ends = outermost(&ends.collect::<Vec<_>>(), &by);
+        let forecast = Forecast { earlier: halfway(self.steps[step]), weights, ends };
+        Some(Fit { forecast, is_sure })
     }
 
     /// By how much the forecast of an objective may lie above an end: the mean error for the best,
     /// and its standard deviation so many times.
-    fn slack_of(&self, [constant, before, now]: [f64; 3], best: &[[f64; 3]]) -> f64 {
-        let error = |row: &[f64; 3]| constant + before * row[0] + now * row[1] - row[2];
-        let errors: Vec<f64> = best.iter().map(error).collect();
+    fn slack_of(&self, weights: [f64; 3], best: &[[f64; 3]]) -> f64 {
+        let errors: Vec<f64> = best.iter().map(|row| error(weights, row)).collect();
         let mean = mean(&errors);
         let squares: f64 = errors.iter().map(|error| (error - mean) * (error - mean)).sum();
         mean + self.slack * (squares / (errors.len() - ESTIMATED) as f64).sqrt()
     }
+}
+
+/// By how much the forecast of a row's end lies above it.
+fn error([constant, before, now]: [f64; 3], row: &[f64; 3]) -> f64 {
+    constant + before * row[0] + now * row[1] - row[2]
+}
+
+/// The part of the variance of the rows' ends that the weights do not explain.
+fn unforeseen(weights: [f64; 3], rows: &[[f64; 3]]) -> f64 {
+    let ends: Vec<f64> = rows.iter().map(|row| row[2]).collect();
+    let errors: Vec<f64> = rows.iter().map(|row| error(weights, row)).collect();
+    let mean = mean(&ends);
+    let all: f64 = ends.iter().map(|end| (end - mean) * (end - mean)).sum();
+    if all > 0.0 { dot(&errors, &errors) / all } else { 0.0 }
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -262,6 +299,7 @@ mod tests {
         let steps: Vec<u64> = bars.iter().map(|bar| bar.step).collect();
         assert_eq!(steps, [4, 5, 6, 7]);
         assert!(bars[1].cohort >= 94 && bars[1].rows.is_empty());
+        assert!(finishers.is_sure(5) && !finishers.is_sure(99));
     }
 
     #[test]
@@ -273,6 +311,7 @@ mod tests {
             let (earlier, present) = ([disorder(900 + index)], [disorder(990 + index)]);
             assert!(forecast.is_promising(&earlier, &present), "{forecast:?}");
         }
+        assert!(!finishers.is_sure(5));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use search_spaces::{Course, Patience, nearest};
+use search_spaces::{Aggregate, Course, Patience, nearest};
 
 use super::Pruner;
 use super::asha::Asha;
@@ -30,9 +30,9 @@ pub struct PruningTask {
     pub objectives: usize,
     /// The step of a whole trial's last report, where that is known.
     pub steps: Option<u64>,
-    /// Whether the reports of a trial are repetitions of one measurement, so that their mean
-    /// counts and not the last one.
-    pub replicates: bool,
+    /// What the reports of a trial amount to where they are repetitions of one measurement; none
+    /// where the last one counts.
+    pub replicates: Option<Aggregate>,
     /// Whether a trial that paused and goes on begins once more, though nobody has to know
     /// beforehand how far it goes.
     pub restarts: bool,
@@ -77,7 +77,7 @@ impl Pruning {
         pruning.pruner(PruningTask {
             objectives: 1,
             steps: None,
-            replicates: false,
+            replicates: None,
             restarts: false,
         })?;
         Ok(Some(pruning))
@@ -132,7 +132,8 @@ impl Pruning {
             }
             "wilcoxon" => {
                 let level = reader.number("level", 1e-9..=0.5, 0.1)?;
-                Box::new(Wilcoxon::new(level, reader.number("reports", 2..=MOST, 4)?))
+                let reports = reader.number("reports", 2..=MOST, 4)?;
+                Box::new(Wilcoxon::new(level, reports, task.replicates))
             }
             "asha" => {
                 let (schedule, factor) = halves(reader, FEW_STAGES)?;
@@ -218,10 +219,16 @@ fn least(reader: &mut Reader<'_>) -> Result<f64, String> {
 }
 
 fn course(reader: &mut Reader<'_>, task: PruningTask) -> Result<Course, String> {
-    let named = [("last", Course::Last), ("best", Course::Best), ("mean", Course::Mean)];
+    let mean = ("mean", Course::All(Aggregate::Mean));
+    let (last, best) = (("last", Course::Last), ("best", Course::Best));
     // The first one stands for an option that is not given.
-    let again = [named[2], named[0], named[1]];
-    reader.one_of("course", if task.replicates { &again } else { &named })
+    match task.replicates {
+        None => reader.one_of("course", &[last, best, mean]),
+        Some(aggregate) => {
+            let whole = ("aggregate", Course::All(aggregate));
+            reader.one_of("course", &[whole, mean, last, best])
+        }
+    }
 }
 
 fn unknown(name: &str) -> String {

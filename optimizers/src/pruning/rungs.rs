@@ -14,11 +14,12 @@ pub(crate) enum Schedule {
         /// The distance.
         every: u64,
     },
-    /// `least`, and each further one so many times as far.
+    /// `least`, and each further one so many times as far; or else back from the last step, so
+    /// that no rung lies shortly before it.
     Geometric {
         /// The first rung; where that follows from the number of steps, 0.
         least: u64,
-        /// In that case, how many rungs there are before the last step.
+        /// In that case, how many rungs there are before the last step, at most.
         stages: u32,
         /// How many times as far.
         factor: u64,
@@ -44,11 +45,14 @@ impl Schedule {
                     .take_while(|rung| *rung < steps)
                     .collect()
             }
-            Self::Geometric { least, stages, factor } => {
-                let least = match least {
-                    0 => (steps / factor.pow(stages)).max(1),
-                    least => least,
-                };
+            Self::Geometric { least: 0, stages, factor } => {
+                let back = |stage: u32| (steps / factor.pow(stage)).max(1);
+                let mut rungs: Vec<u64> = (1..=stages).rev().map(back).collect();
+                rungs.dedup();
+                rungs.retain(|rung| *rung < steps);
+                rungs
+            }
+            Self::Geometric { least, factor, .. } => {
                 let next = |rung: &u64| rung.checked_mul(factor);
                 std::iter::successors(Some(least), next).take_while(|rung| *rung < steps).collect()
             }
@@ -73,7 +77,9 @@ mod tests {
             |least, factor, steps| Schedule::Geometric { least, stages: 3, factor }.rungs(steps);
         assert_eq!(geometric(0, 3, 81), [3, 9, 27]);
         assert_eq!(geometric(1, 4, 81), [1, 4, 16, 64]);
-        assert_eq!(geometric(0, 3, 10), [1, 3, 9]);
+        assert_eq!(geometric(0, 3, 10), [1, 3]);
+        assert_eq!(geometric(0, 3, 100), [3, 11, 33]);
+        assert_eq!(geometric(0, 3, 2), [1]);
         assert!(geometric(0, 3, 1).is_empty() && geometric(7, 3, 5).is_empty());
     }
 }

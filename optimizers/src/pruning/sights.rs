@@ -38,10 +38,10 @@ pub(super) fn sights(run: &Run, rungs: &[u64], course: Course) -> Vec<Sight> {
     rungs.iter().map_while(sight).collect()
 }
 
-/// What a whole trial amounts to: its last report, or the mean of all where that is what counts.
+/// What a whole trial amounts to: its last report, or all of them where that is what counts.
 pub(super) fn end(run: &Run, course: Course) -> Vec<f64> {
     run.amount(match course {
-        Course::Mean => Course::Mean,
+        Course::All(aggregate) => Course::All(aggregate),
         Course::Last | Course::Best => Course::Last,
     })
 }

@@ -4,12 +4,13 @@
 //! folds, symbols, instances), trials are compared pair by pair, each step with the same step,
 //! by the signed-rank test. The rival is the best finished trial, as in Optuna's
 //! `WilcoxonPruner`; with several objectives every trial of the frontier is one, and has to be
-//! better in each objective. Compare M. Birattari et al., "A Racing Algorithm for Configuring
+//! better in each objective. What replications amount to, their mean or their worst, says which
+//! trials are the best, and has to be worse over the pairs as well. Compare M. Birattari et al., "A Racing Algorithm for Configuring
 //! Metaheuristics", GECCO 2002.
 
 use std::sync::Arc;
 
-use search_spaces::{Course, Guard, Rival, Rivals, Standing};
+use search_spaces::{Aggregate, Course, Guard, Rival, Rivals, Standing};
 
 use super::{End, Pruner, Run};
 use crate::pareto::{Scores, non_dominated};
@@ -21,15 +22,17 @@ const MOST_RIVALS: usize = 8;
 pub(crate) struct Wilcoxon {
     level: f64,
     reports: u64,
-    /// The finished trials that no other one dominates by its mean, and the means.
+    replicates: Option<Aggregate>,
+    /// The finished trials that no other one dominates by what their reports amount to, and that.
     best: Vec<(Rival, Vec<f64>)>,
     made: Option<Arc<Guard>>,
 }
 
 impl Wilcoxon {
-    /// Stops where the probability of being wrong is at most `level`, after so many reports.
-    pub fn new(level: f64, reports: u64) -> Self {
-        Self { level, reports, best: Vec::new(), made: None }
+    /// Stops where the probability of being wrong is at most `level`, after so many reports, which
+    /// may be replications.
+    pub fn new(level: f64, reports: u64, replicates: Option<Aggregate>) -> Self {
+        Self { level, reports, replicates, best: Vec::new(), made: None }
     }
 
     fn guard(&self) -> Guard {
@@ -37,7 +40,8 @@ impl Wilcoxon {
         let sample = (0..many.min(MOST_RIVALS)).map(|place| place * many / many.min(MOST_RIVALS));
         let trials = sample.map(|place| self.best[place].0.clone()).collect();
         let rivals = Rivals { level: self.level, reports: self.reports, trials };
-        Guard { pruner: "wilcoxon".to_owned(), rivals: Some(rivals), ..Guard::default() }
+        let course = self.replicates.map_or(Course::Last, Course::All);
+        Guard { pruner: "wilcoxon".to_owned(), course, rivals: Some(rivals), ..Guard::default() }
     }
 }
 
@@ -55,11 +59,11 @@ impl Pruner for Wilcoxon {
         }
         let of_step = |(step, standing): &(u64, Standing)| (*step, standing.objectives.clone());
         let reports = run.reports.iter().map(of_step).collect();
-        let mean = run.amount(Course::Mean);
-        let width = mean.len();
-        self.best.push((Rival { trial: run.trial, reports }, mean));
-        let means: Vec<f64> = self.best.iter().flat_map(|(_, mean)| mean.iter().copied()).collect();
-        let mut kept = non_dominated(Scores::new(&means, width));
+        let amount = run.amount(Course::All(self.replicates.unwrap_or(Aggregate::Mean)));
+        let width = amount.len();
+        self.best.push((Rival { trial: run.trial, reports }, amount));
+        let amounts: Vec<f64> = self.best.iter().flat_map(|(_, it)| it.iter().copied()).collect();
+        let mut kept = non_dominated(Scores::new(&amounts, width));
         if width == 1 {
             // Equals of the best would only be asked the same again.
             kept.truncate(1);

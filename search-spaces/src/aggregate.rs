@@ -1,13 +1,13 @@
 //! What the replications of a trial amount to, metric by metric.
 
-use search_spaces::{Direction, nearest};
-
-use crate::numbers::{canonical, real};
+use crate::error::{TemplateError, nearest};
+use crate::section::Section;
+use crate::template::Direction;
 
 /// How the values of an objective are made into one. Worse is meant by the objective's direction,
 /// so that `quantile:0.9` of what is maximized is reached by nine replications in ten.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Aggregate {
+pub enum Aggregate {
     /// The arithmetic mean.
     Mean,
     /// The value that so large a share of the replications is no worse than, between two of them by
@@ -21,15 +21,20 @@ pub(crate) enum Aggregate {
 }
 
 /// What can be written.
-pub(crate) const FORMS: &str = "\"mean\", \"median\", \"worst\", \"quantile:Q\" with Q from 0 (the \
+const FORMS: &str = "\"mean\", \"median\", \"worst\", \"quantile:Q\" with Q from 0 (the \
      best) to 1 (the worst), or \"cvar:A\" with A above 0 and up to 1 (the mean of the worst share A)";
 
 impl Aggregate {
-    /// Reads one.
+    /// The one that the table `[replications]` of a template names, or the mean.
     ///
     /// # Errors
-    /// What was found.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// It names none.
+    pub fn read(replications: &mut Section<'_>) -> Result<Self, TemplateError> {
+        let written = replications.text("aggregate")?.unwrap_or_else(|| "mean".to_owned());
+        Self::parse(&written).map_err(|found| replications.error("aggregate", found, FORMS))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
         let (name, share) = match text.split_once(':') {
             Some((name, share)) => (name.trim(), Some(share.trim())),
             None => (text.trim(), None),
@@ -55,6 +60,7 @@ impl Aggregate {
     }
 
     /// The text that it is known by in fingerprints.
+    #[must_use]
     pub fn text(self) -> String {
         match self {
             Self::Mean => "mean".to_owned(),
@@ -63,52 +69,66 @@ impl Aggregate {
         }
     }
 
-    /// What the values amount to, of which there is at least one. What is undefined in one
-    /// replication is undefined.
+    /// The name that people know it by.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Quantile(0.5) => "median".to_owned(),
+            Self::Quantile(1.0) => "worst".to_owned(),
+            other => other.text(),
+        }
+    }
+
+    /// What values amount to, of which there is at least one. What is undefined in one replication
+    /// is undefined.
+    #[must_use]
     pub fn of(self, values: &[f64], direction: Direction) -> f64 {
         if values.iter().any(|value| value.is_nan()) {
             return f64::NAN;
         }
-        let ascending = || {
+        let amount = if self == Self::Mean {
+            mean(values)
+        } else {
             let mut losses: Vec<f64> =
                 values.iter().map(|value| direction.orient(*value)).collect();
             losses.sort_unstable_by(f64::total_cmp);
-            losses
+            direction.orient(self.of_ascending(&losses))
         };
-        canonical(match self {
-            Self::Mean => mean(values),
-            Self::Quantile(share) => direction.orient(quantile(&ascending(), share)),
-            Self::ConditionalValueAtRisk(share) => {
-                direction.orient(mean_of_the_last(&ascending(), share))
-            }
-        })
+        // Processors disagree on the sign of the NaN of two infinities.
+        if amount.is_nan() { f64::NAN } else { amount }
+    }
+
+    /// The same of values in ascending order, of which the smaller are the better.
+    pub(crate) fn of_ascending(self, ascending: &[f64]) -> f64 {
+        match self {
+            Self::Mean => mean(ascending),
+            Self::Quantile(share) => quantile(ascending, share),
+            Self::ConditionalValueAtRisk(share) => mean_of_the_last(ascending, share),
+        }
     }
 }
 
-/// The mean, which of equal values is that value, to the last bit.
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    let mut moments = Moments::default();
-    for value in values {
-        moments.add(*value);
+/// The arithmetic mean, which of equal values is that value, to the last bit.
+fn mean(values: &[f64]) -> f64 {
+    let mut mean = 0.0;
+    for (place, value) in values.iter().enumerate() {
+        mean += (value - mean) / (place + 1) as f64;
     }
-    match moments.mean.is_finite() {
-        true => moments.mean,
-        // A running mean would make an infinite one undefined.
-        false => canonical(values.iter().sum::<f64>() / real(values.len())),
-    }
+    // A running mean would make an infinite one undefined.
+    if mean.is_finite() { mean } else { values.iter().sum::<f64>() / values.len() as f64 }
 }
 
 fn quantile(ascending: &[f64], share: f64) -> f64 {
-    let place = real(ascending.len() - 1) * share;
+    let place = (ascending.len() - 1) as f64 * share;
     let below = place.floor() as usize;
     let (low, high) = (ascending[below], ascending[(below + 1).min(ascending.len() - 1)]);
-    let part = place - real(below);
+    let part = place - below as f64;
     // Two infinite values have no difference, and equal ones need none.
     if part == 0.0 || low == high { low } else { low + part * (high - low) }
 }
 
 fn mean_of_the_last(ascending: &[f64], share: f64) -> f64 {
-    let weight = share * real(ascending.len());
+    let weight = share * ascending.len() as f64;
     let (mut sum, mut left) = (0.0, weight);
     for value in ascending.iter().rev() {
         let part = left.min(1.0);
@@ -120,31 +140,6 @@ fn mean_of_the_last(ascending: &[f64], share: f64) -> f64 {
         left -= part;
     }
     sum / weight
-}
-
-/// Mean and spread of the values so far (B. P. Welford, "Note on a Method for Calculating Corrected
-/// Sums of Squares and Products", Technometrics 4(3), 1962).
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moments {
-    count: usize,
-    mean: f64,
-    squares: f64,
-}
-
-impl Moments {
-    /// Takes up a further value.
-    pub fn add(&mut self, value: f64) {
-        self.count += 1;
-        let before = value - self.mean;
-        self.mean += before / real(self.count);
-        self.squares += before * (value - self.mean);
-    }
-
-    /// The standard error of the mean; undefined with fewer than two values.
-    pub fn standard_error(&self) -> f64 {
-        let variance = self.squares / real(self.count.max(1) - 1);
-        canonical((variance / real(self.count)).sqrt())
-    }
 }
 
 #[cfg(test)]
@@ -192,18 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_have_themselves_as_mean_and_no_error() {
-        let values = [0.1; 7];
-        assert_eq!(mean(&values).to_bits(), 0.1_f64.to_bits());
-        let mut moments = Moments::default();
-        assert!(moments.standard_error().is_nan());
-        moments.add(0.1);
-        assert!(moments.standard_error().is_nan());
-        moments.add(0.1);
-        assert_eq!(moments.standard_error().to_bits(), 0.0_f64.to_bits());
-        moments.add(3.1);
-        // The deviation of 0.1, 0.1, 3.1 is the root of 3, and that over the root of 3 is 1.
-        assert!((moments.standard_error() - 1.0).abs() < 1e-12);
+    fn equal_values_have_themselves_as_mean() {
+        assert_eq!(mean(&[0.1; 7]).to_bits(), 0.1_f64.to_bits());
     }
 
     #[test]
