@@ -38,6 +38,13 @@ impl Forecast {
             |end: &Vec<f64>| self.of(earlier, present).zip(end).all(|(value, most)| value <= *most);
         self.ends.iter().any(covers)
     }
+
+    /// The same for a trial whose reports amount to this, after what they had amounted to on its
+    /// trail.
+    pub(crate) fn promises(&self, trail: Option<&Trail>, present: &[f64]) -> bool {
+        let earlier = trail.and_then(|trail| trail.at(self.earlier));
+        earlier.is_some_and(|earlier| self.is_promising(earlier, present))
+    }
 }
 
 /// What the reports of a trial amounted to, report by report.

@@ -230,9 +230,7 @@ impl Watched<'_> {
             let Some(forecast) = unless else { return Some(pause) };
             // What is not known to be bad runs on until it is known what it is worth.
             standing?;
-            let earlier = self.trail.as_ref().and_then(|trail| trail.at(forecast.earlier));
-            let present = &self.amount.values;
-            self.runs_on = earlier.is_some_and(|it| forecast.is_promising(it, present));
+            self.runs_on = forecast.promises(self.trail.as_ref(), &self.amount.values);
             (!self.runs_on).then_some(pause)
         })
     }
@@ -362,10 +360,7 @@ impl Bar {
     #[must_use]
     pub fn stops(&self, course: &[f64], trail: Option<&Trail>) -> bool {
         let is_spared = course.iter().zip(&self.spare).any(|(value, least)| value <= least);
-        let is_promising = self.forecast.as_ref().map(|forecast| {
-            let earlier = trail.and_then(|trail| trail.at(forecast.earlier));
-            earlier.is_some_and(|earlier| forecast.is_promising(earlier, course))
-        });
+        let is_promising = self.forecast.as_ref().map(|it| it.promises(trail, course));
         let is_behind = match (&self.rows[..], is_promising) {
             (_, Some(true)) | ([], None) => false,
             ([], Some(false)) => true,

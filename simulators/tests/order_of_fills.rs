@@ -171,3 +171,84 @@ fn the_order_of_symbols_does_not_matter_to_orders_that_wait() {
         assert!((other - returns[0]).abs() < 1e-6 * returns[0].abs(), "{returns:?}");
     }
 }
+
+/// The order to reverse once swallowed the exit, and the position was held to the end of the data.
+#[test]
+fn an_exit_counts_beside_a_reversal_that_waits() {
+    let falls = [100.0, 101.0, 99.0, 99.0];
+    let bars = Bars::new(&[FLAT, FLAT, FLAT, falls, [99.0; 4], [99.0; 4]]);
+    let rules = "long_entry = 'volume == 0'\nlong_exit = 'volume == 2'\n\
+         short_entry = 'volume == 2'\nexpires = 2\n\
+         entry = { limit = 'close', short_limit = 'close + 5' }";
+    assert_eq!(shown(&trace(&bars, "", rules)), [(1.0, 1, 100.0, 3, 100.0)]);
+    // And so did a time stop.
+    let timed = rules.replace("long_exit = 'volume == 2'", "time_stop = 2");
+    assert_eq!(shown(&trace(&bars, "", &timed)), [(1.0, 1, 100.0, 3, 100.0)]);
+}
+
+/// By the position the exit counts and the entry does not, so that it cannot cancel the other one.
+#[test]
+fn an_entry_beside_the_exit_of_its_position_cancels_nothing() {
+    let bars = Bars::new(&[FLAT, FLAT, FLAT, FLAT, FLAT]);
+    let rules = "long_entry = 'volume == 0 or volume == 2'\nlong_exit = 'volume == 2'\n\
+         short_entry = 'volume == 2'";
+    let reversed = [(1.0, 1, 100.0, 3, 100.0), (-1.0, 3, 100.0, 4, 100.0)];
+    assert_eq!(shown(&trace(&bars, "", rules)), reversed);
+    let guarded = format!("{rules}\nstop_loss = '50%'");
+    assert_eq!(shown(&trace(&bars, "", &guarded)), reversed);
+    let neither = trace(&bars, "conflict = 'neither'", rules);
+    assert_eq!(shown(&neither)[0], (1.0, 1, 100.0, 3, 100.0), "the short entry alone is left");
+}
+
+/// A limit that has rested is met by the open; one that has only come is an order at the market.
+#[test]
+fn a_limit_that_rests_pays_no_slippage_where_the_open_passes_it() {
+    let gap = [90.0, 91.0, 89.0, 90.0];
+    let settings = "execution.slippage = { fixed = 1.0 }";
+    let rules = "long_entry = 'volume == 0'\nentry = { limit = '5%' }";
+    let at_once = trace(&Bars::new(&[FLAT, gap, gap]), settings, rules);
+    assert_eq!(shown(&at_once)[0].2, 91.0);
+    let later = trace(&Bars::new(&[FLAT, FLAT, gap, gap]), settings, rules);
+    assert_eq!(shown(&later)[0].2, 90.0);
+}
+
+/// The cash of a profit that the open has passed once came too late for what was bought there.
+#[test]
+fn what_the_open_has_passed_pays_for_entries_at_that_open() {
+    let gap = [110.0, 110.0, 110.0, 110.0];
+    let a = [FLAT, FLAT, gap, gap];
+    let b = [FLAT, FLAT, FLAT, FLAT];
+    let bars = Bars::of_symbols(&[("A", 0, &a), ("B", 1, &b)]);
+    // The first bar of A is a date before that of B, so that A has all the cash by then.
+    let settings = "accounts = 'shared'\nshares = 'fractional'";
+    let found = trace(&bars, settings, "long_entry = 'volume == 0'\ntake_profit = '5%'");
+    let entries: Vec<usize> = found.trades.iter().map(|trade| trade.entry_bar).collect();
+    assert_eq!(entries, [1, 1], "{:?}", found.trades);
+    assert_eq!(found.trades[0].exit_price, 110.0);
+    assert!((found.trades[1].size - 1.1 * found.trades[0].size).abs() < 1e-6);
+}
+
+/// Rounding once decided between levels of the same distance.
+#[test]
+fn a_stop_as_near_as_the_target_comes_first() {
+    for cents in 0..200 {
+        let price = 86.0 + f64::from(cents) / 100.0;
+        let bar = [price, price + 2.0, price - 2.0, price];
+        let rules = "long_entry = 'volume == 0'\nstop_loss = '1'\ntake_profit = '1'";
+        let bars = Bars::new(&[[price; 4], bar, [price; 4]]);
+        let found = trace(&bars, "same_bar = 'nearest-to-open'", rules);
+        assert_eq!(found.trades[0].reason, Reason::StopLoss, "{price}");
+    }
+}
+
+/// A curve that falls by rounding alone once had the best ratios of all.
+#[test]
+fn rounding_is_no_drawdown() {
+    let prices: Vec<[f64; 4]> = (0..200).map(|bar| [98.2311 + 0.37 * f64::from(bar); 4]).collect();
+    let settings = "shares = 'fractional'\nmetrics = ['max_drawdown', 'downside_risk', 'calmar']";
+    let rules = "long_entry = 'close > 0'\nlong_exit = 'close > 0'";
+    let found = trace(&Bars::new(&prices), settings, rules);
+    assert!(found.trades.len() > 50, "{}", found.trades.len());
+    assert_eq!(found.metrics[..2], [0.0, 0.0]);
+    assert!(found.metrics[2].is_nan());
+}

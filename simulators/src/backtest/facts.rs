@@ -237,14 +237,16 @@ pub(super) fn deviation<'a>(trades: impl Iterator<Item = &'a Deal>, sums: &Trade
     (trades.map(square).sum::<f64>() / (sums.count - 1.0)).sqrt()
 }
 
-/// Geometric mean of the returns of the trades; 0 where a trade lost everything or more.
-pub(super) fn geometric_mean_trade<'a>(trades: impl Iterator<Item = &'a Deal> + Clone) -> f64 {
+/// Geometric mean of the returns of the trades; none where a trade lost everything or more.
+pub(super) fn geometric_mean_trade<'a>(
+    trades: impl Iterator<Item = &'a Deal> + Clone,
+) -> Option<f64> {
     let growth = |trade: &Deal| 1.0 + trade.profit_fraction();
     if trades.clone().any(|trade| growth(trade) <= 0.0) {
-        return 0.0;
+        return None;
     }
     let logs = trades.clone().map(|trade| libm::log(growth(trade)));
-    libm::exp(logs.sum::<f64>() / real(trades.count())) - 1.0
+    Some(libm::exp(logs.sum::<f64>() / real(trades.count())) - 1.0)
 }
 
 /// The slope of the curve's logarithmic returns over the market's: their covariance divided by

@@ -17,7 +17,8 @@
 //!   rate
 //! - `sortino`: arithmetic: mean(r) A / downside risk; geometric: annual return / downside risk
 //! - `calmar`: annual return / maximal drawdown
-//! - `max_drawdown`: deepest fall of e from a former peak, as a positive fraction of the peak
+//! - `max_drawdown`: deepest fall of e from a former peak, as a positive fraction of the peak; here
+//!   and in the downside risk, less than 10^-12 is rounding, and 0
 //! - `average_drawdown`: mean over the episodes below a peak of their deepest fall, positive
 //! - `max_drawdown_days`, `average_drawdown_days`: from the peak to the recovery or the last date
 //! - `exposure`: share of the bars with a position, entry and exit bars included
@@ -27,7 +28,8 @@
 //! - `turnover`: traded value of both sides / mean(e) / Y
 //! - `equity_final`, `equity_peak`: `e_{N-1}` and max(e)
 //! - `best_trade`, `worst_trade`: max(q), min(q)
-//! - `average_trade`: geometric mean of 1 + q, minus 1; 0 where a trade lost everything
+//! - `average_trade`: geometric mean of 1 + q, minus 1; where a trade lost everything or more,
+//!   arithmetic: NaN; geometric: 0
 //! - `expectancy`: mean(q)
 //! - `sqn`: sqrt(trades) mean(p) / sample deviation of p
 //! - `kelly`: W - (1 - W) / (mean win / mean loss) with W the win rate
@@ -172,7 +174,7 @@ impl Calculator<'_> {
             | Metric::Sharpe
             | Metric::Sortino
             | Metric::Calmar => self.of_returns(metric, facts),
-            Metric::MaxDrawdown => self.outcome.curve.max_drawdown,
+            Metric::MaxDrawdown => self.max_drawdown(),
             Metric::AverageDrawdown | Metric::MaxDrawdownDays | Metric::AverageDrawdownDays => {
                 self.of_episodes(metric, &facts.episodes)
             }
@@ -185,6 +187,10 @@ impl Calculator<'_> {
             | Metric::Beta => self.of_curve(metric),
             _ => self.of_trades(metric, &self.outcome.trades),
         }
+    }
+
+    fn max_drawdown(&self) -> f64 {
+        noticed(self.outcome.curve.max_drawdown)
     }
 
     /// The last equity as a multiple of the first.
@@ -207,7 +213,7 @@ impl Calculator<'_> {
     fn of_returns(&self, metric: Metric, facts: &Facts) -> f64 {
         let year = self.periods_per_year;
         let returns = &facts.returns;
-        let downside_risk = returns.downside.sqrt() * year.sqrt();
+        let downside_risk = noticed(returns.downside.sqrt()) * year.sqrt();
         let geometric = self.statistics == Statistics::Geometric;
         let volatility = || match self.statistics {
             Statistics::Arithmetic => returns.variance.sqrt() * year.sqrt(),
@@ -225,7 +231,7 @@ impl Calculator<'_> {
             Metric::Sharpe => returns.mean / nonzero(returns.variance.sqrt()) * year.sqrt(),
             Metric::Sortino if geometric => facts.annual_return / downside_risk,
             Metric::Sortino => returns.mean * year / downside_risk,
-            Metric::Calmar => facts.annual_return / nonzero(self.outcome.curve.max_drawdown),
+            Metric::Calmar => facts.annual_return / nonzero(self.max_drawdown()),
             _ => unreachable!("{metric:?} is not made of returns"),
         }
     }
@@ -276,7 +282,13 @@ impl Calculator<'_> {
             }
             Metric::BestTrade => trades.best,
             Metric::WorstTrade => trades.worst,
-            Metric::AverageTrade => facts::geometric_mean_trade(outcome.all_trades()),
+            Metric::AverageTrade => {
+                let mean = facts::geometric_mean_trade(outcome.all_trades());
+                match self.statistics {
+                    Statistics::Arithmetic => mean.unwrap_or(f64::NAN),
+                    Statistics::Geometric => mean.unwrap_or(0.0),
+                }
+            }
             Metric::Expectancy => trades.returns / trades.count,
             Metric::Sqn => {
                 let deviation = facts::deviation(outcome.all_trades(), trades);
@@ -308,6 +320,14 @@ fn mean_growth(product: f64, count: f64) -> f64 {
         return 0.0;
     }
     libm::pow(product, 1.0 / count) - 1.0
+}
+
+/// Falls of less than this part of the equity are rounding, which must not make the best ratio of
+/// all.
+const UNNOTICED: f64 = 1e-12;
+
+fn noticed(fall: f64) -> f64 {
+    if fall < UNNOTICED { 0.0 } else { fall }
 }
 
 /// The number, or NaN for zero: a divisor for ratios that are undefined rather than infinite.

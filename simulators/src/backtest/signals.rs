@@ -28,6 +28,16 @@ impl Signs {
         (self.long_entry && !self.short_entry, self.short_entry && !self.long_entry)
     }
 
+    /// Whether to enter in the direction of a position, and whether in the other. Beside the exit
+    /// of the position, the entry in its direction does not count, so that it cancels nothing.
+    pub(super) fn entries_beside(self, sign: f64) -> (bool, bool) {
+        let (own, other) = match sign > 0.0 {
+            true => (self.long_entry && !self.long_exit, self.short_entry),
+            false => (self.short_entry && !self.short_exit, self.long_entry),
+        };
+        (own && !other, other && !own)
+    }
+
     /// Whether the exit of a direction holds.
     pub(super) fn exit(self, sign: f64) -> bool {
         if sign > 0.0 { self.long_exit } else { self.short_exit }
@@ -49,11 +59,14 @@ impl Signals<'_> {
     fn actions(&self, size: f64, word: usize) -> [u64; 3] {
         let long = Self::word(self.long_entry, word);
         let short = Self::word(self.short_entry, word);
-        // An absent exit needs no rule of its own: the opposite entry reverses the position.
+        // An absent exit needs no rule of its own: the opposite entry reverses the position. Beside
+        // the exit, the entry in the direction of the position does not count and cancels nothing.
         if size > 0.0 {
-            [0, short & !long, Self::word(self.long_exit, word)]
+            let exit = Self::word(self.long_exit, word);
+            [0, short & (!long | exit), exit]
         } else if size < 0.0 {
-            [long & !short, 0, Self::word(self.short_exit, word)]
+            let exit = Self::word(self.short_exit, word);
+            [long & (!short | exit), 0, exit]
         } else {
             [long & !short, short & !long, 0]
         }

@@ -298,6 +298,15 @@ impl Backtest {
             (execution.failure > 0.0 && reverses, "reversals that fail leave the position"),
             (risk.max_shares.is_finite(), "max_shares before entries are scaled"),
             (is_cut_in_parts, "the rest of a stop is sold at the market"),
+            (waits && reverses, "exits beside reversals that wait"),
+            (reverses && has_exit, "an entry beside its exit cancels nothing"),
+            (orders.same_bar == SameBar::NearestToOpen, "equal distances but for rounding"),
+            (
+                waits && (slips || execution.fees.maker.total_cmp(&execution.fees.taker).is_ne()),
+                "limits that rest are makers",
+            ),
+            (is_shared && strategy.orders.guards(), "what the open has passed pays for entries"),
+            (true, "rounding is no fall"),
         ];
         revisions.into_iter().filter_map(|(is_used, revision)| is_used.then_some(revision))
     }

@@ -48,8 +48,7 @@ impl Book<'_> {
         let (holding, is_leaving) = (desk.holding, desk.leave.is_some());
         let sign = holding.sign();
         let reversal = desk.order.filter(|order| order.sign != sign);
-        let (buy, sell_short) = signs.entries();
-        let (entry, opposite) = if sign > 0.0 { (buy, sell_short) } else { (sell_short, buy) };
+        let (entry, opposite) = signs.entries_beside(sign);
         let exit = signs.exit(sign);
         // An order is cancelled as without a position; an entry in the direction of the position
         // replaces it by nothing.
@@ -65,11 +64,17 @@ impl Book<'_> {
                 return;
             }
         }
-        let reverses = opposite && !is_cancelled;
+        let mut reverses = opposite && !is_cancelled;
         let is_late = bar >= holding.deadline;
         if reverses && self.may_enter(tick, symbol, bar, -sign) {
             self.order(symbol, bar, -sign);
-        } else if (reverses || exit || is_late) && !is_leaving {
+            if self.desks[symbol].order.is_some_and(|order| order.sign != sign && !order.waits) {
+                return;
+            }
+            // One that waits may never be filled: what ends the position counts beside it.
+            reverses = false;
+        }
+        if (reverses || exit || is_late) && !is_leaving {
             let is_signal = reverses || exit;
             let reason = if is_signal { Reason::Signal } else { Reason::TimeStop };
             self.leave(symbol, bar, reason);

@@ -72,8 +72,14 @@ impl Order {
         self.waits && self.active <= bar
     }
 
-    /// What a bar does to the order.
-    pub(super) fn touched(&mut self, bar: &Signed, gaps: Gaps) -> Option<Touch> {
+    /// Whether it was there before this bar.
+    pub(super) fn rests_at(&self, bar: usize) -> bool {
+        self.active < bar
+    }
+
+    /// What a bar does to the order. A limit that has waited when the bar opens is not at the market
+    /// there: `rests`.
+    pub(super) fn touched(&mut self, bar: &Signed, gaps: Gaps, rests: bool) -> Option<Touch> {
         if self.stop > bar.open {
             if bar.highest < self.stop {
                 return None;
@@ -89,10 +95,11 @@ impl Order {
         if bar.open < self.limit && !rises && gaps == Gaps::Level {
             let level = if self.limit < bar.highest { self.limit } else { bar.highest };
             let at_open = level == bar.open;
-            return Some(Touch { level, at_open, is_maker: false, rises });
+            return Some(Touch { level, at_open, is_maker: rests, rises });
         }
         if bar.open <= self.limit {
-            return Some(Touch { level: bar.open, at_open: true, is_maker: false, rises });
+            let is_maker = rests && !rises && self.limit < f64::INFINITY;
+            return Some(Touch { level: bar.open, at_open: true, is_maker, rises });
         }
         let touch = Touch { level: self.limit, at_open: false, is_maker: true, rises: false };
         (bar.lowest <= self.limit).then_some(touch)
@@ -133,7 +140,9 @@ mod tests {
 
     fn price(order: &mut Order, open: f64, high: f64, low: f64) -> Option<f64> {
         let prices = Prices { open, high, low, close: open };
-        order.touched(&prices.signed(order.sign), Gaps::Open).map(|touch| order.sign * touch.level)
+        order
+            .touched(&prices.signed(order.sign), Gaps::Open, false)
+            .map(|touch| order.sign * touch.level)
     }
 
     #[test]

@@ -6,6 +6,9 @@ use super::book::{At, Book, Desk};
 use super::finer::prices;
 use super::order::{Leave, Prices, Signed};
 
+/// Distances that differ by no more than this part of the price are the same.
+const ROUNDING: f64 = 1e-12;
+
 /// What of a bar is looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -142,7 +145,7 @@ impl Book<'_> {
         let enters = order.is_some_and(|mut order| {
             let signed = prices.signed(order.sign);
             let gaps = self.rules.orders.gaps;
-            order.touched(&signed, gaps).is_some()
+            order.touched(&signed, gaps, false).is_some()
                 || order.stop.is_infinite() != desk.order.is_some_and(|o| o.stop.is_infinite())
         });
         (enters, touched)
@@ -184,7 +187,10 @@ impl Book<'_> {
         }
         let cut_is_first = match same_bar {
             SameBar::TargetFirst => false,
-            SameBar::NearestToOpen => prices.open - cut <= profit - prices.open,
+            SameBar::NearestToOpen => {
+                let farther = (prices.open - cut) - (profit - prices.open);
+                farther <= ROUNDING * prices.open.abs()
+            }
             SameBar::StopFirst | SameBar::StopRegardless | SameBar::DrillDown => true,
             SameBar::TrailingLast => !is_last,
         };

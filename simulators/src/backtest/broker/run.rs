@@ -155,6 +155,12 @@ impl Book<'_> {
                 self.leave_at_market(*symbol, *bar, leave, moment);
             }
         }
+        let is_due = |(symbol, bar): &(usize, usize)| {
+            self.desks[*symbol].order.is_some_and(|order| !order.waits && order.active <= *bar)
+        };
+        if moment == Moment::Open && present.len() > 1 && present.iter().any(is_due) {
+            self.meet_passed_levels(present);
+        }
         for (symbol, bar) in present {
             let desk = &self.desks[*symbol];
             let due = desk.order.filter(|order| !order.waits && order.active <= *bar);

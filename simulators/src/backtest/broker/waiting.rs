@@ -3,6 +3,7 @@
 use super::super::rules::{EntryBar, Gaps};
 use super::book::{At, Book};
 use super::fill::Entry;
+use super::finer::prices;
 use super::order::{Order, Signed, Touch};
 use super::pass::{Part, Passage};
 
@@ -49,8 +50,27 @@ impl Book<'_> {
             return None;
         }
         let mut order = *order;
-        let touch = order.touched(&passage.prices.signed(order.sign), self.rules.orders.gaps);
+        let touch = order.touched(
+            &passage.prices.signed(order.sign),
+            self.rules.orders.gaps,
+            order.rests_at(passage.bar),
+        );
         touch.filter(|touch| touch.at_open).map(|touch| (touch, order.stop))
+    }
+
+    /// Meets the levels of these positions that the opens have passed, before all entries there, so
+    /// that these find the cash. With gaps at levels, levels are met on the way.
+    pub(super) fn meet_passed_levels(&mut self, present: &[(usize, usize)]) {
+        if self.rules.orders.gaps != Gaps::Open {
+            return;
+        }
+        for (symbol, bar) in present {
+            let desk = &self.desks[*symbol];
+            if desk.holding.is_guarded() && desk.order.is_none_or(|order| order.waits) {
+                let prices = prices(desk.market.series, *bar);
+                self.meet_levels_at_open(&Passage { symbol: *symbol, bar: *bar, prices });
+            }
+        }
     }
 
     fn meet_levels_at_open(&mut self, passage: &Passage) {
@@ -74,7 +94,8 @@ impl Book<'_> {
             let order = desk.order.as_mut();
             let Some(order) = order.filter(|order| order.waits_at(bar)) else { continue };
             let signed = prices.signed(order.sign);
-            let Some(touch) = order.touched(&signed, self.rules.orders.gaps) else { continue };
+            let (gaps, rests) = (self.rules.orders.gaps, order.rests_at(bar));
+            let Some(touch) = order.touched(&signed, gaps, rests) else { continue };
             let found = Touched::new(passage, order, touch);
             self.entries.push(Entry::new(symbol, bar, found.at(), !touch.at_open));
             if desk.holding.size * found.sign <= 0.0 {
