@@ -32,6 +32,8 @@ pub struct Tally {
     first_failure: Option<(u64, String)>,
     /// The steps of a whole trial, as far as one is known.
     whole: u64,
+    /// The steps of the points that failed: pruning neither saved any nor could have.
+    failed_steps: u64,
     archive: Archive,
     ranker: Option<Ranker>,
     /// Kept between rows to save the allocation.
@@ -52,6 +54,7 @@ impl Tally {
             best: vec![None; schema.objectives().len()],
             first_failure: None,
             whole: steps.unwrap_or(0),
+            failed_steps: 0,
             archive: Archive::new(schema.objectives().len()),
             ranker: ranker(schema),
             measured: Vec::new(),
@@ -142,7 +145,12 @@ impl Tally {
             self.whole = self.whole.max(reached);
             counts.steps += self.whole - reached;
         }
-        counts.whole_steps = self.whole * (counts.points() - counts.failed.min(counts.points()));
+        if matches!(row.status, Status::Failed | Status::Timeout) {
+            counts.failed += 1;
+            self.failed_steps += reached;
+        }
+        let others = counts.points() - counts.failed.min(counts.points());
+        counts.whole_steps = self.whole * others + self.failed_steps;
         self.hash.update(row);
         match row.status {
             Status::Complete => {}
@@ -155,7 +163,6 @@ impl Tally {
                 return None;
             }
             Status::Failed | Status::Timeout => {
-                counts.failed += 1;
                 counts.timed_out += u64::from(row.status == Status::Timeout);
                 if self.first_failure.is_none() {
                     let message = row.message.clone().unwrap_or_default();

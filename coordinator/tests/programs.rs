@@ -62,6 +62,26 @@ fn an_audit_leaves_the_results_of_a_deterministic_program_alone() {
     assert!(wrong.contains("such as 1% or 0.01"), "{wrong}");
 }
 
+/// They once counted as work that was done, and not as work that there was: it was -11 % then.
+#[test]
+fn what_failed_trials_took_was_not_to_be_saved() {
+    let place = Place::new();
+    let curve = "stop = ''\n    for step in range(1, 6):\n        \
+         say({'step': step, 'metrics': {'cost': x}})\n        \
+         stop = sys.stdin.readline().strip()\n        \
+         if stop == 'stop': break\n    \
+         say({'stopped': True} if stop == 'stop' else {'error': 'no'} if x < 0.4 else \
+         {'metrics': {'cost': x}})";
+    program(&place, "", curve);
+    let start = "start --template program.toml --trials 60 --quiet --format json";
+    let told = place.run(&format!("{start} --prune 'cost > 0.7'")).ended(0).json();
+    let count = |key: &str| told[key].as_u64().expect("a count");
+    let (failed, pruned) = (count("failed"), count("pruned"));
+    assert!(failed > 10 && pruned > 10, "{told}");
+    assert_eq!(count("steps"), 5 * (60 - pruned) + pruned);
+    assert_eq!(count("whole_steps"), 5 * 60);
+}
+
 #[test]
 fn trials_are_pruned_by_rules_of_the_template_and_of_the_command_line() {
     let place = Place::new();

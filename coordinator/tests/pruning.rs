@@ -186,6 +186,16 @@ fn a_pruned_trial_of_replications_is_ranked_by_what_they_amount_to() {
 }
 
 #[test]
+fn nobody_is_stopped_where_the_work_is_done() {
+    let place = Place::new();
+    // No trial gets better by so much: four reports without are complete at the last step.
+    let study = "start --template problem:sphere --set problem.steps=5 --trials 30 --quiet";
+    let prune = "--prune patient:reports=4,least=1e9 --format json";
+    let told = place.run(&format!("{study} {prune}")).ended(0).json();
+    assert_eq!((&told["pruned"], &told["steps"]), (&0.into(), &150.into()), "{told}");
+}
+
+#[test]
 fn what_a_rule_has_stopped_does_not_go_on() {
     let place = Place::new();
     place.run(&format!("{CURVES} --prune asha --prune 'f > 40' --name a")).ended(0);

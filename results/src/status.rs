@@ -25,8 +25,8 @@ pub struct Counts {
     pub continued: u64,
     /// The steps that trials took, as far as they reported them.
     pub steps: u64,
-    /// The steps that the same points would have taken if every trial had come to its end; 0
-    /// where that is not known.
+    /// The steps that the same points would have taken if every trial had come to its end, or had
+    /// failed where it did; 0 where that is not known.
     pub whole_steps: u64,
 }
 

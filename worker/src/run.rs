@@ -142,7 +142,7 @@ fn run_trial<'a>(
     let trial =
         Trial { number, common, until, files, earlier: &earlier, ..Trial::new(point, seed) };
     let watch = Watch::under(&study.pruning_rules, job.guard.as_deref(), &study.measure);
-    let mut watch = watch.after(job.earlier(offset));
+    let mut watch = watch.ending_at(study.simulator.steps()).after(job.earlier(offset));
     // Simulators are other people's code. After a panic the session's scratch memory may be in
     // any state, so it is thrown away with the trial.
     let in_trial = InTrial::begin();
@@ -215,6 +215,8 @@ pub struct Watch<'a> {
     guard: Option<(Watched<'a>, &'a Guard, &'a Measure)>,
     /// What the trial had reported when it was taken up.
     earlier: &'a [jobs::Report],
+    /// The step at which a whole trial ends, where that is known.
+    end: Option<u64>,
     reports: Vec<jobs::Report>,
     /// The rule that was met, and where.
     pruned: Option<String>,
@@ -224,7 +226,7 @@ impl<'a> Watch<'a> {
     /// Nothing has been reported yet, and there are rules alone.
     #[must_use]
     pub fn new(rules: &'a [PruningRule]) -> Self {
-        Self { rules, guard: None, earlier: &[], reports: Vec::new(), pruned: None }
+        Self { rules, guard: None, earlier: &[], end: None, reports: Vec::new(), pruned: None }
     }
 
     /// The same for a trial that is held against others as well.
@@ -232,6 +234,13 @@ impl<'a> Watch<'a> {
     pub fn under(rules: &'a [PruningRule], guard: Option<&'a Guard>, measure: &'a Measure) -> Self {
         let guard = guard.map(|guard| (guard.watch(), guard, measure));
         Self { guard, ..Self::new(rules) }
+    }
+
+    /// The same for a trial that ends at a step. Others are nothing to it any more when it is there:
+    /// it has done all of its work.
+    #[must_use]
+    pub fn ending_at(self, end: Option<u64>) -> Self {
+        Self { end, ..self }
     }
 
     /// The same for a trial that has reported this already, and passed.
@@ -252,6 +261,9 @@ impl<'a> Watch<'a> {
         let named = rule.map(|rule| format!("{} at step {}", rule.source(), report.step));
         named.or_else(|| {
             let (watched, _, measure) = self.guard.as_mut()?;
+            if self.end.is_some_and(|end| report.step >= end) {
+                return None;
+            }
             watched.report(report.step, measure.standing(&report.values).as_ref())
         })
     }

@@ -77,7 +77,8 @@ impl Pruning {
         pruning.pruner(PruningTask {
             objectives: 1,
             steps: None,
-            replicates: None,
+            // So that every course has a name.
+            replicates: Some(Aggregate::Mean),
             restarts: false,
         })?;
         Ok(Some(pruning))
