@@ -380,7 +380,6 @@ pub fn trials_sql(filter: Option<&str>) -> Result<String, ResultsError> {
     Ok(format!("SELECT * FROM trials WHERE {} ORDER BY trial", condition(filter)?))
 }
 
-/// The line break ends a comment that the condition may end in.
 /// In SQL, what the reports of a trial amount to in a column, which may be that of an objective.
 /// Metrics that are none are means over replications, whatever counts for the objectives.
 fn amount(report: &str, course: Course, direction: Option<Direction>) -> String {
@@ -409,6 +408,7 @@ fn amount(report: &str, course: Course, direction: Option<Direction>) -> String 
     }
 }
 
+/// The line break ends a comment that the condition may end in.
 fn condition(filter: Option<&str>) -> Result<String, ResultsError> {
     match filter {
         None => Ok("true".to_owned()),

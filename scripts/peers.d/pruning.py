@@ -50,7 +50,7 @@ def curves(problem: str, dimensions: int, *objectives: str) -> Task:
     return Task(problem, words, parameters, {objective: 1 for objective in objectives}, 27)
 
 
-def folds(**objectives: int) -> Task:
+def folds(name: str, **objectives: int) -> Task:
     """A moving-average crossover on ten folds: companies in windows of four years each."""
     windows = [("2000-03-01", "2004-06-30"), ("2004-07-01", "2008-12-31"),
                ("2009-01-01", "2013-02-28")]
@@ -60,9 +60,9 @@ def folds(**objectives: int) -> Task:
         f'{{ symbols = ["{symbol}"], from = "{start}", to = "{end}" }}'
         for symbol, (start, end) in chosen)
     words = ["--template", "sma-crossover", "--set", f"replications.vary=[{vary}]"]
-    for name, sign in objectives.items():
-        words += ["--objective", f"{name}:{'min' if sign > 0 else 'max'}"]
-    return Task("ten folds of backtests", tuple(words), ("fast", "slow"), objectives, 10, True)
+    for metric, sign in objectives.items():
+        words += ["--objective", f"{metric}:{'min' if sign > 0 else 'max'}"]
+    return Task(name, tuple(words), ("fast", "slow"), objectives, 10, True)
 
 
 SINGLE = [
@@ -71,7 +71,9 @@ SINGLE = [
 DOUBLE = [
     curves(name, dimensions, "f1", "f2")
     for name, dimensions in (("zdt1", 30), ("zdt2", 30), ("zdt4", 10))]
-TASKS = [*SINGLE, folds(sharpe=-1), *DOUBLE, folds(sharpe=-1, max_drawdown=1)]
+TASKS = [
+    *SINGLE, folds("ten folds of backtests", sharpe=-1),
+    *DOUBLE, folds("ten folds with two objectives", sharpe=-1, max_drawdown=1)]
 
 
 @dataclass
@@ -120,7 +122,7 @@ class Curves:
     """A whole random search, and what every trial of it reported."""
 
     def __init__(self, optimize: Optimize, task: Task, seed: int):
-        name = f"{task.name}-{len(task.objectives)}-{seed}".replace(" ", "-")
+        name = f"{task.name}-{seed}".replace(" ", "-")
         start(optimize, task, seed, name)
         self.task, self.seed = task, seed
         self.trials = rows(optimize, name, "select * from trials order by trial")
@@ -150,7 +152,7 @@ class Curves:
 
 def ours(optimize: Optimize, curves: Curves, pruner: str) -> Outcome:
     task, seed = curves.task, curves.seed
-    name = "".join(c if c.isalnum() else "-" for c in f"{task.name}-{len(task.objectives)}-{seed}-{pruner}")
+    name = "".join(c if c.isalnum() else "-" for c in f"{task.name}-{seed}-{pruner}")
     status = start(optimize, task, seed, name, "--prune", pruner)
     # A trial is known by its point: numbers, and with them seeds, count evaluations.
     found = rows(optimize, name, "select * from trials where status = 'complete'")

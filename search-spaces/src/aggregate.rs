@@ -86,16 +86,12 @@ impl Aggregate {
         if values.iter().any(|value| value.is_nan()) {
             return f64::NAN;
         }
-        let amount = if self == Self::Mean {
-            mean(values)
-        } else {
-            let mut losses: Vec<f64> =
-                values.iter().map(|value| direction.orient(*value)).collect();
-            losses.sort_unstable_by(f64::total_cmp);
-            direction.orient(self.of_ascending(&losses))
-        };
-        // Processors disagree on the sign of the NaN of two infinities.
-        if amount.is_nan() { f64::NAN } else { amount }
+        if self == Self::Mean {
+            return canonical(mean(values));
+        }
+        let mut losses: Vec<f64> = values.iter().map(|value| direction.orient(*value)).collect();
+        losses.sort_unstable_by(f64::total_cmp);
+        canonical(direction.orient(self.of_ascending(&losses)))
     }
 
     /// The same of values in ascending order, of which the smaller are the better.
@@ -110,12 +106,13 @@ impl Aggregate {
 
 /// The arithmetic mean, which of equal values is that value, to the last bit.
 fn mean(values: &[f64]) -> f64 {
-    let mut mean = 0.0;
-    for (place, value) in values.iter().enumerate() {
-        mean += (value - mean) / (place + 1) as f64;
+    let mut moments = Moments::default();
+    for value in values {
+        moments.add(*value);
     }
     // A running mean would make an infinite one undefined.
-    if mean.is_finite() { mean } else { values.iter().sum::<f64>() / values.len() as f64 }
+    let count = values.len() as f64;
+    if moments.mean.is_finite() { moments.mean } else { values.iter().sum::<f64>() / count }
 }
 
 fn quantile(ascending: &[f64], share: f64) -> f64 {
@@ -140,6 +137,38 @@ fn mean_of_the_last(ascending: &[f64], share: f64) -> f64 {
         left -= part;
     }
     sum / weight
+}
+
+/// Mean and spread of the values so far (B. P. Welford, "Note on a Method for Calculating Corrected
+/// Sums of Squares and Products", Technometrics 4(3), 1962).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moments {
+    count: usize,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Takes up a further value.
+    pub fn add(&mut self, value: f64) {
+        self.count += 1;
+        let before = value - self.mean;
+        self.mean += before / self.count as f64;
+        self.squares += before * (value - self.mean);
+    }
+
+    /// The standard error of the mean; undefined with fewer than two values.
+    #[must_use]
+    pub fn standard_error(&self) -> f64 {
+        let variance = self.squares / (self.count.max(1) - 1) as f64;
+        canonical((variance / self.count as f64).sqrt())
+    }
+}
+
+/// The value, with every NaN made the same: processors disagree on the sign of the NaN that an
+/// invalid operation gives.
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
 }
 
 #[cfg(test)]
@@ -187,8 +216,17 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_have_themselves_as_mean() {
+    fn equal_values_have_themselves_as_mean_and_no_error() {
         assert_eq!(mean(&[0.1; 7]).to_bits(), 0.1_f64.to_bits());
+        let mut moments = Moments::default();
+        assert!(moments.standard_error().is_nan());
+        moments.add(0.1);
+        assert!(moments.standard_error().is_nan());
+        moments.add(0.1);
+        assert_eq!(moments.standard_error().to_bits(), 0.0_f64.to_bits());
+        moments.add(3.1);
+        // The deviation of 0.1, 0.1, 3.1 is the root of 3, and that over the root of 3 is 1.
+        assert!((moments.standard_error() - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -64,7 +64,7 @@ mod template;
 mod value;
 mod variation;
 
-pub use aggregate::Aggregate;
+pub use aggregate::{Aggregate, Moments};
 pub use constraint::{Constraint, OutcomeConstraint};
 pub use difference::Difference;
 pub use document::Document;

@@ -38,7 +38,6 @@
 mod backtest;
 mod command;
 mod contract;
-mod moments;
 mod numbers;
 mod open;
 mod problem;

@@ -1,11 +1,10 @@
 //! Replications: another simulator, run several times for each trial.
 
-use search_spaces::{Aggregate, Direction, Objective, Section, Template};
+use search_spaces::{Aggregate, Direction, Moments, Objective, Section, Template};
 
 use crate::contract::{
     Failure, Rehearsal, Report, Session, Simulator, Trial, Unwatched, Verdict, Watcher,
 };
-use crate::moments::Moments;
 use crate::open::{OpenError, Places, open};
 
 /// Raised whenever the same replications amount to something else.
