@@ -8,14 +8,13 @@ use std::cmp::Ordering;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::population::{Individual, Survival, Table, taken};
+use super::population::{Fitness, Individual, Survival, Table, rows, taken};
 use crate::pareto::{Scores, first_fronts, least_crowded};
 
 /// Its rule of survival.
 #[derive(Debug, Default)]
 pub(crate) struct Nsga2 {
-    /// Rank and crowding distance of each survivor.
-    fitness: Vec<(usize, f64)>,
+    fitness: Vec<Fitness>,
 }
 
 impl Survival for Nsga2 {
@@ -30,18 +29,16 @@ impl Survival for Nsga2 {
         let mut order = Vec::with_capacity(size);
         self.fitness.clear();
         for (rank, front) in first_fronts(scores, size).into_iter().enumerate() {
-            let rows: Vec<f64> =
-                front.iter().flat_map(|index| scores.row(*index)).copied().collect();
-            for (member, distance) in least_crowded(Scores::new(&rows, width), size - order.len()) {
+            let rows = rows(scores, &front);
+            for (member, crowding) in least_crowded(Scores::new(&rows, width), size - order.len()) {
                 order.push(front[member]);
-                self.fitness.push((rank, distance));
+                self.fitness.push(Fitness { rank, crowding });
             }
         }
         taken(crowd, &order)
     }
 
     fn compare(&self, a: usize, b: usize) -> Ordering {
-        let ((rank_a, distance_a), (rank_b, distance_b)) = (self.fitness[a], self.fitness[b]);
-        rank_a.cmp(&rank_b).then(distance_b.total_cmp(&distance_a))
+        self.fitness[a].compare(self.fitness[b])
     }
 }

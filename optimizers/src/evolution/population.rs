@@ -79,6 +79,26 @@ impl Table {
     }
 }
 
+/// The objectives of one front, row after row.
+pub(crate) fn rows(scores: Scores<'_>, front: &[usize]) -> Vec<f64> {
+    front.iter().flat_map(|index| scores.row(*index)).copied().collect()
+}
+
+/// What makes a survivor a good parent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fitness {
+    pub rank: usize,
+    /// Its crowding distance within its front.
+    pub crowding: f64,
+}
+
+impl Fitness {
+    /// The crowded comparison of NSGA-II: the lesser rank first, then the lonelier.
+    pub fn compare(self, other: Self) -> Ordering {
+        self.rank.cmp(&other.rank).then(other.crowding.total_cmp(&self.crowding))
+    }
+}
+
 /// These of a crowd, each at most once, in this order.
 pub(crate) fn taken(crowd: Vec<Individual>, order: &[usize]) -> Vec<Individual> {
     let mut crowd: Vec<Option<Individual>> = crowd.into_iter().map(Some).collect();
