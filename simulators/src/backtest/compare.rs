@@ -1,7 +1,7 @@
 //! Comparisons of columns and crosses, as masks.
 //!
-//! A comparison that several rules of a run need is made once, and a cross is found from one: only
-//! the bars at which the comparison changes are looked at.
+//! A comparison that several rules of a run need is made once, and a cross is found from its mask
+//! and that of the bars at which neither column lies below the other.
 
 use super::evaluate::{Column, Evaluator};
 use super::expression::{Comparison, Number};
@@ -17,15 +17,17 @@ pub(super) struct Below<'a> {
     b: Column<'a>,
     may_equal: bool,
     bits: Vec<u64>,
+    /// The bars at which neither lies below the other; empty where nobody asked.
+    neither: Vec<u64>,
 }
 
 impl<'a> Evaluator<'a, '_> {
     /// Gives back what was only needed to evaluate; the first bar at which all indicators are known.
     pub(super) fn finish(self) -> usize {
-        for Below { a, b, bits, .. } in self.compared {
+        for Below { a, b, bits, neither, .. } in self.compared {
             self.pool.take_back(a);
             self.pool.take_back(b);
-            self.pool.masks.push(bits);
+            self.pool.masks.extend([bits, neither]);
         }
         self.warm_up
     }
@@ -69,13 +71,14 @@ impl<'a> Evaluator<'a, '_> {
             self.recycle([a, b]);
             return place;
         }
-        let mut bits = self.pool.mask();
+        let (mut bits, mut neither) = (self.pool.mask(), self.pool.mask());
+        neither.clear();
         match (a.shaded(), b.shaded()) {
-            (Some(a), Some(b)) => shadow::below(&mut bits, a, b, may_equal),
+            (Some(a), Some(b)) => shadow::below(&mut bits, &mut neither, a, b, may_equal),
             _ if may_equal => fill(&mut bits, &a, &b, |a, b| a <= b),
             _ => fill(&mut bits, &a, &b, |a, b| a < b),
         }
-        self.compared.push(Below { a, b, may_equal, bits });
+        self.compared.push(Below { a, b, may_equal, bits, neither });
         self.compared.len() - 1
     }
 
@@ -83,6 +86,14 @@ impl<'a> Evaluator<'a, '_> {
         self.compared.iter().position(|known| {
             known.may_equal == may_equal && known.a.is_same(a) && known.b.is_same(b)
         })
+    }
+
+    /// Sees to it that a comparison knows where neither column lies below the other.
+    fn tell_neither(&mut self, place: usize) {
+        let Below { a, b, neither, .. } = &mut self.compared[place];
+        if neither.is_empty() {
+            fill(neither, a, b, shadow::is_neither);
+        }
     }
 
     /// A cross at bar i: the comparison holds at i, and its mirror image held at i - 1.
@@ -101,63 +112,51 @@ impl<'a> Evaluator<'a, '_> {
         let (a, b) = if after == Comparison::Less { (b, a) } else { (a, b) };
         let mut bits = self.pool.mask();
         bits.clear();
-        let (bars, crossing) = (self.series.len(), self.world.crossing);
+        let crossing = self.world.crossing;
         if let Some(place) = self.known(&a, &b, false).filter(|_| crossing == Crossing::Strict) {
             self.recycle([a, b]);
-            let Below { a, b, bits: below, .. } = &self.compared[place];
-            // It was below at the bar before: is it above at this one?
-            changes(below, bars, true, &mut bits, |bar| lies_below(b, a, bar, false));
+            self.tell_neither(place);
+            let Below { bits: below, neither, .. } = &self.compared[place];
+            // It is above where it is not below, and where it is one of both.
+            let mut last = 0;
+            for (below, neither) in below.iter().zip(neither) {
+                bits.push(!below & !neither & (below << 1 | last));
+                last = below >> 63;
+            }
         } else {
             let place = self.below(b, a, false);
-            let Below { a: b, b: a, bits: above, .. } = &self.compared[place];
-            let may_equal = crossing == Crossing::Touch;
-            changes(above, bars, false, &mut bits, |bar| lies_below(a, b, bar - 1, may_equal));
+            self.tell_neither(place);
+            let Below { a: b, b: a, bits: above, neither, .. } = &self.compared[place];
+            let mut last = 0;
+            for (word, (above, neither)) in above.iter().zip(neither).enumerate() {
+                let equal = match crossing {
+                    Crossing::Strict => 0,
+                    Crossing::Touch => kept(*neither, |bit| {
+                        let bar = word * 64 + bit;
+                        a.at(bar) == b.at(bar)
+                    }),
+                };
+                let before = !above & !neither | equal;
+                bits.push(above & (before << 1 | last));
+                last = before >> 63;
+            }
         }
+        mask::trim(&mut bits, self.series.len());
         Ok(Mask::Bits(bits))
     }
 }
 
-/// Whether one column lies below another one at a bar, or `may_equal` it.
-#[inline]
-fn lies_below(a: &Column<'_>, b: &Column<'_>, bar: usize, may_equal: bool) -> bool {
-    if let (Some(a), Some(b)) = (a.shaded(), b.shaded()) {
-        // These are near at hand: a comparison has just gone along them.
-        let (a, b) = (a.shadow[bar], b.shadow[bar]);
-        if a != b {
-            return a < b;
+/// Those of the set bits that are to be kept.
+fn kept(bits: u64, keep: impl Fn(usize) -> bool) -> u64 {
+    let (mut left, mut kept) = (bits, 0);
+    while left != 0 {
+        let bit = left & left.wrapping_neg();
+        if keep(bit.trailing_zeros() as usize) {
+            kept |= bit;
         }
+        left ^= bit;
     }
-    let (a, b) = (a.at(bar), b.at(bar));
-    a < b || (may_equal && a == b)
-}
-
-/// The bars from the second on, at which a mask changes from `before` to the opposite and the rest
-/// of a condition holds.
-fn changes(
-    mask: &[u64],
-    bars: usize,
-    before: bool,
-    bits: &mut Vec<u64>,
-    holds: impl Fn(usize) -> bool,
-) {
-    let flip = if before { u64::MAX } else { 0 };
-    // Nothing comes before the first bar.
-    let mut carried = 1;
-    for (word, now) in mask.iter().enumerate() {
-        let now = now ^ flip;
-        let mut candidates = now & !((now << 1) | carried);
-        carried = now >> 63;
-        let mut kept = 0;
-        while candidates != 0 {
-            let bit = candidates & candidates.wrapping_neg();
-            let bar = word * 64 + bit.trailing_zeros() as usize;
-            if bar < bars && holds(bar) {
-                kept |= bit;
-            }
-            candidates ^= bit;
-        }
-        bits.push(kept);
-    }
+    kept
 }
 
 /// Compares two columns, at least one of which is a series.

@@ -78,8 +78,21 @@ pub(super) struct Terrain {
     closes: Vec<f64>,
     /// The lowest and the highest close of each block of bars.
     extremes: Vec<(f64, f64)>,
-    /// At i, the sums over the bars before i; nothing where they are of no use.
-    before: Vec<PriceSums>,
+    /// The bars one by one, and the place after the last; nothing where sums are of no use.
+    landmarks: Vec<Landmark>,
+}
+
+/// What trading at a bar, and beginning or ending a span there, needs to know: one line of a
+/// processor's memory, because the way to each of them is long where trades are few.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Landmark {
+    open: f64,
+    close: f64,
+    /// The close of the bar before.
+    last: f64,
+    /// The sums over the bars before this one.
+    before: PriceSums,
 }
 
 /// Sums over the closes of some bars and over their returns from the bar before.
@@ -91,27 +104,66 @@ struct PriceSums {
     downside: f64,
 }
 
+impl PriceSums {
+    /// These and one more bar, which followed one that closed at `last`.
+    #[inline]
+    fn with(&self, close: f64, last: f64) -> Self {
+        let (change, below) = change(close, last, 0.0);
+        Self {
+            closes: self.closes + close,
+            returns: self.returns + change,
+            squares: self.squares + change * change,
+            downside: self.downside + below * below,
+        }
+    }
+}
+
 impl Terrain {
     /// Looks at a series; `with_sums` where positions can be worth their shares alone.
     pub(super) fn new(series: &Series, with_sums: bool) -> Self {
         let closes = series.price(Price::Close).to_vec();
         let extremes = closes.chunks(BLOCK).map(extremes).collect();
-        let mut before = Vec::new();
+        let mut landmarks = Vec::new();
         if with_sums {
-            let mut sums = PriceSums::default();
-            before.reserve_exact(closes.len() + 1);
-            for (bar, close) in closes.iter().enumerate() {
-                before.push(sums);
-                let last = closes[bar.saturating_sub(1)];
-                let (change, below) = change(*close, last, 0.0);
-                sums.closes += close;
-                sums.returns += change;
-                sums.squares += change * change;
-                sums.downside += below * below;
+            landmarks.reserve_exact(closes.len() + 1);
+            let (mut before, mut last) = (PriceSums::default(), closes[0]);
+            for (open, close) in series.price(Price::Open).iter().zip(&closes) {
+                landmarks.push(Landmark { open: *open, close: *close, last, before });
+                (before, last) = (before.with(*close, last), *close);
             }
-            before.push(sums);
+            landmarks.push(Landmark { open: f64::NAN, close: f64::NAN, last, before });
         }
-        Self { closes, extremes, before }
+        Self { closes, extremes, landmarks }
+    }
+
+    /// The open of a bar of the series that this is the terrain of.
+    #[inline]
+    pub(super) fn open(&self, series: &Series, bar: usize) -> f64 {
+        self.landmarks.get(bar).map_or_else(|| series.price(Price::Open)[bar], |mark| mark.open)
+    }
+
+    #[inline]
+    pub(super) fn close(&self, bar: usize) -> f64 {
+        self.landmarks.get(bar).map_or_else(|| self.closes[bar], |mark| mark.close)
+    }
+
+    /// The close of the bar before.
+    #[inline]
+    fn close_before(&self, bar: usize) -> f64 {
+        self.landmarks.get(bar).map_or_else(|| self.closes[bar - 1], |mark| mark.last)
+    }
+
+    /// The sums over the bars after `first` and before `to`, where they are known.
+    #[inline]
+    fn between(&self, first: usize, to: usize) -> Option<PriceSums> {
+        let (start, end) = (self.landmarks.get(first)?, self.landmarks.get(to)?.before);
+        let start = start.before.with(start.close, start.last);
+        Some(PriceSums {
+            closes: end.closes - start.closes,
+            returns: end.returns - start.returns,
+            squares: end.squares - start.squares,
+            downside: end.downside - start.downside,
+        })
     }
 
     pub(super) fn closes(&self) -> &[f64] {
@@ -261,31 +313,35 @@ impl CurveSums {
     /// Counts a position over the bars up to `to`.
     #[inline]
     fn hold(&mut self, terrain: &Terrain, span: Span, to: usize) {
-        let from = self.bars;
-        self.append(span.at(terrain.closes[from]));
-        let (from, bars) = (from + 1, to - from - 1);
+        let first = self.bars;
+        // Without a position no close matters.
+        let flat = span.size == 0.0;
+        self.append(if flat { span.base } else { span.at(terrain.close(first)) });
+        let (from, bars) = (first + 1, to - first - 1);
         if bars == 0 {
             return;
         }
         self.bars = to;
-        if span.size == 0.0 {
+        if flat {
             self.total += bars as f64 * span.base;
             self.count += if self.last > 0.0 { bars } else { 0 };
             return;
         }
         self.count += bars;
-        self.last = span.at(terrain.closes[to - 1]);
+        self.last = span.at(terrain.close_before(to));
         self.fall(terrain, span, from, to);
         let offset = span.base / span.size;
-        let closes = if offset.abs() < NOTHING * terrain.closes[from] && !terrain.before.is_empty()
-        {
-            let (start, end) = (terrain.before[from], terrain.before[to]);
-            self.returns[0] += end.returns - start.returns;
-            self.squares[0] += end.squares - start.squares;
-            self.downside[0] += end.downside - start.downside;
-            end.closes - start.closes
-        } else {
-            self.visit(&terrain.closes[from - 1..to], offset)
+        // What is worth its shares alone has the returns of the price.
+        let is_alone = offset.abs() < NOTHING * terrain.close(first);
+        let sums = if is_alone { terrain.between(first, to) } else { None };
+        let closes = match sums {
+            Some(sums) => {
+                self.returns[0] += sums.returns;
+                self.squares[0] += sums.squares;
+                self.downside[0] += sums.downside;
+                sums.closes
+            }
+            None => self.visit(&terrain.closes[first..to], offset),
         };
         self.total += bars as f64 * span.base + span.size * closes;
     }

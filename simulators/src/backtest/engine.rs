@@ -330,7 +330,8 @@ impl<'a> Account<'a> {
     fn fill(&mut self, bar: usize, action: Action) {
         let series = self.series;
         let is_open = self.rules.fill == Fill::NextOpen;
-        let price = series.price(if is_open { Price::Open } else { Price::Close })[bar];
+        let terrain = self.terrain;
+        let price = if is_open { terrain.open(series, bar) } else { terrain.close(bar) };
         self.close(bar, price, Reason::Signal);
         // Nothing is opened at the last close.
         let opens = is_open || bar + 1 < series.len();

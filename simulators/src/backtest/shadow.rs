@@ -24,21 +24,30 @@ pub(super) struct Shaded<'a> {
     pub shadow: &'a [f32],
 }
 
-/// Fills `mask` with the bars at which `a` lies below `b`, or at which it `may_equal` it.
+/// Fills `mask` with the bars at which `a` lies below `b`, or at which it `may_equal` it, and
+/// `neither` with those at which neither lies below the other, being equal or unknown.
 #[multiversion(targets("x86_64+avx2"))]
-pub(super) fn below(mask: &mut Vec<u64>, a: Shaded<'_>, b: Shaded<'_>, may_equal: bool) {
+pub(super) fn below(
+    mask: &mut Vec<u64>,
+    neither: &mut Vec<u64>,
+    a: Shaded<'_>,
+    b: Shaded<'_>,
+    may_equal: bool,
+) {
     mask.clear();
+    neither.clear();
     let ((a_words, a_rest), (b_words, b_rest)) =
         (a.shadow.as_chunks::<WORD>(), b.shadow.as_chunks::<WORD>());
     for (word, (a_word, b_word)) in a_words.iter().zip(b_words).enumerate() {
-        let bits = word_bits(
+        let (below, equal) = word_bits(
             a_word,
             b_word,
             &a.values[word * WORD..],
             &b.values[word * WORD..],
             may_equal,
         );
-        mask.push(bits);
+        mask.push(below);
+        neither.push(equal);
     }
     if !a_rest.is_empty() {
         let padded = |rest: &[f32]| {
@@ -49,11 +58,13 @@ pub(super) fn below(mask: &mut Vec<u64>, a: Shaded<'_>, b: Shaded<'_>, may_equal
         let from = a_words.len() * WORD;
         let (a_rest, b_rest) = (padded(a_rest), padded(b_rest));
         let (a, b) = (&a.values[from..], &b.values[from..]);
-        mask.push(word_bits(&a_rest, &b_rest, a, b, may_equal));
+        let (below, equal) = word_bits(&a_rest, &b_rest, a, b, may_equal);
+        mask.push(below);
+        neither.push(equal & ((1 << a.len()) - 1));
     }
 }
 
-/// The bits of one word, from the shadows of two columns and their values.
+/// The bits of one word of both masks, from the shadows of two columns and their values.
 #[inline(always)]
 fn word_bits(
     a_shadow: &[f32; WORD],
@@ -61,27 +72,41 @@ fn word_bits(
     a: &[f64],
     b: &[f64],
     may_equal: bool,
-) -> u64 {
-    let mut decided = bits(a_shadow, b_shadow, |a, b| a < b);
-    let mut equal = bits_of_equals(a_shadow, b_shadow);
-    while equal != 0 {
-        let bar = equal.trailing_zeros() as usize;
-        if a[bar] < b[bar] || (may_equal && a[bar] == b[bar]) {
-            decided |= 1 << bar;
+) -> (u64, u64) {
+    let mut below = bits(a_shadow, b_shadow, |a, b| a < b);
+    let mut neither = bits_of_neither(a_shadow, b_shadow);
+    let mut unsure = neither;
+    while unsure != 0 {
+        let bar = unsure.trailing_zeros() as usize;
+        let bit = 1 << bar;
+        unsure ^= bit;
+        // What fills up a last word is unknown, and no bar.
+        let (Some(a), Some(b)) = (a.get(bar), b.get(bar)) else { break };
+        if a < b || (may_equal && a == b) {
+            below |= bit;
         }
-        equal &= equal - 1;
+        if !is_neither(*a, *b) {
+            neither ^= bit;
+        }
     }
-    decided
+    (below, neither)
 }
 
-/// Where two words are equal, which they rarely are.
+/// Where neither of two words lies below the other, which is rare.
 #[inline(always)]
-fn bits_of_equals(a: &[f32; WORD], b: &[f32; WORD]) -> u64 {
+fn bits_of_neither(a: &[f32; WORD], b: &[f32; WORD]) -> u64 {
     let mut any = 0_u32;
     for lane in 0..WORD {
-        any |= u32::from(a[lane] == b[lane]);
+        any |= u32::from(is_neither(a[lane], b[lane]));
     }
-    if any == 0 { 0 } else { bits(a, b, |a, b| a == b) }
+    if any == 0 { 0 } else { bits(a, b, is_neither) }
+}
+
+/// Whether neither lies below the other, being equal or unknown.
+#[inline(always)]
+#[expect(clippy::double_comparisons, reason = "what is unknown is unequal and not below or above")]
+pub(super) fn is_neither<T: PartialOrd + Copy>(a: T, b: T) -> bool {
+    !(a < b || a > b)
 }
 
 #[inline(always)]
@@ -129,11 +154,14 @@ mod tests {
                 Shaded { values: &values[..bars], shadow: &shadow[..bars] }
             };
             for may_equal in [false, true] {
-                let (mut found, mut plain) = (Vec::new(), Vec::new());
-                below(&mut found, shaded(&a, &a_shadow), shaded(&b, &b_shadow), may_equal);
+                let (mut found, mut neither, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+                let (a_shaded, b_shaded) = (shaded(&a, &a_shadow), shaded(&b, &b_shadow));
+                below(&mut found, &mut neither, a_shaded, b_shaded, may_equal);
                 let holds = |bar: usize| a[bar] < b[bar] || (may_equal && a[bar] == b[bar]);
                 super::super::mask::fill(&mut plain, bars, holds);
                 assert_eq!(found, plain, "{bars} bars");
+                super::super::mask::fill(&mut plain, bars, |bar| is_neither(a[bar], b[bar]));
+                assert_eq!(neither, plain, "{bars} bars");
             }
         }
     }
