@@ -252,3 +252,90 @@ fn rounding_is_no_drawdown() {
     assert_eq!(found.metrics[..2], [0.0, 0.0]);
     assert!(found.metrics[2].is_nan());
 }
+
+/// A level that the price comes to last once was reached if a nearer one was.
+#[test]
+fn each_profit_level_is_held_against_the_stop_by_its_own_distance() {
+    let bars = Bars::new(&[[100.0; 4], [100.0, 111.0, 98.0, 105.0], [105.0; 4]]);
+    let rules = "long_entry = 'volume == 0'\nstop_loss = '1%'\ntake_profit = '10%'";
+    let exits = |rules: &str| -> Vec<(f64, Reason)> {
+        let found = trace(&bars, "same_bar = 'nearest-to-open'", rules);
+        found.trades.iter().map(|trade| (trade.exit_price, trade.reason)).collect()
+    };
+    assert_eq!(exits(rules), [(99.0, Reason::StopLoss)]);
+    let partial = format!("{rules}\npartial_exits = [{{ at = '0.5%', share = 0.5 }}]");
+    assert_eq!(exits(&partial), [(100.5, Reason::PartialExit), (99.0, Reason::StopLoss)]);
+}
+
+/// An order that further signals move once never came to the market where that takes some bars.
+#[test]
+fn an_order_stays_where_it_is_until_its_move_arrives() {
+    let rules = "long_entry = 'volume <= 2'\nentry = { limit = '1%' }\nlong_exit = 'volume == 5'";
+    let bar = |open: f64, low: f64| [open, open + 1.0, low, open];
+    let entered = |third: f64, fourth: f64| {
+        let bars = [bar(100.0, 99.5), bar(110.0, 109.5), bar(110.0, third), bar(110.0, fourth)];
+        let rest = [bar(110.0, 109.5); 3];
+        let found = trace(&Bars::new(&[&bars[..], &rest].concat()), "execution.latency = 1", rules);
+        found.trades.first().map(|trade| (trade.entry_bar, trade.entry_price))
+    };
+    // The first order is at 99 and in the market from the third bar on; its move to 108.9 a bar later.
+    assert_eq!(entered(98.0, 109.5), Some((2, 99.0)));
+    assert_eq!(entered(108.0, 108.0), Some((3, 110.0 - 1.1)));
+    assert_eq!(entered(109.5, 109.5), None);
+}
+
+/// Having ordered once counted as having entered.
+#[test]
+fn only_an_entry_that_was_filled_waits_for_its_signal_to_end() {
+    let settings = "reentry = 'after-signal'";
+    let up = |price: f64| [price; 4];
+    let back = [104.0, 104.0, 103.0, 103.4];
+    let bars = Bars::new(&[up(100.0), up(102.0), up(104.0), back, up(104.0)]);
+    let rules = "long_entry = 'volume <= 2'\nentry = { limit = '0.5%' }";
+    let found = trace(&bars, settings, rules);
+    assert_eq!(shown(&found), [(1.0, 3, 104.0 - 0.52, 4, 104.0)]);
+
+    // A reversal whose order is moved leaves the old position when it is filled.
+    let high = [100.0, 101.0, 100.0, 100.0];
+    let still = [100.0, 100.0, 99.8, 100.0];
+    let bars = [up(100.0), high, up(100.0), still, still, [100.0, 100.0, 99.0, 99.5], up(99.5)];
+    let rules = "short_entry = 'volume == 0'\nlong_entry = 'volume >= 2 and volume <= 4'\n\
+         entry = { limit = '0.5%' }";
+    let found = trace(&Bars::new(&bars), settings, rules);
+    assert_eq!(shown(&found), [(-1.0, 1, 100.5, 5, 99.5), (1.0, 5, 99.5, 6, 99.5)]);
+
+    // What has left a position waits for the signal to end.
+    let fall = [100.0, 100.0, 90.0, 95.0];
+    let bars = Bars::new(&[up(100.0), up(100.0), fall, up(95.0), up(95.0), up(95.0), up(95.0)]);
+    let rules = "long_entry = 'volume != 4'\nstop_loss = '5%'";
+    let entries = |settings: &str| -> Vec<usize> {
+        trace(&bars, settings, rules).trades.iter().map(|trade| trade.entry_bar).collect()
+    };
+    assert_eq!(entries(settings), [1, 6]);
+    assert_eq!(entries(""), [1, 3]);
+}
+
+/// An entry at the close of the fall was once filled, and closed again at the same price.
+#[test]
+fn nothing_is_entered_at_the_close_of_a_fall() {
+    let bars = Bars::new(&[[100.0; 4], [100.0, 100.0, 90.0, 90.0], [90.0; 4], [90.0; 4]]);
+    let rules = "long_entry = 'volume == 0'\nshort_entry = 'volume == 1'";
+    for risk in ["risk.drawdown_stop = 0.05", "risk.daily_loss_stop = 0.05"] {
+        let found = trace(&bars, &format!("fill = 'same-close'\n{risk}"), rules);
+        assert_eq!(shown(&found), [(1.0, 0, 100.0, 1, 90.0)], "{risk}");
+        assert_eq!(found.trades[0].reason, Reason::RiskStop);
+    }
+}
+
+/// 100 * 1.1 is 110.00000000000001.
+#[test]
+fn a_round_distance_ends_at_a_round_price() {
+    for percent in 1..=50 {
+        let far = f64::from(percent);
+        let bars = Bars::new(&[[100.0; 4], [100.0, 100.0 + far, 100.0, 100.0], [100.0; 4]]);
+        let rules = format!("long_entry = 'volume == 0'\ntake_profit = '{percent}%'");
+        assert_eq!(shown(&trace(&bars, "", &rules)), [(1.0, 1, 100.0, 1, 100.0 + far)]);
+        let rules = format!("short_entry = 'volume == 0'\nstop_loss = '{percent}%'");
+        assert_eq!(shown(&trace(&bars, "", &rules)), [(-1.0, 1, 100.0, 1, 100.0 + far)]);
+    }
+}

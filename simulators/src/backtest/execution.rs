@@ -212,6 +212,9 @@ fn tiers(section: &mut Section<'_>) -> Result<Vec<(f64, f64)>, TemplateError> {
         tier.finish()?;
         tiers.push((from, fraction));
     }
+    if tiers.is_empty() && section.keys().iter().any(|key| key == "tiers") {
+        return Err(section.error("tiers", "an empty list", "at least one tier"));
+    }
     Ok(tiers)
 }
 

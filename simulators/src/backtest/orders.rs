@@ -156,7 +156,8 @@ impl Level<Column<'_>> {
         };
         match self {
             Self::Percent(percent) => {
-                sign * (other * (1.0 + toward * (checked(percent.at(bar)) / 100.0)))
+                // Multiplied before it is divided, so that 10 % above 100 is 110 and nothing else.
+                sign * (other + toward * (other * checked(percent.at(bar)) / 100.0))
             }
             Self::Distance(distance) => sign * (other + toward * checked(distance.at(bar))),
             Self::Price { long, short } => {

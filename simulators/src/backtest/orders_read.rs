@@ -97,6 +97,19 @@ impl OrdersReader<'_> {
         self.compiled(section, key, &text).map(Some)
     }
 
+    /// A number that is of use above zero only.
+    fn amount(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &str,
+    ) -> Result<Option<Number>, TemplateError> {
+        let number = self.number(section, key)?;
+        match number.as_ref().and_then(Number::constant).filter(|value| *value <= 0.0) {
+            Some(value) => Err(section.error(key, value.to_string(), "a number above zero")),
+            None => Ok(number),
+        }
+    }
+
     fn compiled(
         &self,
         section: &Section<'_>,
@@ -116,10 +129,10 @@ impl OrdersReader<'_> {
             };
         }
         let mut table = section.section("size")?.expect("it was seen to be a table");
-        let shares = self.number(&mut table, "shares")?;
-        let fraction = self.number(&mut table, "fraction")?;
-        let risk = self.number(&mut table, "risk")?;
-        let target = self.number(&mut table, "volatility_target")?;
+        let shares = self.amount(&mut table, "shares")?;
+        let fraction = self.amount(&mut table, "fraction")?;
+        let risk = self.amount(&mut table, "risk")?;
+        let target = self.amount(&mut table, "volatility_target")?;
         let volatility = self.number(&mut table, "volatility")?;
         let size = match (shares, fraction, risk, target, volatility) {
             (Some(shares), None, None, None, None) => Size::Shares(shares),

@@ -55,6 +55,8 @@ pub(super) struct Desk<'a> {
     pub schedule: Schedule,
     pub steps: Steps,
     pub order: Option<Order>,
+    /// What the order is on its way to become, in the order of arrival.
+    pub moves: Vec<Order>,
     pub leave: Option<Leave>,
     /// Whether an order that the open has passed has opened the position, and as a stop without
     /// a limit, until the rest of that bar passes over it.
@@ -65,8 +67,8 @@ pub(super) struct Desk<'a> {
     pub price: f64,
     /// The first bar at whose close an entry can be decided.
     pub free_from: usize,
-    /// For longs and shorts, the last bar at which the entry rule is known to hold since an entry
-    /// by it, where a further one waits for the rule to become false.
+    /// For longs and shorts, the last bar at which the entry rule is known to hold since it has
+    /// opened a position, where a further one waits for the rule to become false.
     pub used: [Option<usize>; 2],
     /// Bars at which signals matter next, when flat, long, short: see `ahead`.
     pub signal_at: [Option<usize>; 3],
@@ -123,6 +125,7 @@ impl<'a> Book<'a> {
             schedule: NO_SCHEDULE,
             steps: NO_STEPS,
             order: None,
+            moves: Vec::new(),
             leave: None,
             opened: None,
             is_open_met: false,

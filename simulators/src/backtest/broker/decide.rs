@@ -10,7 +10,7 @@ use super::book::Book;
 use super::order::{Leave, Order};
 
 /// The place of a direction in pairs of long and short.
-fn place(sign: f64) -> usize {
+pub(super) fn place(sign: f64) -> usize {
     usize::from(sign < 0.0)
 }
 
@@ -71,9 +71,9 @@ impl Book<'_> {
             if self.desks[symbol].order.is_some_and(|order| order.sign != sign && !order.waits) {
                 return;
             }
-            // One that waits may never be filled: what ends the position counts beside it.
-            reverses = false;
         }
+        // An order that waits may never be filled: what ends the position counts beside it.
+        reverses &= !self.desks[symbol].market.orders.waits();
         if (reverses || exit || is_late) && !is_leaving {
             let is_signal = reverses || exit;
             let reason = if is_signal { Reason::Signal } else { Reason::TimeStop };
@@ -159,7 +159,27 @@ impl Book<'_> {
         };
         order.shares = self.shares_at_decision(symbol, &order);
         let desk = &mut self.desks[symbol];
-        desk.order = Some(order);
-        desk.used[place(sign)] = Some(bar);
+        let is_moved = desk.order.is_some_and(|order| order.sign == sign);
+        if is_moved && order.active > bar + 1 {
+            // Until the move arrives, the order stays where it is. A move that would arrive later
+            // than one that was sent after it is overtaken.
+            desk.moves.retain(|earlier| earlier.active < order.active);
+            desk.moves.push(order);
+        } else {
+            desk.moves.clear();
+            desk.order = Some(order);
+        }
+    }
+
+    /// Moves the order of a symbol, if it is still there, by what arrives at this bar.
+    pub(super) fn move_order(&mut self, symbol: usize, bar: usize) {
+        let desk = &mut self.desks[symbol];
+        while desk.moves.first().is_some_and(|first| first.active <= bar) {
+            let moved = desk.moves.remove(0);
+            let is_there = |order: &Order| order.sign == moved.sign && !order.is_begun;
+            if desk.order.as_ref().is_some_and(is_there) {
+                desk.order = Some(moved);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::super::orders::{After, LaterTarget, Level, Side, Size, TrailStep};
 use super::super::rules::{SizeAt, Unaffordable};
 use super::super::settings::Fill;
 use super::book::{At, Book, Desk, INVESTED};
+use super::decide::place;
 use super::holding::{Holding, Later, Rung, Schedule, Step};
 use super::order::{Leave, Order};
 
@@ -306,6 +307,7 @@ impl Book<'_> {
         let is_new = !holding.is_open();
         if is_new {
             desk.is_open_met = false;
+            desk.used[place(sign)] = Some(order.decided);
             *holding = Holding {
                 size: sign * shares,
                 entry_bar: entry.bar,

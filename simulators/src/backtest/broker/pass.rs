@@ -185,22 +185,19 @@ impl Book<'_> {
             self.cut_loss(symbol, bar, level);
             return;
         }
-        let cut_is_first = match same_bar {
-            SameBar::TargetFirst => false,
-            SameBar::NearestToOpen => {
-                let farther = (prices.open - cut) - (profit - prices.open);
-                farther <= ROUNDING * prices.open.abs()
-            }
-            SameBar::StopFirst | SameBar::StopRegardless | SameBar::DrillDown => true,
-            SameBar::TrailingLast => !is_last,
-        };
         let reach = match same_bar {
-            SameBar::StopRegardless | SameBar::TrailingLast if is_cut && !is_last => {
-                f64::NEG_INFINITY
-            }
+            SameBar::StopRegardless if is_cut => f64::NEG_INFINITY,
+            SameBar::TrailingLast if is_cut && !is_last => f64::NEG_INFINITY,
             // A profit level that the open has passed is met before anything else.
-            _ if part == Part::Open || is_cut && cut_is_first => prices.open,
-            _ => prices.highest,
+            _ if part == Part::Open => prices.open,
+            _ if !is_cut => prices.highest,
+            SameBar::TargetFirst | SameBar::TrailingLast => prices.highest,
+            SameBar::StopFirst | SameBar::StopRegardless | SameBar::DrillDown => prices.open,
+            // Level by level, as far above the open as the stop lies below, and less.
+            SameBar::NearestToOpen => {
+                let far = prices.open + (prices.open - cut) - ROUNDING * prices.open.abs();
+                far.min(prices.highest).max(prices.open)
+            }
         };
         // What the open has passed and not filled is not tried again in this bar.
         if !(was_open_met && self.is_reached(profit, prices.open)) {

@@ -89,14 +89,13 @@ impl Book<'_> {
         for (symbol, bar) in present {
             self.follow(*symbol, *bar);
         }
-        self.mark(present, Price::Close);
-        if fill == Fill::SameClose {
-            self.decide_all(tick, busy);
-        }
-        if fill != Fill::NextOpen {
-            self.fill_at_market(busy, Moment::Close);
-        }
         let mut equity = self.equity_at_close(present);
+        if fill == Fill::SameClose {
+            equity = self.decide_at_close(tick, present, busy, equity);
+        } else if fill == Fill::NextClose {
+            self.fill_at_market(busy, Moment::Close);
+            equity = self.equity_at_close(present);
+        }
         if equity <= 0.0 {
             self.ruin(present);
             return 0.0;
@@ -116,11 +115,30 @@ impl Book<'_> {
         if self.end(present) { self.equity() } else { equity }
     }
 
+    /// Decides and fills at the same close, where the account is worth so much before; gives what it
+    /// is worth afterwards. A limit of loss comes first, so that nothing is entered beyond it.
+    fn decide_at_close(
+        &mut self,
+        tick: usize,
+        present: &[(usize, usize)],
+        busy: &[(usize, usize)],
+        equity: f64,
+    ) -> f64 {
+        let is_stopped = equity > 0.0 && self.rules.risk.watches() && self.is_to_stop(tick, equity);
+        if is_stopped {
+            self.stop_all(present, 0);
+        }
+        self.decide_all(tick, busy);
+        self.fill_at_market(if is_stopped { present } else { busy }, Moment::Close);
+        self.equity_at_close(present)
+    }
+
     fn begin_bar(&mut self, symbol: usize, bar: usize) {
         if self.rules.risk.counts_days() {
             self.begin_day(self.desks[symbol].market.days[bar]);
         }
         self.carry(symbol, bar);
+        self.move_order(symbol, bar);
         let desk = &mut self.desks[symbol];
         if desk.holding.target_until <= bar {
             desk.holding.take_profit_of(bar, &desk.schedule);
