@@ -11,9 +11,9 @@ pub struct Forecast {
     /// Objective by objective: a constant, the weight of the earlier amount, and that of the
     /// present one.
     pub weights: Vec<[f64; 3]>,
-    /// What the best finished trials ended with, further on by how far the forecast may be wrong:
-    /// a trial that is expected to end nowhere worse than one of these may become as good as they
-    /// are.
+    /// What the last of the best finished trials ended with, further on by how far the forecast may
+    /// be wrong: a trial may become as good as they are if none of these dominates what it is
+    /// expected to end with.
     pub ends: Vec<Vec<f64>>,
 }
 
@@ -34,9 +34,16 @@ impl Forecast {
     /// Whether a trial may become as good as the best finished ones.
     #[must_use]
     pub fn is_promising(&self, earlier: &[f64], present: &[f64]) -> bool {
-        let covers =
-            |end: &Vec<f64>| self.of(earlier, present).zip(end).all(|(value, most)| value <= *most);
-        self.ends.iter().any(covers)
+        let expected = || self.of(earlier, present);
+        let dominates = |end: &Vec<f64>| {
+            let mut is_better = false;
+            expected().zip(end).all(|(value, end)| {
+                is_better |= *end < value;
+                *end <= value
+            }) && is_better
+        };
+        // Nothing is expected of what is not known.
+        expected().all(|value| !value.is_nan()) && !self.ends.iter().any(dominates)
     }
 
     /// The same for a trial whose reports amount to this, after what they had amounted to on its
@@ -102,5 +109,18 @@ mod tests {
         assert!(!forecast.is_promising(&[9.0], &[5.0]));
         assert!(forecast.is_promising(&[11.0], &[5.0]) && !forecast.is_promising(&[4.0], &[4.0]));
         assert!(!forecast.is_promising(&[f64::NAN], &[5.0]));
+    }
+
+    #[test]
+    fn what_nothing_dominates_may_become_as_good_in_its_own_way() {
+        let ends = vec![vec![1.0, 3.0], vec![3.0, 1.0]];
+        let forecast = Forecast { earlier: 1, weights: vec![[0.0, 0.0, 1.0]; 2], ends };
+        let promising = [[1.0, 3.0], [0.5, 9.0], [9.0, 0.5], [2.0, 2.0], [2.9, 2.9], [0.0, 0.0]];
+        for present in promising {
+            assert!(forecast.is_promising(&[0.0; 2], &present), "{present:?}");
+        }
+        for present in [[1.0, 3.1], [3.0, 3.0], [9.0, 1.0], [0.5, f64::NAN]] {
+            assert!(!forecast.is_promising(&[0.0; 2], &present), "{present:?}");
+        }
     }
 }

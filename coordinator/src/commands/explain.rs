@@ -69,7 +69,7 @@ struct Shown {
     rows: Vec<Vec<f64>>,
     /// How the trial was expected to end, from here.
     expected: Option<Vec<f64>>,
-    /// The ends that are good enough: who is expected to end no worse than one of them is never
+    /// The ends that are good enough: who is expected to end dominated by none of them is never
     /// behind.
     good_enough: Vec<Vec<f64>>,
     is_behind: bool,

@@ -25,7 +25,7 @@ const MOST: usize = 128;
 /// at least.
 const SHARE: f64 = 0.1;
 const SHARE_OF_ALL: f64 = 0.03;
-const SHARE_OF_FRONTIERS: f64 = 0.2;
+const SHARE_OF_FRONTIERS: f64 = 0.1;
 pub(super) const LEAST: usize = 8;
 
 /// Where forecasts leave no more than this of how finished trials differ, they alone decide.
@@ -62,6 +62,8 @@ struct Fit {
 #[derive(Clone, Debug)]
 struct Finisher {
     last: Vec<f64>,
+    /// The front that it lies on, from 0, as of the last count.
+    front: usize,
     sights: Vec<Sight>,
 }
 
@@ -90,7 +92,7 @@ impl Finishers {
         }
         self.finished += 1;
         let sights = sights(run, &self.steps, course);
-        self.best.push(Finisher { last: end(run, course), sights });
+        self.best.push(Finisher { last: end(run, course), front: 0, sights });
         if self.best.len() > MOST + MOST / 4 {
             self.keep(MOST);
         }
@@ -100,8 +102,10 @@ impl Finishers {
     fn keep(&mut self, most: usize) {
         let rows: Vec<f64> = self.best.iter().flat_map(|each| each.last.iter().copied()).collect();
         let fronts = first_fronts(Scores::new(&rows, self.width), most);
-        let order = fronts.into_iter().flatten().take(most);
-        self.best = order.map(|place| self.best[place].clone()).collect();
+        let order = fronts.into_iter().enumerate();
+        let order = order.flat_map(|(front, places)| places.into_iter().map(move |it| (front, it)));
+        let order = order.take(most);
+        self.best = order.map(|(front, at)| Finisher { front, ..self.best[at].clone() }).collect();
     }
 
     /// Works the forecasts out again where that is due; how many trials they were made from.
@@ -151,8 +155,8 @@ impl Finishers {
     /// The forecast at a step, by its place, for which the first so many are the best.
     fn fit(&self, step: usize, best: usize) -> Option<Fit> {
         let came = self.best.iter().enumerate();
-        let came: Vec<(usize, &Sight, &[f64])> =
-            came.filter_map(|(place, it)| Some((place, it.sights.get(step)?, &*it.last))).collect();
+        let came: Vec<(usize, &Sight, &Finisher)> =
+            came.filter_map(|(place, it)| Some((place, it.sights.get(step)?, it))).collect();
         let best = came.partition_point(|(place, ..)| *place < best);
         if best <= ESTIMATED {
             return None;
@@ -161,8 +165,8 @@ impl Finishers {
         for objective in 0..self.width {
             let rows: Vec<[f64; 3]> = came
                 .iter()
-                .map(|(_, it, last)| {
-                    [it.earlier[objective], it.present[objective], last[objective]]
+                .map(|(_, it, finisher)| {
+                    [it.earlier[objective], it.present[objective], finisher.last[objective]]
                 })
                 .collect();
             let found = regression(&rows);
@@ -170,8 +174,11 @@ impl Finishers {
             by.push(self.slack_of(found, &rows[..best]));
             is_sure &= unforeseen(found, &rows) <= UNFORESEEN;
         }
-        let ends = came[..best].iter().map(|(.., last)| *last);
-        let ends = outermost(&ends.collect::<Vec<_>>(), &by);
+        // The last front of the best.
+        let front = came[best - 1].2.front;
+        let front = came.iter().map(|(.., it)| *it).filter(|it| it.front == front);
+        let ends = front.map(|it| it.last.iter().zip(&by).map(|(value, by)| value + by).collect());
+        let ends = ends.collect();
         let forecast = Forecast { earlier: halfway(self.steps[step]), weights, ends };
         Some(Fit { forecast, is_sure })
     }
@@ -238,19 +245,6 @@ fn slope(from: &[f64], to: &[f64]) -> f64 {
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// The rows, but for those that are nowhere worse than another one, all further on by so much.
-fn outermost(rows: &[&[f64]], by: &[f64]) -> Vec<Vec<f64>> {
-    let covers = |row: &[f64], other: &[f64]| row.iter().zip(other).all(|(a, b)| a >= b);
-    let is_outer = |(place, row): &(usize, &&[f64])| {
-        !rows
-            .iter()
-            .enumerate()
-            .any(|(other, outer)| covers(outer, row) && (outer != *row || other < *place))
-    };
-    let outer = rows.iter().enumerate().filter(is_outer);
-    outer.map(|(_, row)| row.iter().zip(by).map(|(value, by)| value + by).collect()).collect()
 }
 
 #[cfg(test)]
