@@ -112,6 +112,7 @@ impl Pruning {
                 };
                 let warmup = reader.number("warmup", 0..=MOST, u64::MAX)?;
                 let warmup = (warmup != u64::MAX).then_some(warmup);
+                before_the_end("warmup", warmup.unwrap_or(0), steps)?;
                 let every = reader.number("every", 0..=MOST, 0)?;
                 let schedule = Schedule::Even { warmup, every };
                 let behind = match self.name {
@@ -137,7 +138,7 @@ impl Pruning {
                 Box::new(Wilcoxon::new(level, reports, task.replicates))
             }
             "asha" => {
-                let (schedule, factor) = halves(reader, FEW_STAGES)?;
+                let (schedule, factor) = halves(reader, FEW_STAGES, steps)?;
                 let pauses = reader.one_of("resume", &[("true", true), ("false", false)])?;
                 let terms = terms(reader, 1.0 / factor as f64, factor, width)?;
                 let course = course(reader, task)?;
@@ -153,7 +154,7 @@ impl Pruning {
                     }
                     _ => (Brackets::Hyperband, STAGES),
                 };
-                let (schedule, factor) = halves(reader, stages)?;
+                let (schedule, factor) = halves(reader, stages, steps)?;
                 let shape = (schedule, factor, brackets);
                 let (finishers, control) = known_if_wanted(reader, width)?;
                 let known = (finishers, restarts, control);
@@ -209,10 +210,25 @@ fn terms(reader: &mut Reader<'_>, share: f64, startup: u64, width: usize) -> Res
     })
 }
 
-fn halves(reader: &mut Reader<'_>, stages: u32) -> Result<(Schedule, u64), String> {
+fn halves(
+    reader: &mut Reader<'_>,
+    stages: u32,
+    steps: Option<u64>,
+) -> Result<(Schedule, u64), String> {
     let factor = reader.number("factor", 2..=100, 3)?;
     let least = reader.number("min", 0..=MOST, 0)?;
+    before_the_end("min", least, steps)?;
     Ok((Schedule::Geometric { least, stages, factor }, factor))
+}
+
+/// Refuses a first rung that no trial comes to before its end.
+fn before_the_end(key: &str, first: u64, steps: Option<u64>) -> Result<(), String> {
+    match steps.filter(|steps| *steps > 1 && first >= *steps) {
+        Some(steps) => {
+            Err(format!("found {key}={first}, allowed: a step before the last, which is {steps}"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn least(reader: &mut Reader<'_>) -> Result<f64, String> {
@@ -248,5 +264,28 @@ impl fmt::Display for Pruning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name)?;
         if self.options.is_empty() { Ok(()) } else { write!(out, ":{}", self.options) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_rung_at_the_end_or_beyond_is_refused() {
+        let pruner = |text: &str, steps| {
+            let pruning = Pruning::parse(text).expect("valid").expect("a pruner");
+            let task = PruningTask { objectives: 1, steps, replicates: None, restarts: false };
+            pruning.pruner(task).map(|_| ())
+        };
+        for name in ["asha:min=10", "halving:min=10", "hyperband:min=10", "median:warmup=10"] {
+            assert_eq!(pruner(name, None), Ok(()));
+            assert_eq!(pruner(name, Some(11)), Ok(()));
+            let error = pruner(name, Some(10)).expect_err("no trial comes there");
+            assert!(
+                error.ends_with("=10, allowed: a step before the last, which is 10"),
+                "{error}"
+            );
+        }
     }
 }
