@@ -35,15 +35,9 @@ impl Forecast {
     #[must_use]
     pub fn is_promising(&self, earlier: &[f64], present: &[f64]) -> bool {
         let expected = || self.of(earlier, present);
-        let dominates = |end: &Vec<f64>| {
-            let mut is_better = false;
-            expected().zip(end).all(|(value, end)| {
-                is_better |= *end < value;
-                *end <= value
-            }) && is_better
-        };
+        let is_dominated = |end: &Vec<f64>| dominates(end.iter().copied(), expected());
         // Nothing is expected of what is not known.
-        expected().all(|value| !value.is_nan()) && !self.ends.iter().any(dominates)
+        expected().all(|value| !value.is_nan()) && !self.ends.iter().any(is_dominated)
     }
 
     /// The same for a trial whose reports amount to this, after what they had amounted to on its
@@ -52,6 +46,16 @@ impl Forecast {
         let earlier = trail.and_then(|trail| trail.at(self.earlier));
         earlier.is_some_and(|earlier| self.is_promising(earlier, present))
     }
+}
+
+/// Whether a row is nowhere worse than another and somewhere better; smaller is better.
+pub(crate) fn dominates(row: impl Iterator<Item = f64>, other: impl Iterator<Item = f64>) -> bool {
+    let mut is_better = false;
+    let mut pairs = row.zip(other);
+    pairs.all(|(mine, theirs)| {
+        is_better |= mine < theirs;
+        mine <= theirs
+    }) && is_better
 }
 
 /// What the reports of a trial amounted to, report by report.

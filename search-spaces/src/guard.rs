@@ -5,7 +5,7 @@
 //! same trial is stopped at the same step wherever and whenever it is run.
 
 use crate::aggregate::Aggregate;
-use crate::forecast::{Forecast, Trail};
+use crate::forecast::{Forecast, Trail, dominates};
 use crate::signed_rank::is_worse;
 use crate::standing::Standing;
 use crate::template::Direction;
@@ -348,12 +348,6 @@ impl Watched<'_> {
     }
 }
 
-/// Whether a row is nowhere worse than another and somewhere better; smaller is better.
-fn dominates(row: &[f64], other: &[f64]) -> bool {
-    let nowhere_worse = row.iter().zip(other).all(|(mine, theirs)| mine <= theirs);
-    nowhere_worse && row.iter().zip(other).any(|(mine, theirs)| mine < theirs)
-}
-
 impl Bar {
     /// Whether a trial is behind whose reports amount to `course`, and to this before, where there
     /// is a forecast.
@@ -364,7 +358,10 @@ impl Bar {
         let is_behind = match (&self.rows[..], is_promising) {
             (_, Some(true)) | ([], None) => false,
             ([], Some(false)) => true,
-            (rows, _) => rows.iter().any(|row| dominates(row, course)),
+            (rows, _) => {
+                let course = || course.iter().copied();
+                rows.iter().any(|row| dominates(row.iter().copied(), course()))
+            }
         };
         is_behind && !is_spared
     }

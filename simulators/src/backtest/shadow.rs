@@ -39,7 +39,7 @@ pub(super) fn below(
     let ((a_words, a_rest), (b_words, b_rest)) =
         (a.shadow.as_chunks::<WORD>(), b.shadow.as_chunks::<WORD>());
     for (word, (a_word, b_word)) in a_words.iter().zip(b_words).enumerate() {
-        let (below, equal) = word_bits(
+        let (below, neither_below) = word_bits(
             a_word,
             b_word,
             &a.values[word * WORD..],
@@ -47,7 +47,7 @@ pub(super) fn below(
             may_equal,
         );
         mask.push(below);
-        neither.push(equal);
+        neither.push(neither_below);
     }
     if !a_rest.is_empty() {
         let padded = |rest: &[f32]| {
@@ -58,9 +58,9 @@ pub(super) fn below(
         let from = a_words.len() * WORD;
         let (a_rest, b_rest) = (padded(a_rest), padded(b_rest));
         let (a, b) = (&a.values[from..], &b.values[from..]);
-        let (below, equal) = word_bits(&a_rest, &b_rest, a, b, may_equal);
+        let (below, neither_below) = word_bits(&a_rest, &b_rest, a, b, may_equal);
         mask.push(below);
-        neither.push(equal & ((1 << a.len()) - 1));
+        neither.push(neither_below & ((1 << a.len()) - 1));
     }
 }
 
